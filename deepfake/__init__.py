@@ -1,0 +1,1 @@
+"""A deepfake detector you can trust, reproduce and review."""

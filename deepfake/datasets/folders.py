@@ -1,0 +1,43 @@
+"""Two folders, real/ and fake/, with videos or images at any depth.
+
+A folder below fake/ names the method, as in fake/faceswap/clip.mp4.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+
+from deepfake.datasets import COLUMNS
+from deepfake.errors import ManifestError
+
+LABELS = {"real": 0, "fake": 1}
+
+
+def rows(root: Path) -> pd.DataFrame:
+    """Rows for every file below `root`/real and `root`/fake, hidden files left out.
+
+    Nothing says who is in them, so each video is a group of its own.
+
+    Raises:
+        ManifestError: one of the two folders is missing.
+    """
+    missing = [name for name in LABELS if not (root / name).is_dir()]
+    if missing:
+        raise ManifestError(
+            f"{root} has no folder {' and no '.join(missing)} (see docs/your-data.md)"
+        )
+    found = [
+        {"path": file.relative_to(root).as_posix(), "label": label, "method": _method(root, file)}
+        for name, label in LABELS.items()
+        for file in sorted((root / name).rglob("*"))
+        if file.is_file() and not file.name.startswith(".")
+    ]
+    return pd.DataFrame(found, columns=["path", "label", "method"]).reindex(
+        columns=COLUMNS, fill_value=""
+    )
+
+
+def _method(root: Path, file: Path) -> str:
+    """The first folder below fake/, or the name of the folder itself."""
+    label, *below = file.relative_to(root).parts[:-1]
+    return below[0] if label == "fake" and below else label

@@ -1,0 +1,141 @@
+"""From a model and the splits to predictions and metrics."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from deepfake import baselines
+from deepfake.data import load_images, select_crops
+from deepfake.files import read_csv, write_csv
+from deepfake.metrics import all_metrics, rank_metrics, threshold_metrics
+from deepfake.model import ModelCard
+from deepfake.params import EvaluateParams
+from deepfake.scoring import frame_scores, predict_logits, video_scores
+from deepfake.uncertainty import group_bootstrap
+
+UNDECIDED = "UNDECIDED"
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Scores of one split.
+
+    Attributes:
+        frames: a row per crop (video_id, frame, track, image, label, method, logit, score).
+        videos: a row per video of the split (video_id, path, label, method, group, score, verdict,
+            reason, track, frames); score is missing where the verdict is UNDECIDED.
+    """
+
+    frames: pd.DataFrame
+    videos: pd.DataFrame
+
+    def write(self, folder: Path, split: str) -> None:
+        """Write `split`.csv (videos) and `split`_frames.csv."""
+        write_csv(folder / f"{split}.csv", self.videos)
+        write_csv(folder / f"{split}_frames.csv", self.frames)
+
+    @classmethod
+    def read(cls, folder: Path, split: str) -> "Predictions":
+        """What `write` has written."""
+        return cls(read_csv(folder / f"{split}_frames.csv"), read_csv(folder / f"{split}.csv"))
+
+
+def predict_split(
+    network: nn.Module,
+    card: ModelCard,
+    split: pd.DataFrame,
+    crops: pd.DataFrame,
+    folder: Path,
+    device: torch.device | str = "cpu",
+) -> Predictions:
+    """Score every crop and every video of a split, as the command line would score them."""
+    rows = select_crops(split, crops, main_track_only=False)
+    logits = predict_logits(network, load_images(folder, rows), card.image_size, device)
+    frames = rows.assign(logit=logits, score=frame_scores(logits, card.temperature))
+    scored = video_scores(frames, card.video_score, card.temperature, card.min_frames)
+    videos = split[["video_id", "path", "label", "method", "group"]].merge(
+        scored, on="video_id", how="left", validate="one_to_one"
+    )
+    called = np.where(videos["score"] >= card.threshold, "FAKE", "REAL")
+    unknown = videos["score"].isna()
+    seen = videos["video_id"].isin(rows["video_id"])
+    reason = np.where(seen, "too few frames of a face", "no face or no frames")
+    videos["verdict"] = np.where(unknown, UNDECIDED, called)
+    videos["reason"] = np.where(unknown, reason, "")
+    columns = ["video_id", "frame", "track", "image", "label", "method", "logit", "score"]
+    return Predictions(frames[columns], videos)
+
+
+def evaluate(predictions: Predictions, threshold: float, params: EvaluateParams) -> dict[str, Any]:
+    """Frame and video metrics of one split, with group-bootstrap intervals and coverage."""
+    frames = predictions.frames
+    videos = predictions.videos
+    scored = videos[videos["verdict"] != UNDECIDED]
+    return {
+        "frame": {"frames": len(frames), **_metrics_of(frames, threshold)},
+        "video": {
+            "videos": len(scored),
+            "groups": int(scored["group"].nunique()),
+            **_metrics_of(scored, threshold),
+            "interval_95": _intervals(scored, threshold, params),
+            "methods": _by_method(scored),
+        },
+        "coverage": {
+            "videos": len(videos),
+            "undecided": len(videos) - len(scored),
+            "fraction": len(scored) / len(videos) if len(videos) else float("nan"),
+        },
+    }
+
+
+def baseline_metrics(
+    splits: Mapping[str, pd.DataFrame], frames: pd.DataFrame, crops: pd.DataFrame
+) -> dict[str, float]:
+    """ROC-AUC on test of classifiers that see no face: high values mean a leaking data set."""
+    features = {
+        "metadata_roc_auc": baselines.metadata_features(frames),
+        "sharpness_roc_auc": baselines.sharpness_features(crops),
+    }
+    return {
+        name: baselines.baseline_roc_auc(table, splits["train"], splits["test"])
+        for name, table in features.items()
+    }
+
+
+def _metrics_of(table: pd.DataFrame, threshold: float) -> dict[str, float]:
+    return all_metrics(table["label"].to_numpy(int), table["score"].to_numpy(float), threshold)
+
+
+def _intervals(
+    videos: pd.DataFrame, threshold: float, params: EvaluateParams
+) -> dict[str, dict[str, float]]:
+    statistics = {
+        "roc_auc": lambda labels, scores: rank_metrics(labels, scores)["roc_auc"],
+        "balanced_accuracy": lambda labels, scores: threshold_metrics(labels, scores, threshold)[
+            "balanced_accuracy"
+        ],
+    }
+    labels, scores = videos["label"].to_numpy(int), videos["score"].to_numpy(float)
+    groups = videos["group"].to_numpy(int)
+    intervals = {}
+    for name, statistic in statistics.items():
+        bounds = group_bootstrap(statistic, labels, scores, groups, params.bootstrap, params.seed)
+        intervals[name] = dict(zip(("low", "high"), bounds, strict=True))
+    return intervals
+
+
+def _by_method(videos: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """ROC-AUC of each way of making fakes against all REAL videos."""
+    found = {}
+    for method in sorted(videos.loc[videos["label"] == 1, "method"].unique()):
+        rows = videos[(videos["method"] == method) | (videos["label"] == 0)]
+        ranks = rank_metrics(rows["label"].to_numpy(int), rows["score"].to_numpy(float))
+        fakes = int((rows["label"] == 1).sum())
+        found[method] = {"videos": fakes, "roc_auc": ranks["roc_auc"]}
+    return found

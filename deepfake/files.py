@@ -1,0 +1,106 @@
+"""Writing results so that a reader never sees half a file, and the same result is the same bytes."""
+
+import hashlib
+import json
+import math
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+METRIC_DIGITS = 4  # `dvc metrics diff` prints differences of 1e-10; nobody can act on them
+
+# Columns of our tables that hold text, whatever it looks like.
+TEXT = frozenset(
+    [
+        "video_id",
+        "path",
+        "dataset",
+        "method",
+        "compression",
+        "target",
+        "source",
+        "original",
+        "official_split",
+        "kind",
+        "image",
+        "box",
+        "landmarks",
+        "status",
+        "reason",
+        "codec",
+        "indices",
+        "verdict",
+    ]
+)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write `data` to `path` through a temporary file in the same folder, then rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON with one key per line, in the order given."""
+    write_bytes(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
+
+
+def write_metrics(path: Path, metrics: dict[str, Any]) -> None:
+    """Write nested numbers for `dvc metrics`, rounded; what is undefined (NaN) is left out.
+
+    Raises:
+        TypeError: a value is neither a number nor a dict (DVC shows strings as metrics).
+    """
+    write_json(path, _rounded(metrics))
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        rounded = {str(key): _rounded(item) for key, item in value.items()}
+        return {key: item for key, item in rounded.items() if item is not None}
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"not a metric: {value!r}")
+    if isinstance(value, int):
+        return value
+    return round(float(value), METRIC_DIGITS) if math.isfinite(value) else None
+
+
+def write_csv(path: Path, table: pd.DataFrame, float_format: str = "%.6g") -> None:
+    """Write a table as CSV (a `.tsv` name gives tabs) with LF line ends."""
+    separator = "\t" if path.suffix == ".tsv" else ","
+    text = table.to_csv(index=False, sep=separator, lineterminator="\n", float_format=float_format)
+    write_bytes(path, text.encode())
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """Read what `write_csv` wrote: text stays text ("007", "NA", ""), empty numbers become NaN."""
+    table = pd.read_csv(
+        path,
+        sep="\t" if path.suffix == ".tsv" else ",",
+        dtype=dict.fromkeys(TEXT, str),
+        keep_default_na=False,
+        na_values=[""],
+    )
+    return table.fillna(dict.fromkeys(TEXT.intersection(table), ""))
+
+
+def sha256_of(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

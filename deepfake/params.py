@@ -1,0 +1,153 @@
+"""params.yaml as frozen, typed objects.
+
+No field has a default: params.yaml is the one place where a value is set, and DVC tracks it there.
+So this file computes nothing that could change a result, and no stage depends on it.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from deepfake.errors import ParamsError
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """A part of params.yaml: unknown keys and other types than declared are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class DatasetParams(Section):
+    """Where the videos are and how their labels are written down."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")]
+    root: str
+    layout: Literal["csv", "folders"]
+
+
+class ExecutionParams(Section):
+    """How work is spread; never changes a result, so no stage tracks it."""
+
+    workers: Annotated[int, Field(ge=0)]
+
+    @property
+    def worker_count(self) -> int:
+        """Processes to use: as asked, or one per usable core."""
+        import os
+
+        usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+        return self.workers or usable or os.cpu_count() or 1
+
+
+class FramesParams(Section):
+    """Which frames of a video are kept."""
+
+    per_video: Positive
+    min_frames: Positive
+    jpeg_quality: Annotated[int, Field(ge=1, le=100)]
+    max_failed_fraction: Fraction
+
+
+class CropsParams(Section):
+    """How faces are found and cut out."""
+
+    detector: Literal["libfacedetection", "hog"]
+    detect_size: Positive
+    min_score: Fraction
+    min_face: Fraction
+    min_track_fraction: Fraction
+    margin: Annotated[float, Field(ge=1)]
+    size: Positive
+    jpeg_quality: Annotated[int, Field(ge=1, le=100)]
+    max_no_face_fraction: Fraction
+
+
+class SplitParams(Section):
+    """How groups are divided."""
+
+    train: Fraction
+    val: Fraction
+    test: Fraction
+    seed: int
+
+    @model_validator(mode="after")
+    def _ratios_fill_one(self) -> "SplitParams":
+        if abs(self.train + self.val + self.test - 1) > 1e-6:
+            raise ValueError("train, val and test must add up to 1")
+        return self
+
+
+class TrainParams(Section):
+    """How the network is trained."""
+
+    init: str
+    image_size: Positive
+    augmentation: Literal["none", "light", "strong"]
+    epochs: Positive
+    batch_size: Positive
+    learning_rate: Annotated[float, Field(gt=0)]
+    weight_decay: Annotated[float, Field(ge=0)]
+    warmup_fraction: Fraction
+    label_smoothing: Annotated[float, Field(ge=0, lt=0.5)]
+    precision: Literal["auto", "float32"]
+    seed: int
+
+
+class ScoreParams(Section):
+    """How the scores of frames become the score of a video."""
+
+    video_score: Literal["mean_logit", "mean_probability"]
+    min_frames: Positive
+
+
+class EvaluateParams(Section):
+    """How certain the metrics are."""
+
+    bootstrap: Annotated[int, Field(ge=0)]
+    seed: int
+
+
+class Params(Section):
+    """Everything in params.yaml, one field per section."""
+
+    dataset: DatasetParams
+    execution: ExecutionParams
+    frames: FramesParams
+    crops: CropsParams
+    split: SplitParams
+    train: TrainParams
+    score: ScoreParams
+    evaluate: EvaluateParams
+
+    @model_validator(mode="after")
+    def _crops_are_large_enough(self) -> "Params":
+        if self.crops.size < self.train.image_size:
+            raise ValueError("crops.size must not be smaller than train.image_size")
+        return self
+
+
+def load_params(path: Path = Path("params.yaml")) -> Params:
+    """Read and check params.yaml.
+
+    Raises:
+        ParamsError: naming each key that is missing, unknown, of another type or out of range.
+    """
+    try:
+        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ParamsError(f"{path} is missing: run this from the repository's top") from error
+    except yaml.YAMLError as error:
+        raise ParamsError(f"{path} is not valid YAML: {error}") from error
+    try:
+        return Params.model_validate(content)
+    except ValidationError as error:
+        lines = [
+            f"  {'.'.join(map(str, item['loc'])) or 'params'}: {item['msg']}"
+            for item in error.errors()
+        ]
+        raise ParamsError("\n".join([f"{path} has mistakes:", *lines])) from error

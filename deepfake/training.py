@@ -1,0 +1,281 @@
+"""The training loop: balanced batches, warm-up and cosine, best epoch by val, resumable."""
+
+import hashlib
+import inspect
+import io
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import cv2
+import numpy as np
+import pandas as pd
+import torch
+from lightning_fabric import Fabric
+from sklearn.metrics import roc_auc_score
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from deepfake import augment, data, files, model, scoring
+from deepfake.calibration import Calibration
+from deepfake.errors import TrainingError
+from deepfake.params import ScoreParams, TrainParams
+
+STATE = "state.pt"
+
+
+@dataclass(frozen=True)
+class CropSet:
+    """Crops of one split: a table (video_id, image, track, label) and where the archives are."""
+
+    table: pd.DataFrame
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The outcome of training.
+
+    Attributes:
+        weights: state dict of the best epoch, float32 on the CPU.
+        best_epoch: counted from 1.
+        history: a row per epoch (epoch, learning_rate, train_loss, val_loss, val_frame_roc_auc,
+            val_video_roc_auc).
+        val_logits: of the best epoch, one per row of the val table.
+    """
+
+    weights: dict[str, Tensor]
+    best_epoch: int
+    history: pd.DataFrame
+    val_logits: "np.ndarray[Any, np.dtype[np.float64]]"
+
+
+def train(
+    train_set: CropSet,
+    val_set: CropSet,
+    params: TrainParams,
+    scoring_params: ScoreParams,
+    scratch: Path,
+    workers: int,
+) -> Trained:
+    """Train a ResNet-18 and return the epoch with the highest video ROC-AUC on val.
+
+    After each epoch the whole state goes to a file in `scratch` that is named after the inputs and
+    the code. A run that finds it goes on from there and ends with the same weights.
+
+    Args:
+        train_set, val_set: crops; the checkpoint is chosen on the second.
+        params: the train section of params.yaml.
+        scoring_params: how frames become a video's score, for the choice of the checkpoint.
+        scratch: folder for the resumable state.
+        workers: processes that decode and augment; 0 does it between the steps.
+
+    Raises:
+        TrainingError: one of the sets is empty or holds one label only.
+        ModelError: the initial weights cannot be had.
+    """
+    for name, crops in (("train", train_set), ("val", val_set)):
+        if crops.table["label"].nunique() < 2:
+            raise TrainingError(
+                f"the {name} split has {len(crops.table)} crops of"
+                f" {crops.table['label'].nunique()} label(s); both REAL and FAKE are needed"
+            )
+    state_file = scratch / _key(train_set, val_set, params, scoring_params) / STATE
+    run = _Run(train_set, params, workers)
+    images = data.load_images(val_set.folder, val_set.table)
+    progress = _load_state(state_file, run)
+    for epoch in range(len(progress["history"]), params.epochs):
+        loss = run.epoch(epoch)
+        logits = scoring.predict_logits(run.network, images, params.image_size, run.device)
+        row = {"epoch": epoch + 1, "learning_rate": run.rate, "train_loss": loss}
+        row.update(_val_metrics(val_set.table, logits, scoring_params))
+        progress["history"].append(row)
+        if _is_best(progress["history"]):
+            progress.update(best_epoch=epoch + 1, logits=torch.from_numpy(logits))
+            weights = run.network.state_dict()
+            progress["weights"] = {name: value.cpu().clone() for name, value in weights.items()}
+        _save_state(state_file, run, progress)
+        print(" ".join(f"{name} {value:.4g}" for name, value in row.items()), flush=True)
+    return Trained(
+        progress["weights"],
+        progress["best_epoch"],
+        pd.DataFrame(progress["history"]),
+        progress["logits"].numpy(),
+    )
+
+
+def read_crop_set(split: str, main_track_only: bool) -> CropSet:
+    """The crops of a split as the stages before have written them.
+
+    Args:
+        split: train or val.
+        main_track_only: leave out bystanders; in training their label would be a guess.
+    """
+    crops = files.read_csv(Path("data/crops.csv"))
+    videos = files.read_csv(Path(f"data/splits/{split}.csv"))
+    return CropSet(data.select_crops(videos, crops, main_track_only), Path("data/crops"))
+
+
+def summary(trained: Trained, calibration: Calibration) -> dict[str, float]:
+    """The best epoch and what was chosen on val, for `metrics/train.json`."""
+    best = trained.history.iloc[trained.best_epoch - 1]
+    chosen = {"temperature": calibration.temperature, "threshold": calibration.threshold}
+    return {
+        "best_epoch": trained.best_epoch,
+        **{str(k): v for k, v in best.drop("epoch").items()},
+        **chosen,
+    }
+
+
+class _Run:
+    """What one training run holds: network, optimiser, schedule, data."""
+
+    def __init__(self, train_set: CropSet, params: TrainParams, workers: int) -> None:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True)
+        torch.backends.cudnn.benchmark = False
+        torch.manual_seed(params.seed)
+        self.params = params
+        self.fabric = Fabric(accelerator="auto", devices=1, precision=cast(Any, _precision(params)))
+        self.device = self.fabric.device
+        self.network = model.build_model(params.init).to(memory_format=torch.channels_last)
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(), lr=params.learning_rate, weight_decay=params.weight_decay
+        )
+        transform = augment.training(params.augmentation, params.image_size)
+        dataset = data.CropDataset(train_set.folder, train_set.table, transform, params.seed)
+        self.sampler = data.BalancedSampler(train_set.table, params.seed)
+        self.loader = DataLoader(
+            dataset,
+            batch_size=params.batch_size,
+            sampler=self.sampler,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            worker_init_fn=_one_thread,
+            generator=torch.Generator().manual_seed(params.seed),
+        )
+        steps = params.epochs * len(self.loader)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(
+            self.optimizer, lambda step: warm_cosine(step, steps, params.warmup_fraction)
+        )
+        self.model, self.wrapped = self.fabric.setup(self.network, self.optimizer)
+
+    @property
+    def rate(self) -> float:
+        """Learning rate of the next step."""
+        return float(self.schedule.get_last_lr()[0])
+
+    def epoch(self, epoch: int) -> float:
+        """One pass over as many crops as there are; returns the mean loss."""
+        self.model.train()
+        self.sampler.epoch = epoch
+        title = f"epoch {epoch + 1}/{self.params.epochs}"
+        total, seen = 0.0, 0
+        with tqdm(total=len(self.sampler), desc=title, unit="crop") as bar:
+            for crops, labels in self._batches():
+                loss = binary_cross_entropy_with_logits(self.model(crops).squeeze(1), labels)
+                self.wrapped.zero_grad()
+                self.fabric.backward(loss)
+                self.wrapped.step()
+                self.schedule.step()
+                total += float(loss.detach()) * len(crops)
+                seen += len(crops)
+                bar.update(len(crops))
+                bar.set_postfix(loss=f"{total / seen:.3f}")
+        return total / seen
+
+    def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Crops in the memory layout of the network, and smoothed labels."""
+        smoothing = self.params.label_smoothing
+        for crops, labels in self.loader:
+            target = labels.float() * (1 - smoothing) + smoothing / 2
+            yield (
+                crops.to(self.device, memory_format=torch.channels_last),
+                target.to(self.device),
+            )
+
+
+def warm_cosine(step: int, steps: int, warmup_fraction: float) -> float:
+    """Factor of the learning rate: linear from near 0 to 1, then half a cosine to 0.
+
+    >>> [round(warm_cosine(step, 10, 0.2), 3) for step in (0, 1, 2, 6, 10)]
+    [0.5, 1.0, 1.0, 0.5, 0.0]
+    """
+    warmup = round(steps * warmup_fraction)
+    if step < warmup:
+        return (step + 1) / warmup
+    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
+
+
+def _one_thread(_: int) -> None:
+    cv2.setNumThreads(1)
+
+
+def _precision(params: TrainParams) -> str:
+    if params.precision == "float32" or not torch.cuda.is_available():
+        return "32-true"
+    return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
+
+
+def _val_metrics(
+    table: pd.DataFrame, logits: "np.ndarray[Any, Any]", params: ScoreParams
+) -> dict[str, float]:
+    labels = torch.from_numpy(table["label"].to_numpy(float))
+    loss = binary_cross_entropy_with_logits(torch.from_numpy(logits), labels)
+    frames = table.assign(logit=logits)
+    videos = scoring.video_scores(frames, params.video_score, 1.0, params.min_frames)
+    of_video = table.drop_duplicates("video_id").set_index("video_id")["label"]
+    return {
+        "val_loss": float(loss),
+        "val_frame_roc_auc": float(roc_auc_score(table["label"], logits)),
+        "val_video_roc_auc": float(
+            roc_auc_score(of_video.loc[videos["video_id"]], videos["score"])
+        ),
+    }
+
+
+def _is_best(history: list[dict[str, float]]) -> bool:
+    """Whether the last epoch has the highest video ROC-AUC; of equals, the lowest loss."""
+    ranks = [(row["val_video_roc_auc"], -row["val_loss"]) for row in history]
+    return max(ranks) == ranks[-1] and ranks.index(ranks[-1]) == len(ranks) - 1
+
+
+def _key(
+    train_set: CropSet, val_set: CropSet, params: TrainParams, scoring_params: ScoreParams
+) -> str:
+    """Names the state after all that decides the result, so another run never resumes from it."""
+    digest = hashlib.sha256()
+    for crops in (train_set, val_set):
+        digest.update(crops.table.to_csv(index=False).encode())
+    for section in (params, scoring_params):
+        digest.update(section.model_dump_json().encode())
+    for module in (augment, data, model, scoring):
+        digest.update(inspect.getsource(module).encode())
+    digest.update(Path(__file__).read_bytes())
+    digest.update(model.init_digest(params.init).encode())
+    return digest.hexdigest()[:32]
+
+
+def _save_state(path: Path, run: _Run, progress: dict[str, Any]) -> None:
+    buffer = io.BytesIO()
+    optimizer, schedule = run.optimizer.state_dict(), run.schedule.state_dict()
+    state = {"network": run.network.state_dict(), "optimizer": optimizer, "schedule": schedule}
+    torch.save({**state, **progress}, buffer)
+    files.write_bytes(path, buffer.getvalue())
+
+
+def _load_state(path: Path, run: _Run) -> dict[str, Any]:
+    """Progress so far, with the run brought to where it was; empty for a new run."""
+    if not path.is_file():
+        return {"history": []}
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    run.network.load_state_dict(state.pop("network"))
+    run.optimizer.load_state_dict(state.pop("optimizer"))
+    run.schedule.load_state_dict(state.pop("schedule"))
+    print(f"going on after epoch {len(state['history'])} of {run.params.epochs}", flush=True)
+    return cast(dict[str, Any], state)

@@ -1,0 +1,26 @@
+"""Cut out faces: frames -> data/crops/*.tar, data/crops.csv, data/coverage.csv, metrics/crops.json."""
+
+from pathlib import Path
+
+from deepfake.crops import coverage, extract_crops
+from deepfake.files import read_csv, write_csv, write_metrics
+from deepfake.params import Params
+from deepfake.stage import run
+
+
+def main(params: Params) -> None:
+    """Write one archive of tracked, upright face crops per video."""
+    crops, videos = extract_crops(
+        read_csv(Path("data/manifest.csv")),
+        Path("data/frames"),
+        Path("data/crops"),
+        params.crops,
+        params.execution.worker_count,
+    )
+    write_csv(Path("data/crops.csv"), crops)
+    write_csv(Path("data/coverage.csv"), videos)
+    write_metrics(Path("metrics/crops.json"), coverage(crops, videos))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,28 @@
+"""Draw pictures: tables of the stages before -> plots/*.png and plots/faces/*.png."""
+
+from pathlib import Path
+
+from deepfake.evaluation import Predictions
+from deepfake.files import read_csv
+from deepfake.gallery import crop_sheet, worst_mistakes
+from deepfake.model import read_card
+from deepfake.params import Params
+from deepfake.plots import evaluation_overview, save, training_curves
+from deepfake.stage import run
+
+
+def main(_: Params) -> None:
+    """Draw what a person looks at after a run."""
+    card = read_card(Path("models"))
+    crops = read_csv(Path("data/crops.csv"))
+    found = {name: Predictions.read(Path("data/predictions"), name) for name in ("val", "test")}
+    videos = {name: predictions.videos for name, predictions in found.items()}
+    history = read_csv(Path("plots/train/history.tsv"))
+    save(training_curves(history, card.origin["best_epoch"]), Path("plots/training.png"))
+    save(evaluation_overview(videos, card.threshold), Path("plots/evaluation.png"))
+    save(crop_sheet(crops, Path("data/crops")), Path("plots/faces/crops.png"))
+    save(worst_mistakes(found["test"], Path("data/crops")), Path("plots/faces/mistakes.png"))
+
+
+if __name__ == "__main__":
+    run(main)

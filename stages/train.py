@@ -1,0 +1,31 @@
+"""Train ResNet-18: splits, crops -> models/model.*, metrics/train.json, plots/train/history.tsv."""
+
+import shutil
+from pathlib import Path
+
+from deepfake.calibration import calibrate
+from deepfake.files import write_csv, write_metrics
+from deepfake.model import make_card, save_model
+from deepfake.params import Params
+from deepfake.stage import run
+from deepfake.training import read_crop_set, summary, train
+
+SCRATCH = Path(".scratch/train")
+
+
+def main(params: Params) -> None:
+    """Train; choose checkpoint, temperature and threshold on val; publish the model."""
+    train_set = read_crop_set("train", main_track_only=True)
+    val_set = read_crop_set("val", main_track_only=False)
+    workers = params.execution.worker_count - 1
+    trained = train(train_set, val_set, params.train, params.score, SCRATCH, workers)
+    frames = val_set.table.assign(logit=trained.val_logits)
+    calibration = calibrate(frames, params.score.video_score, params.score.min_frames)
+    save_model(Path("models"), trained.weights, make_card(params, calibration, trained.best_epoch))
+    write_metrics(Path("metrics/train.json"), summary(trained, calibration))
+    write_csv(Path("plots/train/history.tsv"), trained.history)
+    shutil.rmtree(SCRATCH)  # the resumable state has served
+
+
+if __name__ == "__main__":
+    run(main)
