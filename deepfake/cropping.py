@@ -86,7 +86,7 @@ def cut_out(image: Image, face: Face, margin: float, size: int) -> Image:
     """Cut a face out of an RGB image: a square around its box, turned until the eyes are level.
 
     Returns:
-        size x size x 3; what lies beyond the image repeats its border.
+        size x size x 3; what lies beyond the image is black.
     """
     left, top, right, bottom = face.box
     side = margin * face.size
@@ -101,9 +101,7 @@ def cut_out(image: Image, face: Face, margin: float, size: int) -> Image:
     center = np.array([(left + right) / 2, (top + bottom) / 2]) * factor
     turn = cv2.getRotationMatrix2D(center.tolist(), _eye_angle(face), size / (side * factor))
     turn[:, 2] += size / 2 - center
-    crop: Image = cv2.warpAffine(
-        image, turn, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
+    crop: Image = cv2.warpAffine(image, turn, (size, size), flags=cv2.INTER_LINEAR)
     return crop
 
 

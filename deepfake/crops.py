@@ -14,7 +14,7 @@ from deepfake.params import CropsParams
 COLUMNS = ["video_id", "frame", "track", "image", "box", "landmarks", "score", "sharpness"]
 
 
-def crop_settings(params: CropsParams) -> dict[str, object]:
+def crop_settings(params: CropsParams) -> dict[str, Any]:
     """Arguments of `cropping.crop_frames`."""
     return params.model_dump(exclude={"max_no_face_fraction"})
 

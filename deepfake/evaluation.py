@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import nn
@@ -16,10 +15,8 @@ from deepfake.files import read_csv, write_csv
 from deepfake.metrics import all_metrics, rank_metrics, threshold_metrics
 from deepfake.model import ModelCard
 from deepfake.params import EvaluateParams
-from deepfake.scoring import frame_scores, predict_logits, video_scores
+from deepfake.scoring import UNDECIDED, frame_scores, predict_logits, verdicts, video_scores
 from deepfake.uncertainty import group_bootstrap
-
-UNDECIDED = "UNDECIDED"
 
 
 @dataclass(frozen=True)
@@ -59,15 +56,8 @@ def predict_split(
     logits = predict_logits(network, load_images(folder, rows), card.image_size, device)
     frames = rows.assign(logit=logits, score=frame_scores(logits, card.temperature))
     scored = video_scores(frames, card.video_score, card.temperature, card.min_frames)
-    videos = split[["video_id", "path", "label", "method", "group"]].merge(
-        scored, on="video_id", how="left", validate="one_to_one"
-    )
-    called = np.where(videos["score"] >= card.threshold, "FAKE", "REAL")
-    unknown = videos["score"].isna()
-    seen = videos["video_id"].isin(rows["video_id"])
-    reason = np.where(seen, "too few frames of a face", "no face or no frames")
-    videos["verdict"] = np.where(unknown, UNDECIDED, called)
-    videos["reason"] = np.where(unknown, reason, "")
+    known = split[["video_id", "path", "label", "method", "group"]]
+    videos = verdicts(known, scored, rows, card.threshold)
     columns = ["video_id", "frame", "track", "image", "label", "method", "logit", "score"]
     return Predictions(frames[columns], videos)
 

@@ -7,9 +7,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from deepfake import archive
-from deepfake.evaluation import UNDECIDED, Predictions
+from deepfake.evaluation import Predictions
 from deepfake.image import Image, decode_image
 from deepfake.plots import image_grid
+from deepfake.scoring import UNDECIDED
 
 SHOWN = 18
 

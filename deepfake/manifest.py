@@ -64,14 +64,15 @@ def build_manifest(root: Path, name: str, layout: str) -> pd.DataFrame:
 
 def _completed(rows: pd.DataFrame, name: str) -> pd.DataFrame:
     """Add the columns that follow from the others."""
-    table = rows.assign(dataset=name, kind=rows["path"].map(_kind))
+    table = rows.assign(dataset=name, kind=rows["path"].map(kind_of))
     table["video_id"] = [f"{name}/{PurePosixPath(path).with_suffix('')}" for path in rows["path"]]
     ids = dict(zip(table["path"], table["video_id"], strict=True))
     table["original"] = [ids.get(path, path) for path in table["original"]]
     return table[list(SCHEMA.columns)]
 
 
-def _kind(path: str) -> str:
+def kind_of(path: str) -> str:
+    """video or image by the file's suffix, or what is wrong with it."""
     suffix = Path(path).suffix.lower()
     if suffix in IMAGE_SUFFIXES:
         return "image"

@@ -14,6 +14,7 @@ from deepfake.data import to_tensor
 
 Floats = NDArray[np.float64]
 BATCH = 64
+REAL, FAKE, UNDECIDED = "REAL", "FAKE", "UNDECIDED"
 
 
 def predict_logits(
@@ -68,3 +69,28 @@ def video_scores(
     worst = tracks.sort_values(["score", "track"], ascending=[False, True], kind="stable")
     videos = worst.drop_duplicates("video_id").sort_values("video_id", ignore_index=True)
     return videos[["video_id", "score", "track", "frames"]]
+
+
+def verdicts(
+    videos: pd.DataFrame, scored: pd.DataFrame, frames: pd.DataFrame, threshold: float
+) -> pd.DataFrame:
+    """Say REAL, FAKE or UNDECIDED of every video, and why it is undecided.
+
+    Args:
+        videos: rows with video_id, in the order wanted.
+        scored: as `video_scores` gives them.
+        frames: what was scored, with video_id; tells apart those without any face.
+        threshold: scores from here on are FAKE.
+
+    Returns:
+        The rows of `videos` with score, track and frames (missing where undecided), verdict and
+        reason ("" where decided).
+    """
+    table = videos.merge(scored, on="video_id", how="left", validate="one_to_one")
+    unknown = table["score"].isna()
+    seen = table["video_id"].isin(frames["video_id"])
+    called = np.where(table["score"] >= threshold, FAKE, REAL)
+    reason = np.where(seen, "too few frames with a face", "no face found")
+    return table.assign(
+        verdict=np.where(unknown, UNDECIDED, called), reason=np.where(unknown, reason, "")
+    )

@@ -1,0 +1,78 @@
+"""The `deepfake` command."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from tqdm import tqdm
+
+from deepfake.errors import DeepfakeError
+from deepfake.manifest import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def main() -> None:
+    """Deepfake detection with a model that this repository's pipeline has trained.
+
+    The pipeline itself is run with `dvc repro`.
+    """
+
+
+@app.command()
+def predict(
+    paths: Annotated[list[Path], typer.Argument(help="Images, videos, or folders of them.")],
+    model: Annotated[
+        Path, typer.Option(help="Folder with model.safetensors and model.json.")
+    ] = Path("models"),
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per file.")] = False,
+) -> None:
+    """Say of each file whether a face in it was swapped: REAL, FAKE or UNDECIDED.
+
+    The score is the calibrated probability of FAKE; FAKE begins at the threshold that training
+    chose on its validation videos. A file without a usable face is UNDECIDED, and the reason is
+    given.
+
+    Exit code: 0 when every file got a verdict, 1 when the model or a file cannot be had, 3 when
+    some files are UNDECIDED.
+
+    Example: deepfake predict clip.mp4 photos/ --json
+    """
+    from deepfake.predictor import Detector  # takes seconds; --help should not
+
+    try:
+        files = list(_expanded(paths))
+        detector = Detector.load(model)
+    except DeepfakeError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from error
+    undecided = 0
+    for path in tqdm(files, unit="file", disable=len(files) < 2):
+        verdict = detector.predict(path)
+        undecided += verdict.verdict == "UNDECIDED"
+        score = "   -" if verdict.score is None else f"{verdict.score:.2f}"
+        line = f"{verdict.verdict:<9} {score}  {path}  {verdict.reason}".rstrip()
+        tqdm.write(json.dumps(asdict(verdict)) if as_json else line)
+    raise typer.Exit(3 if undecided else 0)
+
+
+def _expanded(paths: list[Path]) -> Iterator[Path]:
+    """The files themselves, and the images and videos below the folders, sorted.
+
+    Raises:
+        DeepfakeError: a path does not exist, or a folder holds nothing of ours.
+    """
+    for path in paths:
+        if not path.exists():
+            raise DeepfakeError(f"{path}: no such file or folder")
+        found = [path]
+        if path.is_dir():
+            known = IMAGE_SUFFIXES | VIDEO_SUFFIXES
+            found = sorted(file for file in path.rglob("*") if file.suffix.lower() in known)
+        if not found:
+            raise DeepfakeError(f"{path}: no image or video in this folder")
+        yield from found
