@@ -1,0 +1,99 @@
+"""What several tests share: the repository, a real face, tiny clips, workers without processes."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import yaml
+from hypothesis import settings
+
+from deepfake import parallel
+from deepfake.image import Image, decode_image
+from deepfake.params import Params
+
+# The same examples in every run: a pull request must not fail by chance.
+settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=60)
+settings.load_profile("repeatable")
+
+CLIP_SIDE = 64  # pixels
+CODE_BITS = 8  # so a clip can have 256 different frames
+
+ClipMaker = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The top of the checkout."""
+    return Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def demo_root(repository: Path) -> Path:
+    """The demo data set; built first (a minute, needs a package index) where it is missing."""
+    demo = repository / "data" / "demo"
+    if not (demo / "raw" / "labels.csv").is_file() or not (demo / "downloads").is_dir():
+        command = [sys.executable, "-m", "dvc", "repro", "data/demo/dvc.yaml"]
+        subprocess.run(command, cwd=repository, check=True)
+    return demo / "raw"
+
+
+@pytest.fixture(scope="session")
+def astronaut(demo_root: Path) -> Image:
+    """RGB photo, 512 x 512, of Eileen Collins (NASA, public domain), her face near (224, 121)."""
+    path = demo_root.parent / "downloads" / "astronaut" / "astronaut.png"
+    return decode_image(path.read_bytes())
+
+
+@pytest.fixture
+def params(repository: Path) -> Params:
+    """params.yaml of the repository, for tests that change a knob or two of it."""
+    return Params.model_validate(yaml.safe_load((repository / "params.yaml").read_text()))
+
+
+@pytest.fixture
+def in_threads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """Make `parallel.map_files` work in threads, below an empty current folder, which is given.
+
+    Processes are what test_parallel.py is about; elsewhere they would only take time, and hide
+    calls from a test that counts them.
+    """
+    monkeypatch.setattr(parallel, "_pool", ThreadPoolExecutor)
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+
+
+def code_image(index: int) -> Image:
+    """A picture that shows `index` as eight black or white columns, most significant bit first."""
+    bits = [(index >> bit) & 1 for bit in reversed(range(CODE_BITS))]
+    columns = np.repeat(np.array(bits, np.uint8) * 255, CLIP_SIDE // CODE_BITS)
+    return np.broadcast_to(columns[None, :, None], (CLIP_SIDE, CLIP_SIDE, 3)).copy()
+
+
+def code_of(image: Image) -> int:
+    """The index that a picture of `code_image` shows, whatever a codec did to it."""
+    columns = image.mean(axis=(0, 2)).reshape(CODE_BITS, -1).mean(axis=1)
+    return int(sum(int(on) << bit for bit, on in enumerate(columns[::-1] > 127)))
+
+
+@pytest.fixture(scope="session")
+def make_clip() -> ClipMaker:
+    """A function that writes an H.264 clip with B-frames, frame i being `code_image(i)`."""
+
+    def make(path: Path, count: int, container: dict[str, str] | None = None) -> Path:
+        with av.open(str(path), "w", options=container or {}) as output:
+            options = {"crf": "18", "bf": "3", "b-adapt": "0", "g": "12", "threads": "1"}
+            stream = output.add_stream("libx264", rate=25, options=options)
+            stream.width = stream.height = CLIP_SIDE
+            stream.pix_fmt = "yuv420p"
+            for index in range(count):
+                frame = av.VideoFrame.from_ndarray(code_image(index), format="rgb24")
+                output.mux(stream.encode(frame))
+            output.mux(stream.encode())
+        return path
+
+    return make

@@ -1,0 +1,57 @@
+"""Compare the metrics in the work tree with those committed: `python -m tests.same_metrics`.
+
+On the machine that made them they are equal. Another processor rounds otherwise, training
+amplifies it, and a demo of few people leaves room: counts must be equal, rates near.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+TOP = Path(__file__).parents[1]
+RATE_TOLERANCE = 0.15  # of rates and losses that come out of training
+COUNTED = ("frames.json", "crops.json", "split.json")  # nothing in these depends on training
+
+
+def flat(value: Any, name: str) -> dict[str, float]:
+    """Nested metrics as dotted names."""
+    if not isinstance(value, dict):
+        return {name: value}
+    return {key: item for k, v in value.items() for key, item in flat(v, f"{name}.{k}").items()}
+
+
+def committed(path: Path) -> Any:
+    """The file as it is in the last commit."""
+    show = ["git", "show", f"HEAD:{path.relative_to(TOP).as_posix()}"]
+    return json.loads(subprocess.run(show, cwd=TOP, check=True, capture_output=True).stdout)
+
+
+def differences(path: Path) -> list[str]:
+    """Metrics of one file that differ by more than they may."""
+    now = flat(json.loads(path.read_text(encoding="utf-8")), path.stem)
+    then = flat(committed(path), path.stem)
+    exact = path.name in COUNTED
+    lines = [f"{name} is only on one side" for name in now.keys() ^ then.keys()]
+    for name in now.keys() & then.keys():
+        allowed = 0.0 if exact else RATE_TOLERANCE
+        if isinstance(then[name], float) and abs(now[name] - then[name]) > allowed:
+            lines.append(f"{name}: committed {then[name]}, now {now[name]}")
+        if exact and now[name] != then[name]:
+            lines.append(f"{name}: committed {then[name]}, now {now[name]}")
+    return lines
+
+
+def main() -> None:
+    """Exit with 1 and a list when something differs."""
+    files = sorted((TOP / "metrics").glob("*.json"))
+    found = [line for path in files for line in differences(path)]
+    equal = sum(committed(path) == json.loads(path.read_text(encoding="utf-8")) for path in files)
+    print(f"{equal} of {len(files)} metrics files equal those committed to the last digit")
+    if found:
+        sys.exit("\n".join(["metrics differ from those committed:", *sorted(found)]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,231 @@
+"""The whole pipeline through DVC, on a handful of tiny real clips in a copy of the repository."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+
+from deepfake import archive
+from deepfake.files import read_csv
+from deepfake.predictor import Detector
+
+PEOPLE = [f"orl{number:02d}" for number in range(1, 9)]  # four closed pairs
+CODE = ["deepfake", "stages", "dvc.yaml", "params.yaml", ".dvcignore", ".gitignore"]
+SMALL: dict[str, dict[str, Any]] = {
+    "dataset": {"name": "mine", "root": "data/raw", "layout": "csv"},
+    "frames": {"per_video": 2},
+    "crops": {"size": 48, "detect_size": 320},
+    "split": {"train": 0.5, "val": 0.25, "test": 0.25},
+    "train": {"init": "random", "image_size": 32, "epochs": 2, "batch_size": 8},
+    "evaluate": {"bootstrap": 20},
+}
+
+
+def call(folder: Path, *command: str, fails: bool = False) -> str:
+    """Run a command in the project, the interpreter of these tests first on the PATH."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    result = subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, "PATH": path, "PYTHONPATH": ""},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    assert (result.returncode != 0) == fails, result.stdout
+    return result.stdout
+
+
+def stages_run(output: str) -> list[str]:
+    return re.findall(r"Running stage '(\w+)'", output)
+
+
+def change(folder: Path, sections: dict[str, dict[str, Any]]) -> None:
+    path = folder / "params.yaml"
+    params = yaml.safe_load(path.read_text())
+    for name, values in sections.items():
+        params[name].update(values)
+    path.write_text(yaml.safe_dump(params))
+
+
+def commit(folder: Path, message: str) -> None:
+    identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
+    call(folder, "git", "add", "--all")
+    call(folder, "git", *identity, "commit", "--quiet", "--message", message)
+
+
+@pytest.fixture(scope="module")
+def finished(repository: Path, demo_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small project after its first `dvc repro`, committed."""
+    folder = tmp_path_factory.mktemp("finished") / "project"
+    folder.mkdir()
+    for name in CODE:
+        copy = shutil.copytree if (repository / name).is_dir() else shutil.copy
+        copy(repository / name, folder / name)
+    (folder / "models/pretrained").mkdir(parents=True)
+    (folder / "models/pretrained/README.md").write_text("no weights needed here\n")
+    change(folder, SMALL)
+    labels = read_csv(demo_root / "labels.csv")
+    chosen = labels[labels["target"].isin(PEOPLE)]
+    for path in chosen["path"]:
+        (folder / "data/raw" / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(demo_root / path, folder / "data/raw" / path)
+    chosen.to_csv(folder / "data/raw/labels.csv", index=False)
+    call(folder, "git", "init", "--quiet")
+    call(folder, "dvc", "init", "--quiet")
+    call(folder, "dvc", "add", "--quiet", "data/raw")
+    output = call(folder, "dvc", "repro")
+    assert stages_run(output) == [
+        "manifest",
+        "frames",
+        "crops",
+        "split",
+        "train",
+        "evaluate",
+        "plots",
+    ]
+    commit(folder, "first run")
+    return folder
+
+
+@pytest.fixture
+def project(finished: Path, tmp_path: Path) -> Path:
+    """A copy to change."""
+    return Path(shutil.copytree(finished, tmp_path / "project", symlinks=True))
+
+
+def test_every_out_is_written_and_nothing_else(finished: Path) -> None:
+    stages = yaml.safe_load((finished / "dvc.lock").read_text())["stages"]
+    outs = [out for stage in stages.values() for out in stage["outs"]]
+    assert all((finished / out["path"]).exists() for out in outs)
+    assert call(finished, "git", "status", "--porcelain") == ""
+    assert "up to date" in call(finished, "dvc", "status")
+
+
+def test_second_run_does_nothing(finished: Path) -> None:
+    before = (finished / "dvc.lock").read_bytes()
+    assert stages_run(call(finished, "dvc", "repro")) == []
+    assert (finished / "dvc.lock").read_bytes() == before
+
+
+def test_two_runs_from_nothing_are_byte_identical(project: Path) -> None:
+    before = (project / "dvc.lock").read_bytes()
+    shutil.rmtree(project / ".scratch")
+    output = call(project, "dvc", "repro", "--force", "--no-run-cache")
+    assert "train" in stages_run(output)
+    assert (project / "dvc.lock").read_bytes() == before
+
+
+def test_a_training_parameter_reruns_training_and_later_stages(project: Path) -> None:
+    change(project, {"train": {"learning_rate": 0.01}})
+    assert stages_run(call(project, "dvc", "repro")) == ["train", "evaluate", "plots"]
+    table = call(project, "dvc", "metrics", "diff")
+    assert "metrics/train.json" in table
+    assert "train_loss" in table
+
+
+def test_the_number_of_workers_reruns_nothing(project: Path) -> None:
+    change(project, {"execution": {"workers": 1}})
+    assert stages_run(call(project, "dvc", "repro")) == []
+
+
+def test_one_added_video_costs_one_video(project: Path, demo_root: Path) -> None:
+    remembered = project / ".scratch/videos"
+    before = {path: path.stat().st_mtime_ns for path in remembered.rglob("*") if path.is_file()}
+    shutil.copy(demo_root / "real/orl09_1.mp4", project / "data/raw/real/orl09_1.mp4")
+    with (project / "data/raw/labels.csv").open("a") as labels:
+        labels.write("real/orl09_1.mp4,0,real,orl09,,\n")
+    output = call(project, "dvc", "repro", "split")
+    assert stages_run(output) == ["manifest", "frames", "crops", "split"]
+    after = {path: path.stat().st_mtime_ns for path in remembered.rglob("*") if path.is_file()}
+    assert {path: after[path] for path in before} == before
+    assert len(after) == len(before) + 2, "its frames and its crops"
+    assert "mine/real/orl09_1" in set(read_csv(project / "data/crops.csv")["video_id"])
+
+
+def test_a_broken_video_is_reported_and_too_many_stop_the_run(project: Path) -> None:
+    labels = project / "data/raw/labels.csv"
+    (project / "data/raw/broken.mp4").write_text("this is no video")
+    labels.write_text(labels.read_text() + "broken.mp4,REAL,real,someone,,\n")
+    output = call(project, "dvc", "repro", "crops")
+    assert "mine/broken: unreadable, no decoder opens it" in output
+    assert json.loads((project / "metrics/frames.json").read_text())["unreadable"] == 1
+    assert json.loads((project / "metrics/crops.json").read_text())["no_frames"] == 1
+    change(project, {"frames": {"max_failed_fraction": 0.0}})
+    output = call(project, "dvc", "repro", "crops", fails=True)
+    assert "mine/broken" in output
+    assert "frames.max_failed_fraction" in output
+    assert "Traceback" not in output.split("ERROR: failed to reproduce")[0]
+
+
+def test_a_wrong_root_is_a_clear_error(project: Path) -> None:
+    (project / "empty").mkdir()
+    change(project, {"dataset": {"root": "empty"}})
+    output = call(project, "dvc", "repro", fails=True)
+    assert "error: empty/labels.csv is missing" in output
+
+
+def test_push_clone_pull_and_nothing_to_do(finished: Path, tmp_path: Path) -> None:
+    source = Path(shutil.copytree(finished, tmp_path / "source", symlinks=True))
+    call(source, "dvc", "remote", "add", "--default", "storage", str(tmp_path / "storage"))
+    commit(source, "name the storage")
+    call(source, "dvc", "push", "--quiet")
+    call(tmp_path, "git", "clone", "--quiet", "source", "clone")
+    clone = tmp_path / "clone"
+    assert not (clone / "models/model.safetensors").exists()
+    call(clone, "dvc", "pull", "--quiet")
+    assert stages_run(call(clone, "dvc", "repro")) == []
+    assert call(clone, "git", "status", "--porcelain") == ""
+    published = "models/model.safetensors"
+    assert (clone / published).read_bytes() == (finished / published).read_bytes()
+
+
+def test_killed_training_goes_on_and_ends_the_same(project: Path) -> None:
+    change(project, {"train": {"epochs": 4}})
+    command = [sys.executable, "-m", "stages.train"]
+    call(project, *command)
+    undisturbed = (project / "models/model.safetensors").read_bytes()
+    history = (project / "plots/train/history.tsv").read_bytes()
+    running = subprocess.Popen(command, cwd=project, start_new_session=True)
+    states = project / ".scratch/train"
+    deadline = time.monotonic() + 120
+    while not list(states.glob("*/state.pt")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    (project / "models/model.safetensors").unlink()
+    assert "going on after epoch" in call(project, *command)
+    assert (project / "models/model.safetensors").read_bytes() == undisturbed
+    assert (project / "plots/train/history.tsv").read_bytes() == history
+
+
+def test_predicting_a_file_gives_the_pipeline_s_crops_and_score(finished: Path) -> None:
+    detector = Detector.load(finished / "models")
+    videos = read_csv(finished / "data/predictions/test.csv")
+    assert len(videos) >= 4
+    for row in videos.itertuples():
+        file = finished / "data/raw" / row.path
+        _, crops = detector.crop_file(file)
+        stored = archive.read(archive.path_of(finished / "data/crops", row.video_id))
+        assert crops.images == stored.images
+        verdict = detector.predict(file)
+        assert verdict.verdict == row.verdict
+        assert verdict.score == pytest.approx(row.score, abs=1e-4)
+
+
+def test_splits_share_nobody(finished: Path) -> None:
+    splits = [read_csv(finished / f"data/splits/{name}.csv") for name in ("train", "val", "test")]
+    people = [set(table["target"]) | (set(table["source"]) - {""}) for table in splits]
+    assert set.union(*people) == set(PEOPLE)
+    assert sum(map(len, people)) == len(PEOPLE)
+    assert len(pd.concat(splits)) == len(read_csv(finished / "data/manifest.csv"))

@@ -1,0 +1,237 @@
+"""Frames of a video: exactly the ones asked for, and a status for each kind of trouble."""
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from conftest import CLIP_SIDE, ClipMaker, code_image, code_of
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deepfake import archive, video
+from deepfake.image import decode_image
+
+FASTSTART = {"movflags": "faststart"}  # the index stands first, so a cut file can be opened
+
+
+def sample(
+    path: Path, kind: str = "video", per_video: int = 8, min_frames: int = 2
+) -> archive.Archive:
+    return archive.unpack(video.frame_archive(path, kind, per_video, min_frames, 95))
+
+
+def codes(found: archive.Archive) -> list[int]:
+    """The index that each stored frame shows."""
+    return [code_of(decode_image(data)) for data in found.images.values()]
+
+
+@given(st.integers(0, 3000), st.integers(1, 300))
+def test_evenly_spaced(count: int, wanted: int) -> None:
+    found = video.evenly_spaced(count, wanted)
+    assert len(found) == min(count, wanted)
+    assert found == sorted(set(found))
+    assert all(0 <= index < count for index in found)
+    if count >= wanted:
+        gaps = np.diff(found)
+        assert len(gaps) == 0 or gaps.max() - gaps.min() <= 1
+        before, after = found[0], count - 1 - found[-1]
+        assert abs(before - after) <= 1
+
+
+@pytest.mark.parametrize(
+    ("count", "wanted", "indices"),
+    [
+        (0, 4, []),
+        (1, 1, [0]),
+        (3, 8, [0, 1, 2]),
+        (8, 8, list(range(8))),
+        (9, 1, [4]),
+        (10, 4, [1, 3, 6, 8]),
+        (100, 4, [12, 37, 62, 87]),
+    ],
+)
+def test_evenly_spaced_by_hand(count: int, wanted: int, indices: list[int]) -> None:
+    assert video.evenly_spaced(count, wanted) == indices
+
+
+@pytest.mark.parametrize(
+    ("count", "indices"),
+    [
+        (50, [3, 9, 15, 21, 28, 34, 40, 46]),
+        (8, [0, 1, 2, 3, 4, 5, 6, 7]),
+        (5, [0, 1, 2, 3, 4]),
+    ],
+)
+def test_frames_of_h264_with_b_frames_are_exact(
+    tmp_path: Path, make_clip: ClipMaker, count: int, indices: list[int]
+) -> None:
+    path = make_clip(tmp_path / "clip.mp4", count)
+    found = sample(path)
+    assert found.meta == {
+        "status": "ok",
+        "reason": "",
+        "width": CLIP_SIDE,
+        "height": CLIP_SIDE,
+        "fps": 25.0,
+        "frame_count": count,
+        "file_bytes": path.stat().st_size,
+        "codec": "h264",
+        "indices": indices,
+    }
+    assert list(found.images) == [f"{index:06d}.jpg" for index in indices]
+    assert codes(found) == indices
+
+
+def sequential_frames(path: Path) -> Iterator[np.ndarray]:
+    with av.open(str(path)) as container:
+        for frame in container.decode(video=0):
+            yield frame.to_ndarray(format="rgb24")
+
+
+def test_clip_has_b_frames_and_pixels_are_those_of_another_reader(
+    tmp_path: Path, make_clip: ClipMaker
+) -> None:
+    path = make_clip(tmp_path / "clip.mp4", 30)
+    with av.open(str(path)) as container:
+        assert "B" in {frame.pict_type.name for frame in container.decode(video=0)}
+    expected = list(sequential_frames(path))
+    assert [code_of(frame) for frame in expected] == list(range(30))
+    found = sample(path)
+    for index, data in zip(found.meta["indices"], found.images.values(), strict=True):
+        difference = decode_image(data).astype(int) - expected[index]
+        assert np.abs(difference).mean() < 3  # two colour converters and a JPEG lie between
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.avi"])
+def test_frames_of_mpeg4_are_exact(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    writer = cv2.VideoWriter(
+        str(path), cv2.VideoWriter.fourcc(*"mp4v"), 10.0, (CLIP_SIDE, CLIP_SIDE)
+    )
+    for index in range(40):
+        writer.write(code_image(index))
+    writer.release()
+    found = sample(path, per_video=4)
+    assert found.meta["indices"] == [5, 15, 25, 35]
+    assert codes(found) == [5, 15, 25, 35]
+    assert (found.meta["fps"], found.meta["codec"].lower()) == (10.0, "mp4v")
+
+
+def test_frames_are_exact_where_the_header_does_not_count_them(
+    tmp_path: Path, make_clip: ClipMaker
+) -> None:
+    """A live recording: neither length nor number of frames stands in the file."""
+    path = make_clip(tmp_path / "clip.mkv", 21, {"live": "1"})
+    assert video._open(path).get(cv2.CAP_PROP_FRAME_COUNT) <= 0
+    found = sample(path, per_video=3)
+    assert found.meta["frame_count"] == 21
+    assert codes(found) == found.meta["indices"] == [3, 10, 17]
+
+
+def test_truncated_video_keeps_what_decodes(tmp_path: Path, make_clip: ClipMaker) -> None:
+    data = make_clip(tmp_path / "whole.mp4", 60, FASTSTART).read_bytes()
+    path = tmp_path / "cut.mp4"
+    path.write_bytes(data[: len(data) * 6 // 10])
+    found = sample(path, per_video=6)
+    count = found.meta["frame_count"]
+    assert found.meta["status"] == "ok"
+    assert 20 < count < 50
+    assert codes(found) == found.meta["indices"] == video.evenly_spaced(count, 6)
+
+
+def test_rotation_of_a_phone_is_followed(tmp_path: Path, make_clip: ClipMaker) -> None:
+    """The columns of the pattern become rows when the header turns the picture by 90 degrees."""
+    data = bytearray(make_clip(tmp_path / "flat.mp4", 6).read_bytes())
+    matrix = data.index(b"tkhd") + 4 + 40
+    one = 1 << 16
+    assert struct.unpack(">9i", data[matrix : matrix + 36])[:5] == (one, 0, 0, 0, one)
+    turned = (0, one, 0, -one, 0, 0, CLIP_SIDE << 16, 0, 1 << 30)
+    data[matrix : matrix + 36] = struct.pack(">9i", *turned)
+    path = tmp_path / "turned.mp4"
+    path.write_bytes(data)
+    images = [decode_image(image) for image in sample(path).images.values()]
+    assert [code_of(np.rot90(image)) for image in images] == list(range(6))
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "no decoder opens it"),
+        (b"this is not a video\n" * 100, "no decoder opens it"),
+        (b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41\0\0\0\x08free", "no decoder opens it"),
+    ],
+    ids=["empty", "text", "header only"],
+)
+def test_unreadable_videos(tmp_path: Path, content: bytes, reason: str) -> None:
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(content)
+    found = sample(path)
+    assert found.images == {}
+    assert found.meta["status"] == "unreadable"
+    assert found.meta["reason"] == reason
+    assert found.meta["file_bytes"] == len(content)
+    assert (found.meta["frame_count"], found.meta["indices"]) == (0, [])
+
+
+def test_video_that_opens_without_a_frame_is_unreadable(
+    tmp_path: Path, make_clip: ClipMaker
+) -> None:
+    data = make_clip(tmp_path / "whole.mp4", 20, FASTSTART).read_bytes()
+    path = tmp_path / "cut.mp4"
+    path.write_bytes(data[: data.index(b"mdat") + 8])
+    found = sample(path)
+    assert (found.meta["status"], found.meta["reason"]) == ("unreadable", "no frame can be decoded")
+    assert found.images == {}
+
+
+@pytest.mark.parametrize(
+    ("count", "min_frames", "status"), [(2, 3, "too_short"), (3, 3, "ok"), (1, 1, "ok")]
+)
+def test_too_short(
+    tmp_path: Path, make_clip: ClipMaker, count: int, min_frames: int, status: str
+) -> None:
+    found = sample(make_clip(tmp_path / "clip.mp4", count), min_frames=min_frames)
+    assert found.meta["status"] == status
+    assert found.meta["frame_count"] == count
+    assert len(found.images) == (0 if status == "too_short" else count)
+    if status == "too_short":
+        assert found.meta["reason"] == "2 decodable frames, 3 needed"
+
+
+def test_image_is_one_frame_however_many_are_needed(tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    cv2.imwrite(str(path), code_image(201)[:32])
+    found = sample(path, "image", min_frames=5)
+    assert found.meta == {
+        "status": "ok",
+        "reason": "",
+        "width": CLIP_SIDE,
+        "height": 32,
+        "fps": 0.0,
+        "frame_count": 1,
+        "file_bytes": path.stat().st_size,
+        "codec": "",
+        "indices": [0],
+    }
+    assert list(found.images) == ["000000.jpg"]
+    assert codes(found) == [201]
+
+
+@pytest.mark.parametrize("content", [b"", b"text"])
+def test_unreadable_image(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "photo.png"
+    path.write_bytes(content)
+    found = sample(path, "image")
+    assert found.meta["status"] == "unreadable"
+    assert found.meta["reason"] == "not an image that can be decoded"
+    assert found.images == {}
+
+
+def test_bytes_are_repeatable(tmp_path: Path, make_clip: ClipMaker) -> None:
+    path = make_clip(tmp_path / "clip.mp4", 20)
+    arguments = (path, "video", 4, 2, 95)
+    assert video.frame_archive(*arguments) == video.frame_archive(*arguments)
