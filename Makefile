@@ -1,6 +1,7 @@
 # `make` alone lists the commands.
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3.10 || command -v python3)
-export PATH := $(CURDIR)/.venv/bin:$(PATH)
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
@@ -12,24 +13,27 @@ help:  ## List the commands
 setup: $(READY)  ## Make .venv with the pinned packages
 
 $(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 10) <= sys.version_info < (3, 14) else \
+		"Python 3.10 to 3.13 is needed, this is " + sys.version.split()[0] + \
+		": make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements.lock
-	.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	$(BIN)/python -m pip install --no-deps --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --no-deps --no-build-isolation -e .
 	@touch $@
 
 repro: $(READY)  ## Run what has changed of the whole pipeline
-	dvc repro
+	$(BIN)/dvc repro
 
 test: $(READY)  ## Run the tests
-	pytest
+	$(BIN)/pytest
 
 lint: $(READY)  ## Check format, style and types
-	ruff format --check
-	ruff check
-	mypy
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
 
 lock: $(READY)  ## Resolve requirements.lock anew from pyproject.toml
-	uv pip compile pyproject.toml --extra dev --universal --python-version 3.10 \
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.10 \
 		--generate-hashes --no-emit-index-url --no-header --output-file requirements.lock
 
 clean:  ## Delete .venv and the scratch folder, nothing else
