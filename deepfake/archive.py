@@ -10,13 +10,14 @@ import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 from urllib.parse import quote
 
 from deepfake.errors import ArchiveError
 from deepfake.files import write_bytes
 
 META = "meta.json"
+END = 2 * tarfile.BLOCKSIZE  # zeros after the last member, without which tarfile is content too
 MAX_NAME = 200  # bytes; most file systems end at 255
 
 
@@ -56,6 +57,8 @@ def unpack(data: bytes, name: str = "archive") -> Archive:
         ArchiveError: the bytes are not a complete archive with a record; `name` is in the message.
     """
     try:
+        if len(data) % tarfile.RECORDSIZE or not data.endswith(tarfile.NUL * END):
+            raise EOFError("it is cut short")
         with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
             members = {member.name: _content(tar, member) for member in tar.getmembers()}
         meta = json.loads(members.pop(META))
@@ -82,20 +85,53 @@ def read(path: Path) -> Archive:
         raise ArchiveError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def read_images(folder: Path, keys: Sequence[tuple[str, str]]) -> list[bytes]:
-    """JPEG bytes by (video_id, name of the image), each archive read once.
+class StoredImages(Sequence[bytes]):
+    """JPEG bytes by position, read from the archives when they are asked for.
+
+    Only their places are kept in memory, so it is small however many images there are, and cheap
+    to hand to another process.
+
+    Args:
+        folder: where the archives are.
+        keys: (video_id, name of the image) of each.
 
     Raises:
-        ArchiveError: an archive is damaged, or lacks the image.
+        ArchiveError: an archive is missing or damaged, or lacks an image.
     """
-    images: dict[tuple[str, str], bytes] = {}
-    for video_id in dict.fromkeys(video_id for video_id, _ in keys):
-        stored = read(path_of(folder, video_id)).images
-        images.update({(video_id, name): data for name, data in stored.items()})
-    missing = next((key for key in keys if key not in images), None)
-    if missing:
-        raise ArchiveError(f"the archive of {missing[0]} has no {missing[1]}: run `dvc repro`")
-    return [images[key] for key in keys]
+
+    def __init__(self, folder: Path, keys: Sequence[tuple[str, str]]) -> None:
+        found: dict[tuple[str, str], tuple[Path, int, int]] = {}
+        for video_id in dict.fromkeys(video_id for video_id, _ in keys):
+            path = path_of(folder, video_id)
+            found.update({(video_id, name): (path, *at) for name, at in _places(path).items()})
+        missing = next((key for key in keys if key not in found), None)
+        if missing:
+            raise ArchiveError(f"the archive of {missing[0]} has no {missing[1]}: run `dvc repro`")
+        self._places = [found[key] for key in keys]
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, index: int) -> bytes: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[bytes]: ...
+    def __getitem__(self, index: int | slice) -> bytes | list[bytes]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(len(self))[index]]
+        path, offset, size = self._places[index]
+        with path.open("rb") as file:
+            file.seek(offset)
+            return file.read(size)
+
+
+def _places(path: Path) -> dict[str, tuple[int, int]]:
+    """Offset and size in bytes of every member of an archive."""
+    try:
+        with tarfile.open(path, mode="r:") as tar:
+            return {member.name: (member.offset_data, member.size) for member in tar}
+    except (OSError, tarfile.TarError) as error:
+        raise ArchiveError(f"{path} cannot be read ({error}): run `dvc repro`") from error
 
 
 def path_of(folder: Path, video_id: str) -> Path:

@@ -11,8 +11,8 @@ from deepfake.files import write_csv
 BINS = 20
 
 
-def write_curves(folder: Path, split: str, videos: pd.DataFrame) -> None:
-    """Write the curves of one split's videos as `folder`/*_`split`.tsv."""
+def write_curves(folder: Path, videos: pd.DataFrame) -> None:
+    """Write the curves of one split's videos as `folder`/*.tsv."""
     scored = videos[videos["score"].notna()]
     tables = {
         "roc": roc_points(scored["label"], scored["score"]),
@@ -21,7 +21,7 @@ def write_curves(folder: Path, split: str, videos: pd.DataFrame) -> None:
         "histogram": histogram_points(scored["label"], scored["score"]),
     }
     for name, table in tables.items():
-        write_csv(folder / f"{name}_{split}.tsv", table)
+        write_csv(folder / f"{name}.tsv", table)
 
 
 def roc_points(labels: pd.Series, scores: pd.Series) -> pd.DataFrame:

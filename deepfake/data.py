@@ -39,7 +39,7 @@ class CropDataset(Dataset[tuple[Tensor, int]]):
     """
 
     def __init__(self, folder: Path, table: pd.DataFrame, transform: nn.Module, seed: int) -> None:
-        self.images = load_images(folder, table)
+        self.images = stored_images(folder, table)
         self.labels = [int(label) for label in table["label"]]
         self.transform = transform
         self.seed = seed
@@ -55,10 +55,9 @@ class CropDataset(Dataset[tuple[Tensor, int]]):
             return self.transform(to_tensor(self.images[item])), self.labels[item]
 
 
-def load_images(folder: Path, table: pd.DataFrame) -> list[bytes]:
-    """JPEG bytes of the crop in every row (video_id, image)."""
-    keys = list(zip(table["video_id"], table["image"], strict=True))
-    return archive.read_images(folder, keys)
+def stored_images(folder: Path, table: pd.DataFrame) -> archive.StoredImages:
+    """The JPEGs of the crops in every row (video_id, image)."""
+    return archive.StoredImages(folder, list(zip(table["video_id"], table["image"], strict=True)))
 
 
 def to_tensor(image: bytes) -> Tensor:

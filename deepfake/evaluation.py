@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from deepfake import baselines
-from deepfake.data import load_images, select_crops
+from deepfake.data import select_crops, stored_images
 from deepfake.files import read_csv, write_csv
 from deepfake.metrics import all_metrics, rank_metrics, threshold_metrics
 from deepfake.model import ModelCard
@@ -53,7 +53,7 @@ def predict_split(
 ) -> Predictions:
     """Score every crop and every video of a split, as the command line would score them."""
     rows = select_crops(split, crops, main_track_only=False)
-    logits = predict_logits(network, load_images(folder, rows), card.image_size, device)
+    logits = predict_logits(network, stored_images(folder, rows), card.image_size, device)
     frames = rows.assign(logit=logits, score=frame_scores(logits, card.temperature))
     scored = video_scores(frames, card.video_score, card.temperature, card.min_frames)
     known = split[["video_id", "path", "label", "method", "group"]]

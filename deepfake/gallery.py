@@ -50,7 +50,7 @@ def crop_sheet(crops: pd.DataFrame, folder: Path) -> Figure:
 
 def _images(folder: Path, crops: pd.DataFrame) -> list[Image]:
     keys = list(zip(crops["video_id"], crops["image"], strict=True))
-    return [decode_image(data) for data in archive.read_images(folder, keys)]
+    return [decode_image(data) for data in archive.StoredImages(folder, keys)]
 
 
 def _caption(row: "pd.Series[str]") -> str:

@@ -87,7 +87,7 @@ def train(
             )
     state_file = scratch / _key(train_set, val_set, params, scoring_params) / STATE
     run = _Run(train_set, params, workers)
-    images = data.load_images(val_set.folder, val_set.table)
+    images = data.stored_images(val_set.folder, val_set.table)
     progress = _load_state(state_file, run)
     for epoch in range(len(progress["history"]), params.epochs):
         loss = run.epoch(epoch)
@@ -156,6 +156,8 @@ class _Run:
             sampler=self.sampler,
             num_workers=workers,
             persistent_workers=workers > 0,
+            # OpenCV and OpenMP may hang in a process that was forked after they started threads.
+            multiprocessing_context="spawn" if workers else None,
             worker_init_fn=_one_thread,
             generator=torch.Generator().manual_seed(params.seed),
         )

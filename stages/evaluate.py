@@ -16,14 +16,16 @@ def main(params: Params) -> None:
     device = pick_device()
     splits = {name: read_csv(Path(f"data/splits/{name}.csv")) for name in ("train", "val", "test")}
     crops = read_csv(Path("data/crops.csv"))
-    metrics = {}
-    for name in ("val", "test"):
-        found = predict_split(
+    found = {
+        name: predict_split(
             network.to(device), card, splits[name], crops, Path("data/crops"), device
         )
-        found.write(Path("data/predictions"), name)
-        write_curves(Path("plots/evaluate"), name, found.videos)
-        metrics[name] = evaluate(found, card.threshold, params.evaluate)
+        for name in ("val", "test")
+    }
+    for name, predictions in found.items():
+        predictions.write(Path("data/predictions"), name)
+    write_curves(Path("plots/evaluate"), found["test"].videos)
+    metrics = {name: evaluate(found[name], card.threshold, params.evaluate) for name in found}
     frames = read_csv(Path("data/frames.csv"))
     baselines = baseline_metrics(splits, frames, crops)
     write_metrics(Path("metrics/evaluate.json"), {**metrics, "test_baselines": baselines})
