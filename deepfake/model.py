@@ -1,6 +1,7 @@
 """ResNet-18 with one logit, how it starts, and how it is published."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -92,12 +93,19 @@ def _load_backbone(network: nn.Module, path: Path) -> None:
     if not path.is_file():
         known = sorted(file.name for file in path.parent.glob("*.safetensors"))
         raise ModelError(f"train.init: no file {path}; there is {known}, imagenet and random")
-    state = {name: value for name, value in _read(path).items() if not name.startswith("fc.")}
-    outcome = network.load_state_dict(state, strict=False)
-    missing = [name for name in outcome.missing_keys if not name.startswith("fc.")]
-    if missing or outcome.unexpected_keys:
-        wrong = (missing + outcome.unexpected_keys)[:5]
-        raise ModelError(f"{path} does not hold a ResNet-18: see its layers {wrong}")
+    state, wanted = _backbone(_read(path)), _backbone(network.state_dict())
+    wrong = sorted(state.keys() ^ wanted.keys()) or [
+        name for name, value in wanted.items() if value.shape != state[name].shape
+    ]
+    if wrong:
+        raise ModelError(f"{path} does not hold a ResNet-18: see its layers {wrong[:5]}")
+    network.load_state_dict(state, strict=False)
+
+
+def _backbone(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Every layer but the head; counters of batches, which some files lack, are left out."""
+    skipped = ("fc.", "num_batches_tracked")
+    return {name: value for name, value in state.items() if not any(s in name for s in skipped)}
 
 
 def _read(path: Path) -> dict[str, Tensor]:

@@ -76,15 +76,11 @@ def train(
         workers: processes that decode and augment; 0 does it between the steps.
 
     Raises:
-        TrainingError: one of the sets is empty or holds one label only.
+        TrainingError: one of the sets is empty or holds one label only, or no video of val has
+            as many frames as `scoring_params.min_frames` asks for.
         ModelError: the initial weights cannot be had.
     """
-    for name, crops in (("train", train_set), ("val", val_set)):
-        if crops.table["label"].nunique() < 2:
-            raise TrainingError(
-                f"the {name} split has {len(crops.table)} crops of"
-                f" {crops.table['label'].nunique()} label(s); both REAL and FAKE are needed"
-            )
+    _check_labels(train_set, val_set, scoring_params.min_frames)
     state_file = scratch / _key(train_set, val_set, params, scoring_params) / STATE
     run = _Run(train_set, params, workers)
     images = data.stored_images(val_set.folder, val_set.table)
@@ -107,6 +103,21 @@ def train(
         pd.DataFrame(progress["history"]),
         progress["logits"].numpy(),
     )
+
+
+def _check_labels(train_set: CropSet, val_set: CropSet, min_frames: int) -> None:
+    for name, crops in (("train", train_set), ("val", val_set)):
+        if crops.table["label"].nunique() < 2:
+            raise TrainingError(
+                f"the {name} split has {len(crops.table)} crops of"
+                f" {crops.table['label'].nunique()} label(s); both REAL and FAKE are needed"
+            )
+    tracks = val_set.table.groupby(["video_id", "track"])["label"].agg(["size", "first"])
+    if tracks.loc[tracks["size"] >= min_frames, "first"].nunique() < 2:
+        raise TrainingError(
+            f"in the val split no REAL or no FAKE video shows a person in score.min_frames ="
+            f" {min_frames} frames: lower it, or raise frames.per_video"
+        )
 
 
 def read_crop_set(split: str, main_track_only: bool) -> CropSet:

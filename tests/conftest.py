@@ -56,7 +56,7 @@ def params(repository: Path) -> Params:
 
 
 @pytest.fixture
-def in_threads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+def in_threads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Make `parallel.map_files` work in threads, below an empty current folder, which is given.
 
     Processes are what test_parallel.py is about; elsewhere they would only take time, and hide
@@ -64,7 +64,18 @@ def in_threads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path
     """
     monkeypatch.setattr(parallel, "_pool", ThreadPoolExecutor)
     monkeypatch.chdir(tmp_path)
-    yield tmp_path
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Let torch use one thread: for tiny networks two are slower, on a busy machine thirtyfold."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def code_image(index: int) -> Image:

@@ -130,7 +130,14 @@ def test_images_by_key(tmp_path: Path) -> None:
     archive.write(tmp_path, "d/a", archive.pack({}, {"0.jpg": b"a0", "1.jpg": b"a1"}))
     archive.write(tmp_path, "d/b", archive.pack({}, {"0.jpg": b"b0"}))
     keys = [("d/b", "0.jpg"), ("d/a", "1.jpg"), ("d/b", "0.jpg")]
-    assert archive.read_images(tmp_path, keys) == [b"b0", b"a1", b"b0"]
-    assert archive.read_images(tmp_path, []) == []
+    assert list(archive.StoredImages(tmp_path, keys)) == [b"b0", b"a1", b"b0"]
+    assert list(archive.StoredImages(tmp_path, [])) == []
     with pytest.raises(ArchiveError, match=r"the archive of d/b has no 7\.jpg"):
-        archive.read_images(tmp_path, [("d/b", "7.jpg")])
+        archive.StoredImages(tmp_path, [("d/b", "7.jpg")])
+
+
+@pytest.mark.parametrize("size", [0, 100, 512, 1024, 1300, 2560])
+def test_cuts_are_noticed_by_those_who_read_images_alone(tmp_path: Path, size: int) -> None:
+    archive.write(tmp_path, "d/a", archive.pack(META, IMAGES)[:size])
+    with pytest.raises(ArchiveError, match=r"d/a"):
+        archive.StoredImages(tmp_path, [("d/a", name) for name in IMAGES])

@@ -100,7 +100,7 @@ def test_all_mistakes_are_named_at_once(tmp_path: Path, content: dict[str, Any])
 
 def test_ratios_must_fill_one(tmp_path: Path, content: dict[str, Any]) -> None:
     content["split"]["test"] = 0.3
-    with pytest.raises(ParamsError, match="split: .*train, val and test must add up to 1"):
+    with pytest.raises(ParamsError, match=r"split: .*train, val and test must add up to 1"):
         load(tmp_path, content)
 
 

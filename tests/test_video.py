@@ -8,6 +8,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from av.video.frame import PictureType
 from conftest import CLIP_SIDE, ClipMaker, code_image, code_of
 from hypothesis import given
 from hypothesis import strategies as st
@@ -97,7 +98,7 @@ def test_clip_has_b_frames_and_pixels_are_those_of_another_reader(
 ) -> None:
     path = make_clip(tmp_path / "clip.mp4", 30)
     with av.open(str(path)) as container:
-        assert "B" in {frame.pict_type.name for frame in container.decode(video=0)}
+        assert PictureType.B in {frame.pict_type for frame in container.decode(video=0)}
     expected = list(sequential_frames(path))
     assert [code_of(frame) for frame in expected] == list(range(30))
     found = sample(path)
@@ -118,7 +119,8 @@ def test_frames_of_mpeg4_are_exact(tmp_path: Path, name: str) -> None:
     found = sample(path, per_video=4)
     assert found.meta["indices"] == [5, 15, 25, 35]
     assert codes(found) == [5, 15, 25, 35]
-    assert (found.meta["fps"], found.meta["codec"].lower()) == (10.0, "mp4v")
+    assert found.meta["fps"] == 10.0
+    assert found.meta["codec"] == "FMP4"  # FFmpeg's name for MPEG-4 part 2
 
 
 def test_frames_are_exact_where_the_header_does_not_count_them(
@@ -135,7 +137,8 @@ def test_frames_are_exact_where_the_header_does_not_count_them(
 def test_truncated_video_keeps_what_decodes(tmp_path: Path, make_clip: ClipMaker) -> None:
     data = make_clip(tmp_path / "whole.mp4", 60, FASTSTART).read_bytes()
     path = tmp_path / "cut.mp4"
-    path.write_bytes(data[: len(data) * 6 // 10])
+    start = data.index(b"mdat")
+    path.write_bytes(data[: start + (len(data) - start) * 6 // 10])
     found = sample(path, per_video=6)
     count = found.meta["frame_count"]
     assert found.meta["status"] == "ok"

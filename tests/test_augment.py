@@ -1,0 +1,77 @@
+"""What the network sees: exact for predictions, random but repeatable in training."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from deepfake import augment
+
+
+def noise(height: int, width: int) -> Tensor:
+    generator = torch.Generator().manual_seed(0)
+    return torch.randint(0, 256, (3, height, width), dtype=torch.uint8, generator=generator)
+
+
+@pytest.mark.parametrize("color", [(0, 0, 0), (255, 255, 255), (10, 128, 200)])
+def test_evaluation_normalises_exactly(color: tuple[int, int, int]) -> None:
+    image = torch.tensor(color, dtype=torch.uint8)[:, None, None].expand(3, 50, 40)
+    found = augment.evaluation(24)(image)
+    assert found.shape == (3, 24, 24)
+    assert found.dtype == torch.float32
+    # Mean and deviation of ImageNet, as published with torchvision's weights.
+    statistics = zip(color, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), strict=True)
+    for channel, (value, mean, deviation) in zip(found, statistics, strict=True):
+        expected = torch.full((24, 24), (value / 255 - mean) / deviation)
+        torch.testing.assert_close(channel, expected, rtol=0, atol=1e-5)
+
+
+def test_evaluation_of_the_right_size_changes_no_pixel() -> None:
+    image = noise(32, 32)
+    mean, deviation = torch.tensor(augment.MEAN), torch.tensor(augment.STD)
+    expected = (image / 255 - mean[:, None, None]) / deviation[:, None, None]
+    torch.testing.assert_close(augment.evaluation(32)(image), expected)
+
+
+def test_evaluation_averages_when_it_shrinks() -> None:
+    """Black and white columns become grey: no aliasing."""
+    image = torch.zeros(3, 64, 64, dtype=torch.uint8)
+    image[:, :, ::2] = 255
+    found = augment.evaluation(16)(image)[0] * augment.STD[0] + augment.MEAN[0]
+    assert (found[:, 1:-1] - 0.5).abs().max() < 0.06
+
+
+@pytest.mark.parametrize("preset", sorted(augment.PRESETS))
+@pytest.mark.parametrize("size", [24, 40])
+def test_training_keeps_shape_and_type(preset: str, size: int) -> None:
+    transform = augment.training(preset, size)
+    torch.manual_seed(0)
+    for _ in range(20):
+        found = transform(noise(32, 36))
+        assert found.shape == (3, size, size)
+        assert found.dtype == torch.float32
+        assert found.isfinite().all()
+
+
+@pytest.mark.parametrize(("preset", "outcomes"), [("none", 1), ("light", 5), ("strong", 5)])
+def test_training_follows_the_seed(preset: str, outcomes: int) -> None:
+    transform = augment.training(preset, 24)
+
+    def drawn(seed: int) -> Tensor:
+        torch.manual_seed(seed)
+        return transform(noise(32, 32))
+
+    found = [drawn(seed) for seed in range(5)]
+    for seed, image in enumerate(found):
+        assert torch.equal(drawn(seed), image)
+    different = [i for i, image in enumerate(found) if not any(map(image.equal, found[:i]))]
+    assert len(different) == outcomes
+
+
+def test_no_augmentation_is_the_evaluation() -> None:
+    image = noise(50, 60)
+    assert torch.equal(augment.training("none", 24)(image), augment.evaluation(24)(image))
+
+
+def test_unknown_preset() -> None:
+    with pytest.raises(KeyError, match="heavy"):
+        augment.training("heavy", 24)

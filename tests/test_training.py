@@ -1,0 +1,285 @@
+"""Training: it learns, and neither a crash nor the number of workers changes the outcome."""
+
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from deepfake import archive, model, training
+from deepfake.calibration import Calibration
+from deepfake.errors import ModelError, TrainingError
+from deepfake.image import encode_jpeg
+from deepfake.params import ScoreParams, TrainParams, load_params
+from deepfake.training import CropSet, Trained, train, warm_cosine
+
+SCORE = ScoreParams(video_score="mean_logit", min_frames=1)
+Run = Callable[..., Trained]
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _restored_switches() -> Iterator[None]:
+    """Training makes torch deterministic for the whole process."""
+    before = torch.are_deterministic_algorithms_enabled()
+    yield
+    torch.use_deterministic_algorithms(before)
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory: pytest.TempPathFactory) -> tuple[CropSet, CropSet]:
+    """24 crops of 12 videos to train on, 8 of 4 for val: REAL is reddish, FAKE bluish."""
+    folder = tmp_path_factory.mktemp("crops")
+    generator = np.random.default_rng(0)
+    rows = []
+    for number in range(16):
+        label = number % 2
+        video_id = f"{'train' if number < 12 else 'val'}/{number:02d}"
+        images = {}
+        for frame in range(2):
+            image = generator.integers(60, 120, (32, 32, 3), np.uint8)
+            image[..., 2 * label] += 100
+            images[f"0-{frame:06d}.jpg"] = encode_jpeg(image, 95)
+        archive.write(folder, video_id, archive.pack({"status": "ok"}, images))
+        rows += [(video_id, name, 0, label) for name in images]
+    table = pd.DataFrame(rows, columns=["video_id", "image", "track", "label"])
+    of_train = table["video_id"].str.startswith("train/")
+    halves = (table[of_train], table[~of_train])
+    one, other = (CropSet(half.reset_index(drop=True), folder) for half in halves)
+    return one, other
+
+
+@pytest.fixture(scope="module")
+def settings(repository: Path) -> TrainParams:
+    changes = {
+        "init": "random",
+        "image_size": 32,
+        "augmentation": "light",
+        "epochs": 2,
+        "batch_size": 8,
+        "learning_rate": 0.001,
+    }
+    return load_params(repository / "params.yaml").train.model_copy(update=changes)
+
+
+@pytest.fixture(scope="module")
+def run(
+    sets: tuple[CropSet, CropSet], settings: TrainParams, tmp_path_factory: pytest.TempPathFactory
+) -> Run:
+    """A function that trains with some settings changed, in a scratch folder by name."""
+    top = tmp_path_factory.mktemp("scratch")
+
+    def trained(scratch: str, workers: int = 0, **changes: Any) -> Trained:
+        changed = settings.model_copy(update=changes)
+        return train(*sets, changed, SCORE, top / scratch, workers)
+
+    return trained
+
+
+@pytest.fixture(scope="module")
+def undisturbed(one_thread: None, run: Run) -> Trained:  # noqa: ARG001
+    """Two epochs in a row, without workers."""
+    return run("undisturbed")
+
+
+def assert_same(one: Trained, other: Trained) -> None:
+    """Bit by bit."""
+    assert one.best_epoch == other.best_epoch
+    pd.testing.assert_frame_equal(one.history, other.history, check_exact=True)
+    assert one.weights.keys() == other.weights.keys()
+    assert all(torch.equal(value, other.weights[name]) for name, value in one.weights.items())
+    assert (one.val_logits == other.val_logits).all()
+
+
+def test_two_colours_are_learnt(run: Run, sets: tuple[CropSet, CropSet]) -> None:
+    found = run("colours", epochs=3, augmentation="none")
+    losses = found.history["train_loss"].tolist()
+    assert losses[-1] < losses[0] / 2
+    best = found.history.iloc[found.best_epoch - 1]
+    assert best["val_video_roc_auc"] == 1.0
+    val = sets[1].table
+    assert found.val_logits.shape == (len(val),)
+    fake = (val["label"] == 1).to_numpy()
+    assert found.val_logits[fake].min() > found.val_logits[~fake].max()
+
+
+def test_history_and_weights(undisturbed: Trained) -> None:
+    found = undisturbed
+    assert list(found.history.columns) == [
+        *("epoch", "learning_rate", "train_loss"),
+        *("val_loss", "val_frame_roc_auc", "val_video_roc_auc"),
+    ]
+    assert found.history["epoch"].tolist() == [1, 2]
+    # Three steps of six are done after the first epoch, six after the second; one warms up.
+    rates = [0.001 * 0.5 * (1 + math.cos(math.pi * (step - 1) / 5)) for step in (3, 6)]
+    assert found.history["learning_rate"].tolist() == pytest.approx(rates)
+    assert {value.device.type for value in found.weights.values()} == {"cpu"}
+    assert found.weights["conv1.weight"].dtype == torch.float32
+
+
+def test_summary(undisturbed: Trained) -> None:
+    found = undisturbed
+    summary = training.summary(found, Calibration(1.5, 0.25))
+    best = found.history.iloc[found.best_epoch - 1]
+    assert summary["val_loss"] == best["val_loss"]
+    assert summary["best_epoch"] == found.best_epoch
+    assert (summary["temperature"], summary["threshold"]) == (1.5, 0.25)
+    assert "epoch" not in summary
+
+
+def test_weights_give_the_logits(undisturbed: Trained, sets: tuple[CropSet, CropSet]) -> None:
+    """The weights returned are those that the returned logits were computed with."""
+    network = model.build_model("random").to(memory_format=torch.channels_last)
+    network.load_state_dict(undisturbed.weights)
+    images = training.data.stored_images(sets[1].folder, sets[1].table)
+    logits = training.scoring.predict_logits(network, images, 32)
+    assert (logits == undisturbed.val_logits).all()
+
+
+def test_a_killed_run_ends_like_an_undisturbed_one(
+    run: Run,
+    undisturbed: Trained,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    original = training._Run.epoch
+
+    def killed(self: training._Run, epoch: int) -> float:
+        if epoch == 1:
+            raise KeyboardInterrupt
+        return original(self, epoch)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(training._Run, "epoch", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run("killed")
+    assert "epoch 1 learning_rate " in capsys.readouterr().out
+    resumed = run("killed")
+    assert "going on after epoch 1 of 2\nepoch 2 " in capsys.readouterr().out
+    assert_same(resumed, undisturbed)
+
+
+def test_a_finished_run_is_not_trained_again(
+    run: Run, undisturbed: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training._Run, "epoch", lambda *_: pytest.fail("trained again"))
+    assert_same(run("undisturbed"), undisturbed)
+
+
+def test_workers_do_not_matter(run: Run, undisturbed: Trained) -> None:
+    assert_same(run("worker", workers=1), undisturbed)
+
+
+def test_start_and_draws_follow_the_seed(
+    sets: tuple[CropSet, CropSet], settings: TrainParams
+) -> None:
+    runs = [
+        training._Run(sets[0], settings.model_copy(update={"seed": seed}), 0) for seed in (0, 0, 1)
+    ]
+    heads = [run.network.state_dict()["fc.weight"] for run in runs]
+    draws = [list(run.sampler) for run in runs]
+    assert torch.equal(heads[0], heads[1])
+    assert draws[0] == draws[1]
+    assert not torch.equal(heads[0], heads[2])
+    assert draws[0] != draws[2]
+
+
+def test_other_inputs_never_resume(
+    sets: tuple[CropSet, CropSet], settings: TrainParams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name of the state follows everything that decides the result."""
+    train_set, val_set = sets
+    fewer = CropSet(val_set.table[:-1], val_set.folder)
+    keys = [
+        training._key(train_set, val_set, settings, SCORE),
+        training._key(val_set, train_set, settings, SCORE),
+        training._key(train_set, fewer, settings, SCORE),
+        training._key(train_set, val_set, settings.model_copy(update={"epochs": 9}), SCORE),
+        training._key(train_set, val_set, settings, SCORE.model_copy(update={"min_frames": 2})),
+    ]
+    assert training._key(train_set, val_set, settings, SCORE) == keys[0]
+    monkeypatch.setattr(model, "init_digest", lambda _: "other weights under the same name")
+    keys.append(training._key(train_set, val_set, settings, SCORE))
+    assert len(set(keys)) == len(keys)
+
+
+@pytest.mark.parametrize("rows", ["label == 0", "label == 1", "label == 2"])
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_one_label_is_not_enough(
+    sets: tuple[CropSet, CropSet], settings: TrainParams, tmp_path: Path, split: str, rows: str
+) -> None:
+    wrong = {
+        name: CropSet(crops.table.query(rows), crops.folder) if name == split else crops
+        for name, crops in zip(("train", "val"), sets, strict=True)
+    }
+    count = len(wrong[split].table)
+    labels = 0 if rows == "label == 2" else 1
+    with pytest.raises(TrainingError, match=rf"{split} split has {count} crops of {labels} label"):
+        train(wrong["train"], wrong["val"], settings, SCORE, tmp_path, 0)
+
+
+def test_val_videos_that_cannot_be_judged_are_told(
+    sets: tuple[CropSet, CropSet], settings: TrainParams, tmp_path: Path
+) -> None:
+    """Nobody is seen in three frames: there is no score to choose a checkpoint by."""
+    score = SCORE.model_copy(update={"min_frames": 3})
+    with pytest.raises(TrainingError, match="val"):
+        train(*sets, settings.model_copy(update={"epochs": 1}), score, tmp_path, 0)
+
+
+def test_unknown_start_is_told(run: Run) -> None:
+    with pytest.raises(ModelError, match=r"none\.safetensors"):
+        run("unknown", init="none.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("ranks", "losses", "is_best"),
+    [
+        ([0.5], [1.0], True),
+        ([0.5, 0.6], [1.0, 2.0], True),
+        ([0.6, 0.5], [1.0, 0.1], False),
+        ([0.6, 0.6], [1.0, 0.9], True),
+        ([0.6, 0.6], [0.9, 1.0], False),
+        ([0.6, 0.6], [0.9, 0.9], False),  # of equals the first
+    ],
+)
+def test_best_epoch(ranks: list[float], losses: list[float], is_best: bool) -> None:
+    rows = zip(ranks, losses, strict=True)
+    history = [{"val_video_roc_auc": rank, "val_loss": loss} for rank, loss in rows]
+    assert training._is_best(history) == is_best
+
+
+@pytest.mark.parametrize(
+    ("step", "steps", "warmup", "factor"),
+    [
+        (0, 100, 0.1, 0.1),
+        (9, 100, 0.1, 1.0),
+        (10, 100, 0.1, 1.0),
+        (55, 100, 0.1, 0.5),
+        (100, 100, 0.1, 0.0),
+        (0, 10, 0.0, 1.0),
+        (5, 10, 0.0, 0.5),
+        (4, 10, 1.0, 0.5),
+        (10, 10, 1.0, 1.0),  # all steps warm up; the one after the last is never made
+    ],
+)
+def test_learning_rate_by_hand(step: int, steps: int, warmup: float, factor: float) -> None:
+    assert warm_cosine(step, steps, warmup) == pytest.approx(factor)
+
+
+def test_crop_set_of_a_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data" / "splits").mkdir(parents=True)
+    crops = "video_id,track,image\nd/1,0,a\nd/1,1,b\nd/2,0,c\n"
+    (tmp_path / "data" / "crops.csv").write_text(crops)
+    split = "video_id,label,method,group\nd/1,1,swap,4\n"
+    (tmp_path / "data" / "splits" / "val.csv").write_text(split)
+    main = training.read_crop_set("val", main_track_only=True)
+    assert main.table[["image", "label"]].values.tolist() == [["a", 1]]
+    everybody = training.read_crop_set("val", main_track_only=False)
+    assert everybody.table["image"].tolist() == ["a", "b"]
+    assert everybody.folder == Path("data/crops")

@@ -1,0 +1,84 @@
+"""Intervals: around the estimate, and wider where videos are not independent."""
+
+import math
+
+import numpy as np
+import pytest
+
+from deepfake.uncertainty import Floats, Labels, group_bootstrap
+
+
+def mean_score(_: Labels, scores: Floats) -> float:
+    return float(scores.mean())
+
+
+def rank(labels: Labels, scores: Floats) -> float:
+    """ROC-AUC by counting pairs; NaN where a label is missing."""
+    fake, real = scores[labels == 1], scores[labels == 0]
+    if not len(fake) or not len(real):
+        return math.nan
+    return float((fake[:, None] > real).mean())
+
+
+def clustered() -> tuple[Labels, Floats, Labels]:
+    """20 people with 10 videos each, whose scores hardly differ within a person."""
+    generator = np.random.default_rng(0)
+    groups = np.repeat(np.arange(20), 10)
+    labels = (groups % 2).astype(np.int64)
+    scores = labels * 0.8 + generator.normal(0, 1, 20)[groups] + generator.normal(0, 0.05, 200)
+    return labels, scores, groups
+
+
+def test_interval_contains_the_estimate() -> None:
+    labels, scores, groups = clustered()
+    for statistic in (mean_score, rank):
+        low, high = group_bootstrap(statistic, labels, scores, groups, 300, 0)
+        assert low < statistic(labels, scores) < high
+
+
+def test_clusters_widen_the_interval() -> None:
+    """Ten videos of a person tell little more than one: about sqrt(10) times as wide."""
+    labels, scores, groups = clustered()
+    low, high = group_bootstrap(mean_score, labels, scores, groups, 400, 0)
+    one_low, one_high = group_bootstrap(mean_score, labels, scores, np.arange(200), 400, 0)
+    assert 2 < (high - low) / (one_high - one_low) < 5
+
+
+def test_interval_of_a_mean_is_that_of_theory() -> None:
+    scores = np.random.default_rng(1).normal(5, 2, 400)
+    labels = np.zeros(400, np.int64)
+    low, high = group_bootstrap(mean_score, labels, scores, np.arange(400), 1000, 0)
+    error = scores.std() / math.sqrt(400)
+    assert low == pytest.approx(scores.mean() - 1.96 * error, abs=0.15 * error)
+    assert high == pytest.approx(scores.mean() + 1.96 * error, abs=0.15 * error)
+
+
+def test_draws_follow_the_seed() -> None:
+    labels, scores, groups = clustered()
+    found = [group_bootstrap(mean_score, labels, scores, groups, 50, seed) for seed in (0, 0, 1)]
+    assert found[0] == found[1] != found[2]
+
+
+def test_names_of_groups_do_not_matter() -> None:
+    labels, scores, groups = clustered()
+    one = group_bootstrap(mean_score, labels, scores, groups, 50, 0)
+    assert group_bootstrap(mean_score, labels, scores, 7 * groups + 3, 50, 0) == one
+
+
+def test_resamples_without_a_value_are_left_out() -> None:
+    """Two groups of one label each: half of the draws hold one label only."""
+    labels, scores = np.array([0, 1]), np.array([0.2, 0.8])
+    assert group_bootstrap(rank, labels, scores, np.array([0, 1]), 50, 0) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("labels", "resamples"),
+    [([0, 1], 0), ([1, 1], 20), ([], 20), ([], 0)],
+    ids=["no resamples", "one label", "no videos", "neither"],
+)
+def test_nothing_gives_nan(labels: list[int], resamples: int) -> None:
+    count = len(labels)
+    bounds = group_bootstrap(
+        rank, np.array(labels, np.int64), np.zeros(count), np.arange(count), resamples, 0
+    )
+    assert all(math.isnan(bound) for bound in bounds)
