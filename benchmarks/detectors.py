@@ -323,9 +323,9 @@ def arguments() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="Candidates that are not installed are named and left out. To add two of them:\n"
-        "  pip install --no-deps --target /tmp/extra facenet-pytorch==2.6.0 vitallens==0.6.2\n"
-        "  pip install --target /tmp/extra onnxruntime\n"
-        "  PYTHONPATH=/tmp/extra python benchmarks/detectors.py",
+        "  pip install --no-deps --target extra facenet-pytorch==2.6.0 vitallens==0.6.2\n"
+        "  pip install --target extra onnxruntime\n"
+        "  PYTHONPATH=extra python benchmarks/detectors.py",
     )
     parser.add_argument("--bench", type=Path, default=BENCH, help="folder with the real data")
     parser.add_argument("--clips", type=int, default=60, help="talking-head clips, 2 frames each")
