@@ -50,8 +50,8 @@ def crop_frames(
 
     Returns:
         A packed archive: its record has `status` (ok, no_face, or no_frames when the video gave
-        none), `frames` looked at, `dropped_tracks`, and one entry of `crops` per image (frame, track, image, box,
-        landmarks, score, sharpness). Track 0 is the most visible person.
+        none), `frames` looked at, `dropped_tracks`, and one entry of `crops` per image (frame,
+        track, image, box, landmarks, score, sharpness). Track 0 is the most visible person.
     """
     if frames.meta["status"] != video.OK:
         return archive.pack(

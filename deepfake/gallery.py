@@ -11,6 +11,7 @@ from deepfake.evaluation import Predictions
 from deepfake.image import Image, decode_image
 from deepfake.plots import image_grid
 from deepfake.scoring import UNDECIDED
+from deepfake.video import evenly_spaced
 
 SHOWN = 18
 
@@ -42,7 +43,7 @@ def worst_mistakes(predictions: Predictions, folder: Path) -> Figure:
 def crop_sheet(crops: pd.DataFrame, folder: Path) -> Figure:
     """One crop of each of some videos, evenly chosen, to see whether the faces are cut out well."""
     first = crops.drop_duplicates("video_id")
-    chosen = first.iloc[np.unique(np.linspace(0, len(first) - 1, 2 * SHOWN).astype(int))]
+    chosen = first.iloc[evenly_spaced(len(first), 2 * SHOWN)]
     images = _images(folder, chosen)
     captions = [_short(video_id) for video_id in chosen["video_id"]]
     return image_grid(images, captions, f"crops of {len(chosen)} of {len(first)} videos")

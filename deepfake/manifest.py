@@ -1,6 +1,7 @@
 """The manifest: one validated row per video or image."""
 
 from pathlib import Path, PurePosixPath
+from posixpath import normpath, splitext
 
 import pandas as pd
 import pandera.pandas as pa
@@ -65,7 +66,8 @@ def build_manifest(root: Path, name: str, layout: str) -> pd.DataFrame:
 def _completed(rows: pd.DataFrame, name: str) -> pd.DataFrame:
     """Add the columns that follow from the others."""
     table = rows.assign(dataset=name, kind=rows["path"].map(kind_of))
-    table["video_id"] = [f"{name}/{PurePosixPath(path).with_suffix('')}" for path in rows["path"]]
+    stems = rows["path"].map(lambda path: normpath(splitext(path)[0]))
+    table["video_id"] = f"{name}/" + stems
     ids = dict(zip(table["path"], table["video_id"], strict=True))
     table["original"] = [ids.get(path, path) for path in table["original"]]
     return table[list(SCHEMA.columns)]

@@ -1,4 +1,4 @@
-"""Cut out faces: frames -> data/crops/*.tar, data/crops.csv, data/coverage.csv, metrics/crops.json."""
+"""Cut out faces: frames -> data/crops/*.tar, data/{crops,coverage}.csv, metrics/crops.json."""
 
 from pathlib import Path
 

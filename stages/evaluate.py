@@ -1,4 +1,4 @@
-"""Measure the model: splits, crops, model -> data/predictions/*.csv, metrics/evaluate.json, plots/evaluate/*.tsv."""
+"""Measure the model: splits, crops, model -> data/predictions/, metrics/evaluate.json, plots/."""
 
 from pathlib import Path
 
