@@ -28,7 +28,7 @@ def group_bootstrap(
     members = [np.flatnonzero(groups == name) for name in names]
     generator = np.random.default_rng(seed)
     values = []
-    for _ in range(resamples):
+    for _ in range(resamples if members else 0):
         drawn = generator.integers(len(members), size=len(members))
         rows = np.concatenate([members[i] for i in drawn])
         values.append(statistic(labels[rows], scores[rows]))

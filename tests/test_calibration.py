@@ -56,6 +56,7 @@ def test_people_in_too_few_frames_do_not_count() -> None:
         ([1 / 17, 0.2], [0, 1], 1 / 9),
         # Cut after .2 or after .9: one of two REAL or one of two FAKE is wrong; .5 is in the first gap.
         ([0.2, 0.8, 0.9, 0.95], [0, 1, 0, 1], 0.5),
+        ([0.04, 0.1, 0.2, 0.8], [0, 1, 0, 1], 0.5),  # the same, with .5 in the last gap
         ([0.0, 1.0], [0, 1], 0.5),
         ([0.7, 0.7], [0, 1], 0.5),
     ],

@@ -35,19 +35,21 @@ def table(rows: Rows) -> pd.DataFrame:
     )
 
 
-people = st.sampled_from(["", "", *"abcdefgh"])
-manifests = st.integers(1, 14).flatmap(
-    lambda count: st.lists(
-        st.tuples(
-            st.integers(0, 1),
-            st.sampled_from(["d", "e"]),
-            people,
-            people,
-            st.integers(-6, count - 1).map(lambda row: max(row, -1)),
-        ),
-        min_size=count,
-        max_size=count,
-    ).map(table)
+# Sparse enough that most tables can be divided: else the splits would hardly be looked at.
+people = st.sampled_from([*[""] * 8, *"abcdefghijkl"])
+originals = st.sampled_from([*[-1] * 6, *range(6)])
+row = st.tuples(st.integers(0, 1), st.sampled_from("de"), people, people, originals)
+
+
+def with_known_originals(rows: Rows) -> Rows:
+    return [(*rest, original if original < len(rows) else -1) for *rest, original in rows]
+
+
+manifests = (
+    st.integers(1, 30)
+    .flatmap(lambda count: st.lists(row, min_size=count, max_size=count))
+    .map(with_known_originals)
+    .map(table)
 )
 ratio_sets = st.sampled_from(
     [

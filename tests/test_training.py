@@ -131,13 +131,34 @@ def test_summary(undisturbed: Trained) -> None:
     assert "epoch" not in summary
 
 
-def test_weights_give_the_logits(undisturbed: Trained, sets: tuple[CropSet, CropSet]) -> None:
-    """The weights returned are those that the returned logits were computed with."""
+def test_weights_are_those_of_the_best_epoch(
+    run: Run, sets: tuple[CropSet, CropSet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They give the logits that were returned, although another epoch came after."""
+    monkeypatch.setattr(training, "_is_best", lambda history: len(history) == 1)
+    found = run("first is best")
+    assert (found.best_epoch, len(found.history)) == (1, 2)
     network = model.build_model("random").to(memory_format=torch.channels_last)
-    network.load_state_dict(undisturbed.weights)
+    network.load_state_dict(found.weights)
     images = training.data.stored_images(sets[1].folder, sets[1].table)
     logits = training.scoring.predict_logits(network, images, 32)
-    assert (logits == undisturbed.val_logits).all()
+    assert (logits == found.val_logits).all()
+
+
+def test_every_epoch_has_its_own_draws(
+    sets: tuple[CropSet, CropSet], settings: TrainParams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    original = training.data.CropDataset.__getitem__
+
+    def noted(self: training.data.CropDataset, index: int) -> tuple[torch.Tensor, int]:
+        asked.append(index)
+        return original(self, index)
+
+    monkeypatch.setattr(training.data.CropDataset, "__getitem__", noted)
+    training._Run(sets[0], settings, 0).epoch(2)
+    assert len(asked) == 24
+    assert all(2 * 24 <= index < 3 * 24 for index in asked)
 
 
 def test_a_killed_run_ends_like_an_undisturbed_one(
