@@ -9,15 +9,15 @@ from typing import Annotated
 import typer
 from tqdm import tqdm
 
+from deepfake.datasets import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from deepfake.errors import DeepfakeError
-from deepfake.manifest import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.callback()
 def main() -> None:
-    """Deepfake detection with a model that this repository's pipeline has trained.
+    """Deepfake detection with a model that this repository's pipeline has trained, and its tools.
 
     The pipeline itself is run with `dvc repro`.
     """
@@ -58,6 +58,35 @@ def predict(
         line = f"{verdict.verdict:<9} {score}  {path}  {verdict.reason}".rstrip()
         tqdm.write(json.dumps(asdict(verdict)) if as_json else line)
     raise typer.Exit(3 if undecided else 0)
+
+
+@app.command()
+def audit(
+    splits: Annotated[
+        Path,
+        typer.Argument(help="Folder of train.csv, val.csv, test.csv; or DeepfakeBench's JSON."),
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Everything as one JSON object.")] = False,
+) -> None:
+    """Check splits for people, originals and files that stand in two of them.
+
+    The tables need the columns path and label, and tell more with any of video_id, target (or
+    identity), source, original, clusters and content. A person "a:b" is the same in every data set.
+    Instead of tables, SPLITS may be the root of a data set with official splits.
+
+    Exit code: 0 when nothing leaks, 1 when something does or the splits cannot be read.
+
+    Example: deepfake audit data/splits
+    """
+    from deepfake import audit as leaks  # loads every importer
+
+    try:
+        found = leaks.audit(leaks.read_splits(splits))
+    except DeepfakeError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from error
+    typer.echo(json.dumps(found, indent=2) if as_json else leaks.describe(found))
+    raise typer.Exit(1 if found["leaks"] else 0)
 
 
 def _expanded(paths: list[Path]) -> Iterator[Path]:

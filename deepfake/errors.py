@@ -35,3 +35,11 @@ class ModelError(DeepfakeError):
 
 class TrainingError(DeepfakeError):
     """Training cannot start or go on with this data."""
+
+
+def listed(title: str, lines: list[str], most: int = 20) -> str:
+    """A title, then at most `most` of the lines, indented, and how many more there are."""
+    shown = [f"  {line}" for line in lines[:most]]
+    if len(lines) > most:
+        shown.append(f"  ... and {len(lines) - most} more")
+    return "\n".join([title, *shown])

@@ -33,6 +33,10 @@ TEXT = frozenset(
         "codec",
         "indices",
         "verdict",
+        "sha256",
+        "clusters",
+        "content",
+        "identity",
     ]
 )
 

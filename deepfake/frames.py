@@ -1,6 +1,7 @@
 """The frames of all videos of a manifest."""
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -21,9 +22,20 @@ def frame_settings(params: FramesParams) -> dict[str, int]:
 
 
 def extract_frames(
-    manifest: pd.DataFrame, root: Path, out: Path, params: FramesParams, workers: int
+    manifest: pd.DataFrame,
+    roots: Mapping[str, Path],
+    out: Path,
+    params: FramesParams,
+    workers: int,
 ) -> pd.DataFrame:
     """Write one frame archive per video of the manifest below `out`.
+
+    Args:
+        manifest: rows as `manifest.build_manifest` gives them.
+        roots: of the data sets, by name.
+        out: folder for the archives.
+        params: the frames section of params.yaml.
+        workers: processes.
 
     Returns:
         One row per video, in the manifest's order: video_id and the fields of `video.VideoMeta`.
@@ -34,8 +46,8 @@ def extract_frames(
     code = code_version([video, image, archive], ["opencv-python"])
     task = Task(video.frame_archive, code)
     settings = frame_settings(params)
-    files = zip(manifest["path"], manifest["kind"], strict=True)
-    inputs = [(root / path, {"kind": kind, **settings}) for path, kind in files]
+    files = zip(manifest["dataset"], manifest["path"], manifest["kind"], strict=True)
+    inputs = [(roots[name] / path, {"kind": kind, **settings}) for name, path, kind in files]
     rows = []
     results = map_files(task, inputs, workers, "frames")
     for video_id, data in zip(manifest["video_id"], results, strict=True):

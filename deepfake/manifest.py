@@ -1,103 +1,77 @@
-"""The manifest: one validated row per video or image."""
+"""The manifest: one validated row per video or image of all data sets."""
 
-from pathlib import Path, PurePosixPath
-from posixpath import normpath, splitext
+from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 import pandera.pandas as pa
 
-from deepfake.datasets import csv_file, folders
-from deepfake.errors import ManifestError
+from deepfake.datasets import FAKE, REAL, Listing
+from deepfake.errors import ManifestError, listed
 
-REAL, FAKE = 0, 1
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
-VIDEO_SUFFIXES = frozenset(
-    {".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".gif"}
-)
-MAX_LISTED = 20  # mistakes shown in an error; the rest is counted
-
-LAYOUTS = {"csv": csv_file.rows, "folders": folders.rows}
+MAX_LISTED = 20  # rows shown in the report for one kind of finding; the rest is counted
 
 _TEXT = pa.Column(str, nullable=False)
 SCHEMA = pa.DataFrameSchema(
     {
         "video_id": pa.Column(str, unique=True),  # dataset, then the path without its suffix
-        "path": pa.Column(str, unique=True),  # below dataset.root, with forward slashes
+        "path": pa.Column(str, pa.Check.str_length(min_value=1)),  # below the data set's root
         "label": pa.Column(int, pa.Check.isin([REAL, FAKE])),
-        "dataset": _TEXT,
-        "method": _TEXT,  # "real", or what made the fake
+        "dataset": pa.Column(str, pa.Check.str_length(min_value=1)),
+        "method": pa.Column(str, pa.Check.str_length(min_value=1)),  # or "real"
         "compression": _TEXT,
         "target": _TEXT,  # whose body and scene it is; "" = not known
         "source": _TEXT,  # whose face was put in; "" = none or not known
         "original": _TEXT,  # video_id of the real video a fake was made from, or ""
-        "official_split": _TEXT,  # train, val, test or ""
-        "kind": pa.Column(str, pa.Check.isin(["video", "image"])),
+        "official_split": pa.Column(str, pa.Check.isin(["train", "val", "test", ""])),
+        "kind": pa.Column(str, pa.Check.isin(["video", "image", "frames"])),
+        "sha256": pa.Column(str, pa.Check.str_matches("^([0-9a-f]{64})?$")),  # "" = no content
     },
+    unique=["dataset", "path"],
     ordered=True,
     strict=True,
 )
 
 
-def build_manifest(root: Path, name: str, layout: str) -> pd.DataFrame:
-    """List the videos below `root` as a validated table, sorted by video_id.
+@dataclass(frozen=True)
+class Manifest:
+    """A validated table with `SCHEMA`, sorted by video_id, and what its user should know of it."""
+
+    table: pd.DataFrame
+    report: str
+    metrics: dict[str, Any]
+
+
+def build_manifest(scans: dict[str, Listing]) -> Manifest:
+    """Join data sets and check them.
+
+    Wrong rows are errors. What may be so and should be known (files twice, originals that are not
+    there, files without content, whatever the importers left out) goes into the report.
 
     Args:
-        root: the data set's folder.
-        name: first part of every video_id.
-        layout: how the folder is organised, a key of `LAYOUTS`.
+        scans: by the name of the data set, as `scanning.scan` gives them.
 
     Raises:
-        ManifestError: listing every duplicate, missing file, bad label or unknown file type.
+        ManifestError: listing every duplicate id, bad value, original that is a fake, and every
+            file that stands there with two labels.
     """
-    if not root.is_dir():
-        raise ManifestError(f"dataset.root {root} is not a folder: set it in params.yaml")
-    table = _completed(LAYOUTS[layout](root), name)
-    if table.empty:
-        raise ManifestError(f"no videos or images below {root} for dataset.layout {layout}")
-    mistakes = [*_file_mistakes(root, table), *_schema_mistakes(table), *_original_mistakes(table)]
+    joined = pd.concat([found.rows for found in scans.values()], ignore_index=True)
+    table = joined[list(SCHEMA.columns)].sort_values("video_id", ignore_index=True)
+    mistakes = [*_schema_mistakes(table), *_original_mistakes(table), *_contradictions(table)]
     if mistakes:
-        shown = [f"  {mistake}" for mistake in mistakes[:MAX_LISTED]]
-        if len(mistakes) > MAX_LISTED:
-            shown.append(f"  ... and {len(mistakes) - MAX_LISTED} more")
-        raise ManifestError("\n".join([f"{root} has {len(mistakes)} mistakes:", *shown]))
-    return table.sort_values("video_id", ignore_index=True)
-
-
-def _completed(rows: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Add the columns that follow from the others."""
-    table = rows.assign(dataset=name, kind=rows["path"].map(kind_of))
-    stems = rows["path"].map(lambda path: normpath(splitext(path)[0]))
-    table["video_id"] = f"{name}/" + stems
-    ids = dict(zip(table["path"], table["video_id"], strict=True))
-    table["original"] = [ids.get(path, path) for path in table["original"]]
-    return table[list(SCHEMA.columns)]
-
-
-def kind_of(path: str) -> str:
-    """video or image by the file's suffix, or what is wrong with it."""
-    suffix = Path(path).suffix.lower()
-    if suffix in IMAGE_SUFFIXES:
-        return "image"
-    return "video" if suffix in VIDEO_SUFFIXES else f"unknown type {suffix or 'without suffix'}"
-
-
-def _file_mistakes(root: Path, table: pd.DataFrame) -> list[str]:
-    outside = [
-        f"{path}: must be a path below {root}"
-        for path in table["path"]
-        if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts
-    ]
-    missing = [f"{path}: no such file" for path in table["path"] if not (root / path).is_file()]
-    return outside + missing
-
-
-def _original_mistakes(table: pd.DataFrame) -> list[str]:
-    reals = set(table.loc[table["label"] == REAL, "video_id"])
-    bad = table[(table["original"] != "") & ~table["original"].isin(reals)]
-    return [
-        f"{row.path}: its original {row.original} is not a REAL row of the table"
-        for row in bad.itertuples()
-    ]
+        raise ManifestError(listed(f"the data has {len(mistakes)} mistakes:", mistakes))
+    findings = {"files that stand there more than once": _repeated(table)}
+    findings["fakes whose original is not there"] = _orphans(table)
+    lines = [line for name, found in scans.items() for line in _overview(name, found)]
+    for title, rows in findings.items():
+        if rows:
+            lines += ["", listed(f"{len(rows)} {title}:", rows, MAX_LISTED)]
+    counts = {
+        "repeated_files": len(findings["files that stand there more than once"]),
+        "fakes_without_original": len(findings["fakes whose original is not there"]),
+        "without_content": int((table["sha256"] == "").sum()),
+    }
+    return Manifest(table, "\n".join(lines) + "\n", {**_sizes(table), **counts})
 
 
 def _schema_mistakes(table: pd.DataFrame) -> list[str]:
@@ -111,3 +85,43 @@ def _schema_mistakes(table: pd.DataFrame) -> list[str]:
             for case in cases.itertuples(index=False, name="Case")
         ]
     return []
+
+
+def _original_mistakes(table: pd.DataFrame) -> list[str]:
+    fakes = set(table.loc[table["label"] == FAKE, "video_id"])
+    bad = table[table["original"].isin(fakes)]
+    return [f"{row.path}: its original {row.original} is itself a FAKE" for row in bad.itertuples()]
+
+
+def _contradictions(table: pd.DataFrame) -> list[str]:
+    known = table[table["sha256"] != ""]
+    labels = known.groupby("sha256")["label"].transform("nunique")
+    return [
+        f"{', '.join(rows['video_id'][:4])}: the same bytes, once REAL and once FAKE"
+        for _, rows in known[labels > 1].groupby("sha256")
+    ]
+
+
+def _repeated(table: pd.DataFrame) -> list[str]:
+    known = table[(table["sha256"] != "") & table.duplicated("sha256", keep=False)]
+    return [", ".join(rows["video_id"]) for _, rows in known.groupby("sha256", sort=False)]
+
+
+def _orphans(table: pd.DataFrame) -> list[str]:
+    missing = table[(table["original"] != "") & ~table["original"].isin(table["video_id"])]
+    return [f"{row.video_id}: {row.original}" for row in missing.itertuples()]
+
+
+def _sizes(table: pd.DataFrame) -> dict[str, int]:
+    real = int((table["label"] == REAL).sum())
+    return {"videos": len(table), "real": real, "fake": len(table) - real}
+
+
+def _overview(name: str, found: Listing) -> list[str]:
+    sizes = _sizes(found.rows)
+    fakes = found.rows.loc[found.rows["label"] == FAKE, "method"].value_counts(sort=False)
+    methods = ", ".join(f"{method} {count}" for method, count in sorted(fakes.items()))
+    people = found.rows["target"].replace("", pd.NA).nunique()
+    line = f"{name}: {sizes['videos']} videos, {sizes['real']} REAL, {sizes['fake']} FAKE"
+    details = [f"  methods: {methods}" if methods else "", f"  {people} people known by name"]
+    return [line, *filter(None, details), *(f"  {note}" for note in found.notes)]

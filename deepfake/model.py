@@ -127,7 +127,7 @@ def make_card(params: Params, calibration: Calibration, best_epoch: int) -> Mode
         min_frames=params.score.min_frames,
         preprocessing={"frames": params.frames.model_dump(), "crops": params.crops.model_dump()},
         origin={
-            "dataset": params.dataset.name,
+            "datasets": [dataset.name for dataset in params.dataset],
             "split": params.split.model_dump(),
             "train": params.train.model_dump(),
             "best_epoch": best_epoch,

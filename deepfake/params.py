@@ -23,11 +23,12 @@ class Section(BaseModel):
 
 
 class DatasetParams(Section):
-    """Where the videos are and how their labels are written down."""
+    """Where the videos of one data set are and how their labels are written down."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")]
     root: str
-    layout: Literal["csv", "folders"]
+    layout: str
+    include: str
 
 
 class ExecutionParams(Section):
@@ -67,18 +68,39 @@ class CropsParams(Section):
     max_no_face_fraction: Fraction
 
 
+class IdentitiesParams(Section):
+    """How people and content are recognised again."""
+
+    faces: bool
+    faces_per_track: Positive
+    threshold: Annotated[float, Field(gt=0)]
+    near_duplicates: bool
+
+
 class SplitParams(Section):
     """How groups are divided."""
 
+    policy: Literal["grouped", "official", "cross_dataset", "kfold"]
     train: Fraction
     val: Fraction
     test: Fraction
+    bridges: Literal["error", "drop"]
+    official_leaks: Literal["merge", "drop", "keep"]
+    test_datasets: list[str]
+    folds: Annotated[int, Field(ge=3)]
+    fold: Annotated[int, Field(ge=0)]
     seed: int
 
     @model_validator(mode="after")
     def _ratios_fill_one(self) -> "SplitParams":
         if abs(self.train + self.val + self.test - 1) > 1e-6:
             raise ValueError("train, val and test must add up to 1")
+        return self
+
+    @model_validator(mode="after")
+    def _fold_is_one_of_them(self) -> "SplitParams":
+        if self.fold >= self.folds:
+            raise ValueError(f"fold counts from 0 to {self.folds - 1}")
         return self
 
 
@@ -115,10 +137,11 @@ class EvaluateParams(Section):
 class Params(Section):
     """Everything in params.yaml, one field per section."""
 
-    dataset: DatasetParams
+    dataset: Annotated[list[DatasetParams], Field(min_length=1)]
     execution: ExecutionParams
     frames: FramesParams
     crops: CropsParams
+    identities: IdentitiesParams
     split: SplitParams
     train: TrainParams
     score: ScoreParams
@@ -128,6 +151,22 @@ class Params(Section):
     def _crops_are_large_enough(self) -> "Params":
         if self.crops.size < self.train.image_size:
             raise ValueError("crops.size must not be smaller than train.image_size")
+        return self
+
+    @model_validator(mode="after")
+    def _data_sets_have_names(self) -> "Params":
+        names = [dataset.name for dataset in self.dataset]
+        if len({*names}) < len(names):
+            raise ValueError(f"dataset: every name may stand there once only, not {names}")
+        unknown = sorted({*self.split.test_datasets} - {*names})
+        if unknown:
+            raise ValueError(f"split.test_datasets: no data set is called {', '.join(unknown)}")
+        if self.split.policy == "cross_dataset" and not 0 < len({*self.split.test_datasets}) < len(
+            names
+        ):
+            raise ValueError(
+                "split.policy cross_dataset needs some, not all, data sets in split.test_datasets"
+            )
         return self
 
 

@@ -9,8 +9,8 @@ from torch import nn
 
 from deepfake import archive, cropping, video
 from deepfake.crops import crop_settings
+from deepfake.datasets import kind_of
 from deepfake.frames import frame_settings
-from deepfake.manifest import kind_of
 from deepfake.model import ModelCard, load_model, pick_device
 from deepfake.params import CropsParams, FramesParams
 from deepfake.scoring import predict_logits, verdicts, video_scores
@@ -66,7 +66,7 @@ class Detector:
 
     def crop_file(self, path: Path) -> tuple[video.VideoMeta, archive.Archive]:
         """The record of the file's frames, and the crops of its faces."""
-        data = video.frame_archive(path, kind_of(path.name), **self._frame_settings)
+        data = video.frame_archive(path, kind_of(path), **self._frame_settings)
         frames = archive.unpack(data)
         crops = archive.unpack(cropping.crop_frames(frames, **self._crop_settings))
         return video.VideoMeta(**frames.meta), crops

@@ -12,7 +12,7 @@ def main(params: Params) -> None:
     """Write one archive of evenly spaced frames per video."""
     table = extract_frames(
         read_csv(Path("data/manifest.csv")),
-        Path(params.dataset.root),
+        {dataset.name: Path(dataset.root) for dataset in params.dataset},
         Path("data/frames"),
         params.frames,
         params.execution.worker_count,

@@ -1,18 +1,33 @@
-"""List the data set: dataset.root -> data/manifest.csv."""
+"""Join and check the data sets: data/scanned -> data/manifest.csv, its report and metrics."""
 
+import json
 from pathlib import Path
 
-from deepfake.files import write_csv
+from deepfake.datasets import Listing
+from deepfake.files import read_csv, write_bytes, write_csv, write_metrics
 from deepfake.manifest import build_manifest
 from deepfake.params import Params
 from deepfake.stage import run
 
 
 def main(params: Params) -> None:
-    """Write the manifest."""
-    dataset = params.dataset
-    table = build_manifest(Path(dataset.root), dataset.name, dataset.layout)
-    write_csv(Path("data/manifest.csv"), table)
+    """Write the manifest of all data sets that params.yaml names."""
+    folder = Path("data/scanned")
+    names = [dataset.name for dataset in params.dataset]
+    for old in folder.iterdir():  # or a data set that is no longer named would change this stage
+        if old.stem not in names:
+            old.unlink()
+    scans = {
+        name: Listing(
+            read_csv(folder / f"{name}.csv"), json.loads((folder / f"{name}.json").read_text())
+        )
+        for name in names
+    }
+    manifest = build_manifest(scans)
+    print(manifest.report)
+    write_csv(Path("data/manifest.csv"), manifest.table)
+    write_bytes(Path("data/manifest_report.txt"), manifest.report.encode())
+    write_metrics(Path("metrics/manifest.json"), manifest.metrics)
 
 
 if __name__ == "__main__":

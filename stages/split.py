@@ -1,21 +1,29 @@
-"""Keep people apart: manifest, crops -> data/splits/*.csv, metrics/split.json."""
+"""Keep people apart: manifest, identities -> data/splits/*.csv, metrics/split.json, plots/split/."""
 
 from pathlib import Path
 
 from deepfake.files import read_csv, write_csv, write_metrics
 from deepfake.params import Params
-from deepfake.splits import split_metrics, split_videos
+from deepfake.split_report import balance, group_table, split_metrics
+from deepfake.splits import split_videos, with_links
 from deepfake.stage import run
 
 
 def main(params: Params) -> None:
-    """Write train.csv, val.csv and test.csv, no person or source in two of them."""
-    ratios = params.split.model_dump(exclude={"seed"})
-    splits = split_videos(read_csv(Path("data/manifest.csv")), ratios, params.split.seed)
-    for name, table in splits.items():
+    """Write train.csv, val.csv, test.csv and left_out.csv, and the audit of them."""
+    videos = with_links(
+        read_csv(Path("data/manifest.csv")),
+        read_csv(Path("data/identities.csv")),
+        read_csv(Path("data/near_duplicates.csv")),
+    )
+    splits = split_videos(videos, params.split)
+    for name, table in splits.tables.items():
         write_csv(Path(f"data/splits/{name}.csv"), table)
+    write_csv(Path("data/splits/left_out.csv"), splits.left_out)
+    write_csv(Path("plots/split/balance.tsv"), balance(splits, params.split))
+    write_csv(Path("plots/split/groups.tsv"), group_table(splits))
     crops = read_csv(Path("data/crops.csv"))
-    write_metrics(Path("metrics/split.json"), split_metrics(splits, crops))
+    write_metrics(Path("metrics/split.json"), split_metrics(splits, videos, crops))
 
 
 if __name__ == "__main__":

@@ -1,247 +1,287 @@
-"""Splits: nobody stands in two of them, whatever the data."""
+"""Splits: nobody stands in two of them, whatever the data and the policy."""
 
-from collections import defaultdict
 from typing import Any
 
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from identity_graphs import Row, identity_graph, table
 
-from deepfake import splits
+from deepfake import groups, splits
 from deepfake.errors import LeakError, SplitError
+from deepfake.params import SplitParams
 
-RATIOS = {"train": 0.6, "val": 0.2, "test": 0.2}
-Rows = list[tuple[int, str, str, str, int]]  # label, data set, target, source, original's row
-
-
-def table(rows: Rows) -> pd.DataFrame:
-    """A manifest; an original of -1 means none."""
-    return pd.DataFrame(
-        [
-            {
-                "video_id": f"{dataset}/{i}",
-                "path": f"{i}.mp4",
-                "label": label,
-                "dataset": dataset,
-                "method": ["real", "swap"][label],
-                "target": target,
-                "source": source,
-                "original": "" if original < 0 else f"{rows[original][1]}/{original}",
-            }
-            for i, (label, dataset, target, source, original) in enumerate(rows)
-        ],
-        columns=["video_id", "path", "label", "dataset", "method", "target", "source", "original"],
-    )
-
-
-# Sparse enough that most tables can be divided: else the splits would hardly be looked at.
-people = st.sampled_from([*[""] * 8, *"abcdefghijkl"])
-originals = st.sampled_from([*[-1] * 6, *range(6)])
-row = st.tuples(st.integers(0, 1), st.sampled_from("de"), people, people, originals)
-
-
-def with_known_originals(rows: Rows) -> Rows:
-    return [(*rest, original if original < len(rows) else -1) for *rest, original in rows]
-
-
-manifests = (
-    st.integers(1, 30)
-    .flatmap(lambda count: st.lists(row, min_size=count, max_size=count))
-    .map(with_known_originals)
-    .map(table)
+BASE: dict[str, Any] = {
+    "policy": "grouped",
+    "train": 0.6,
+    "val": 0.2,
+    "test": 0.2,
+    "bridges": "error",
+    "official_leaks": "merge",
+    "test_datasets": [],
+    "folds": 5,
+    "fold": 0,
+    "seed": 0,
+}
+manifests = st.builds(
+    identity_graph, st.integers(1, 40), st.sampled_from([0.0, 0.2, 0.4, 1.0]), st.integers(0, 999)
+)
+settings = st.fixed_dictionaries(
+    {
+        "policy": st.sampled_from(["grouped", "kfold", "cross_dataset", "official"]),
+        "bridges": st.sampled_from(["error", "drop"]),
+        "official_leaks": st.sampled_from(["merge", "drop"]),
+        "fold": st.integers(0, 4),
+        "seed": st.integers(0, 3),
+    }
 )
 ratio_sets = st.sampled_from(
-    [
-        RATIOS,
-        {"train": 0.34, "val": 0.33, "test": 0.33},
-        {"train": 0.5, "val": 0.0, "test": 0.5},
-        {"train": 0.98, "val": 0.01, "test": 0.01},
-        {"train": 1.0, "val": 0.0, "test": 0.0},
-    ]
+    [(0.6, 0.2, 0.2), (0.34, 0.33, 0.33), (0.5, 0.0, 0.5), (0.98, 0.01, 0.01), (1.0, 0.0, 0.0)]
 )
 
 
-def components(manifest: pd.DataFrame) -> dict[str, set[str]]:
-    """The videos connected with each video, by the simplest union-find there is."""
-    parent: dict[str, str] = {}
+def asked(**changes: Any) -> SplitParams:
+    return SplitParams(**{**BASE, **changes})
 
-    def root(node: str) -> str:
-        while parent.setdefault(node, node) != node:
-            node = parent[node]
-        return node
 
-    for row in manifest.itertuples():
-        nodes = [f"{row.dataset} person {name}" for name in (row.target, row.source) if name]
-        if row.original:
-            nodes.append(row.original)
-        for node in nodes:
-            parent[root(node)] = root(row.video_id)
-    members = defaultdict(set)
-    for video_id in manifest["video_id"]:
-        members[root(video_id)].add(video_id)
-    return {video_id: members[root(video_id)] for video_id in manifest["video_id"]}
+def with_official(videos: pd.DataFrame) -> pd.DataFrame:
+    names = ["train", "test", "train", "val", "train", "", "train"]
+    return videos.assign(official_split=[names[i % len(names)] for i in range(len(videos))])
+
+
+@given(manifests, settings, ratio_sets)
+def test_splits_never_leak_and_lose_nothing(
+    videos: pd.DataFrame, changes: dict[str, Any], ratios: tuple[float, float, float]
+) -> None:
+    shares = dict(zip(splits.NAMES, ratios, strict=True))
+    try:
+        found = splits.split_videos(
+            with_official(videos), asked(test_datasets=["e"], **shares, **changes)
+        )
+    except (SplitError, LeakError):
+        return
+    tables = {**found.tables, "left_out": found.left_out}
+    ids = [video_id for rows in tables.values() for video_id in rows["video_id"]]
+    assert sorted(ids) == sorted(videos["video_id"]), "each in one split, or left out"
+    assert groups.overlapping_names(found.tables).empty
+    assert (found.left_out["reason"] != "").all()
+    if changes["bridges"] == "error" and changes["policy"] != "official":
+        assert found.left_out.empty
+    if changes["policy"] in ("grouped", "kfold"):
+        assert (found.left_out["label"] == 1).all(), "no REAL video is left out"
 
 
 @given(manifests)
-def test_groups_are_the_connected_components(manifest: pd.DataFrame) -> None:
-    groups = splits.group_videos(manifest)
-    together = manifest["video_id"].groupby(groups).agg(set)
-    found = {video_id: together[groups[i]] for i, video_id in manifest["video_id"].items()}
-    assert found == components(manifest)
-    assert list(dict.fromkeys(groups)) == list(range(groups.nunique()))
-
-
-@given(manifests, ratio_sets, st.integers(0, 5))
-def test_splits_never_leak(manifest: pd.DataFrame, ratios: dict[str, float], seed: int) -> None:
+def test_whole_groups_stay_together(videos: pd.DataFrame) -> None:
     try:
-        found = splits.split_videos(manifest, ratios, seed)
+        found = splits.split_videos(videos, asked())
     except SplitError:
         return
-    assert list(found) == ["train", "val", "test"]
-    of_video = {video: name for name, rows in found.items() for video in rows["video_id"]}
-    assert sum(map(len, found.values())) == len(of_video) == len(manifest)
-    assert of_video.keys() == set(manifest["video_id"])
-    for video_id, others in components(manifest).items():
-        assert {of_video[other] for other in others} == {of_video[video_id]}
-    labels = set(manifest["label"])
-    assert all(set(found[name]["label"]) == labels for name in ratios if ratios[name] > 0)
-    assert all(found[name].empty for name in ratios if ratios[name] == 0)
+    of_video = {video: name for name, rows in found.tables.items() for video in rows["video_id"]}
+    number = groups.group_videos(videos)
+    assert (videos["video_id"].map(of_video).groupby(number).nunique() == 1).all()
 
 
-@given(manifests, st.integers(0, 5))
-def test_equal_tables_give_equal_splits(manifest: pd.DataFrame, seed: int) -> None:
-    try:
-        one = splits.split_videos(manifest, RATIOS, seed)
-    except SplitError:
-        with pytest.raises(SplitError):
-            splits.split_videos(manifest.copy(), RATIOS, seed)
-        return
-    other = splits.split_videos(manifest.copy(), RATIOS, seed)
-    for name in splits.NAMES:
-        pd.testing.assert_frame_equal(one[name], other[name])
+@given(manifests, settings)
+def test_equal_tables_give_equal_splits(videos: pd.DataFrame, changes: dict[str, Any]) -> None:
+    params = asked(test_datasets=["e"], **changes)
+
+    def outcome() -> Any:
+        try:
+            found = splits.split_videos(with_official(videos), params)
+        except (SplitError, LeakError) as error:
+            return str(error)
+        return [rows.to_csv() for rows in (*found.tables.values(), found.left_out)]
+
+    assert outcome() == outcome()
 
 
 def pairs(count: int) -> pd.DataFrame:
     """People of their own, each with a real video and a fake made of it."""
-    rows: Rows = []
+    rows: list[Row] = []
     for i in range(count):
         rows += [(0, "d", f"p{i}", "", -1), (1, "d", f"p{i}", "", 2 * i)]
     return table(rows)
 
 
+def everybody_with_everybody(people: int) -> pd.DataFrame:
+    """Five real videos of each person, and a fake for every pair."""
+    rows: list[Row] = [(0, "d", f"p{i}", "", -1) for i in range(people) for _ in range(5)]
+    rows += [(1, "d", f"p{a}", f"p{b}", -1) for a in range(people) for b in range(people) if a != b]
+    return table(rows)
+
+
+def sizes(found: splits.Splits) -> dict[str, int]:
+    return {name: len(rows) for name, rows in found.tables.items()}
+
+
 def test_shares_are_met_where_groups_are_small() -> None:
-    found = splits.split_videos(pairs(50), RATIOS, 0)
-    assert {name: len(rows) for name, rows in found.items()} == {"train": 60, "val": 20, "test": 20}
-    assert [rows["label"].mean() for rows in found.values()] == [0.5, 0.5, 0.5]
+    found = splits.split_videos(pairs(50), asked())
+    assert sizes(found) == {"train": 60, "val": 20, "test": 20}
+    assert [rows["label"].mean() for rows in found.tables.values()] == [0.5, 0.5, 0.5]
+    assert found.left_out.empty
 
 
 def test_methods_are_spread() -> None:
-    manifest = pairs(60)
-    fakes = manifest["label"] == 1
-    manifest.loc[fakes, "method"] = [f"m{i % 3}" for i in range(60)]
-    found = splits.split_videos(manifest, RATIOS, 0)
-    for name, share in RATIOS.items():
-        counts = found[name]["method"].value_counts()
+    videos = pairs(60)
+    videos.loc[videos["label"] == 1, "method"] = [f"m{i % 3}" for i in range(60)]
+    found = splits.split_videos(videos, asked())
+    for name, share in (("train", 0.6), ("val", 0.2), ("test", 0.2)):
+        counts = found.tables[name]["method"].value_counts()
         assert [counts[f"m{i}"] for i in range(3)] == pytest.approx([20 * share] * 3, abs=1)
 
 
 def test_seed_decides_between_equals() -> None:
-    one, other = (splits.split_videos(pairs(30), RATIOS, seed)["test"] for seed in (0, 1))
+    one, other = (
+        splits.split_videos(pairs(30), asked(seed=seed)).tables["test"] for seed in (0, 1)
+    )
     assert set(one["video_id"]) != set(other["video_id"])
 
 
-def test_people_of_two_data_sets_are_different() -> None:
-    manifest = table([(0, "d", "anna", "", -1), (0, "e", "anna", "", -1), (1, "d", "", "anna", -1)])
-    assert splits.group_videos(manifest).tolist() == [0, 1, 0]
-
-
-def test_a_fake_connects_its_two_people_and_its_original() -> None:
-    manifest = table(
-        [
-            (0, "d", "anna", "", -1),
-            (0, "d", "bob", "", -1),
-            (0, "d", "", "", -1),
-            (0, "d", "carl", "", -1),
-            (1, "d", "anna", "bob", 2),
-        ]
-    )
-    assert splits.group_videos(manifest).tolist() == [0, 0, 0, 1, 0]
-
-
 @pytest.mark.parametrize(
-    ("manifest", "complaint"),
+    ("videos", "complaint"),
     [
         (pairs(2), "4 videos form 2 groups of connected people, too few for 3 splits"),
         (table([(i % 2, "d", "anna", "", -1) for i in range(9)]), "form 1 groups"),
+        (everybody_with_everybody(9), "set split.bridges to drop"),
         (
             table([(0, "d", f"p{i}", "", -1) for i in range(5)] + [(1, "d", "x", "", -1)]),
-            "split has no video of one label",
+            "lacks one of the labels",
         ),
     ],
-    ids=["few groups", "one person", "one fake"],
+    ids=["few groups", "one person", "one circle", "one fake"],
 )
-def test_data_that_cannot_be_divided(manifest: pd.DataFrame, complaint: str) -> None:
+def test_data_that_cannot_be_divided(videos: pd.DataFrame, complaint: str) -> None:
     with pytest.raises(SplitError, match=complaint):
-        splits.split_videos(manifest, RATIOS, 0)
+        splits.split_videos(videos, asked())
 
 
-def divided(train: Rows, test: Rows) -> dict[str, pd.DataFrame]:
-    """Splits as somebody else might have made them."""
-    whole = splits.split_videos(pairs(6), RATIOS, 0)["val"]
-    both = table(train + test).assign(group=0)
-    return {"train": both[: len(train)], "val": whole, "test": both[len(train) :]}
+def test_one_person_cannot_be_cut() -> None:
+    videos = table([(i % 2, "d", "anna", "", -1) for i in range(9)])
+    with pytest.raises(SplitError, match="REAL videos show 1 people, too few for 3 splits"):
+        splits.split_videos(videos, asked(bridges="drop"))
 
 
-@pytest.mark.parametrize(
-    ("train", "test", "leak"),
-    [
-        (
-            [(0, "d", "a", "", -1)],
-            [(0, "d", "a", "", -1)],
-            "1 identities in both of train and test",
-        ),
-        ([(1, "d", "a", "b", -1)], [(1, "d", "b", "a", -1)], "2 identities"),
-        ([(0, "d", "", "", -1)], [(1, "d", "", "", 0)], "1 sources in both of train and test"),
-    ],
-)
-def test_leaks_are_found_in_finished_tables(train: Rows, test: Rows, leak: str) -> None:
-    with pytest.raises(LeakError, match=leak):
-        splits.check_leaks(divided(train, test))
-
-
-def test_a_file_in_two_splits_is_a_leak() -> None:
-    found = divided([(0, "d", "", "", -1)], [])
-    found["test"] = found["train"].assign(video_id="d/other")
-    with pytest.raises(LeakError, match="1 files in both of train and test"):
-        splits.check_leaks(found)
-
-
-def test_no_leak_is_no_error() -> None:
-    found = divided([(0, "d", "x", "", -1)], [(1, "e", "x", "", -1)])
-    splits.check_leaks(found)
-    none = {"train_val": 0, "train_test": 0, "val_test": 0}
-    assert splits.overlaps(found) == {"identities": none, "sources": none, "files": none}
-
-
-def test_metrics_by_hand() -> None:
-    train: Rows = [(0, "d", "a", "", -1), (1, "d", "a", "b", 0), (1, "d", "", "", -1)]
-    found = divided(train, [(0, "d", "c", "", -1)])
-    found["val"] = found["val"][:0]
-    found["train"] = found["train"].assign(group=[0, 0, 1])
-    found["test"] = found["test"].assign(group=2)
-    crops = pd.DataFrame({"video_id": ["d/0", "d/0", "d/2", "d/3", "d/none"]})
-    metrics: dict[str, Any] = splits.split_metrics(found, crops)
-    assert metrics["train"] == {
-        "videos": 3,
-        "real": 1,
-        "fake": 2,
-        "crops": 3,
-        "identities": 2,
-        "groups": 2,
-        "videos_of_unknown_people": 1,
+def test_bridges_are_dropped_and_counted_where_everybody_is_connected() -> None:
+    videos = everybody_with_everybody(20)
+    found = splits.split_videos(videos, asked(bridges="drop"))
+    side = {
+        person: name for name, rows in found.tables.items() for person in rows["target"] if person
     }
-    assert set(metrics["val"].values()) == {0}
-    assert metrics["test"]["crops"] == 1
-    assert metrics["largest_group"] == 2
-    assert metrics["overlap"]["identities"] == {"train_val": 0, "train_test": 0, "val_test": 0}
+    fakes = videos[videos["label"] == 1]
+    expected = fakes[fakes["target"].map(side) != fakes["source"].map(side)]
+    assert set(found.left_out["video_id"]) == set(expected["video_id"])
+    assert set(found.left_out["reason"]) == {splits.BRIDGE}
+    reals = {name: (rows["label"] == 0).mean() for name, rows in found.tables.items()}
+    assert all(share > 0 for share in reals.values())
+    assert found.tables["train"]["group"].nunique() > 1, "people, where one group holds all"
+
+
+def test_bridges_are_kept_where_whole_groups_do() -> None:
+    found = splits.split_videos(pairs(50), asked(bridges="drop"))
+    assert found.left_out.empty
+
+
+def test_folds_are_disjoint_and_cover_everything() -> None:
+    videos = pairs(25)
+    found = [splits.split_videos(videos, asked(policy="kfold", fold=fold)) for fold in range(5)]
+    tests = [set(each.tables["test"]["video_id"]) for each in found]
+    assert sum(map(len, tests)) == len(set.union(*tests)) == len(videos)
+    for fold, each in enumerate(found):
+        assert set(each.tables["val"]["video_id"]) == tests[(fold + 1) % 5]
+        assert len(each.tables["train"]) == 30
+
+
+def two_data_sets() -> pd.DataFrame:
+    """Ten people in d; in e ten others and, by a name that means the same everywhere, one of d."""
+    rows: list[Row] = []
+    for dataset, first in (("d", 0), ("e", 9)):
+        for i in range(first, first + 10):
+            rows += [(0, dataset, f"s:{i}", "", -1), (1, dataset, f"s:{i}", "", -1)]
+    return table(rows)
+
+
+def test_cross_dataset_tests_on_the_named_one() -> None:
+    videos = two_data_sets()
+    videos = videos[videos["target"] != "s:9"].reset_index(drop=True)
+    found = splits.split_videos(videos, asked(policy="cross_dataset", test_datasets=["e"]))
+    assert set(found.tables["test"]["dataset"]) == {"e"}
+    assert set(found.tables["train"]["dataset"]) == {"d"} == set(found.tables["val"]["dataset"])
+    assert sizes(found) == {"train": 14, "val": 4, "test": 18}
+
+
+def test_cross_dataset_leaks_are_an_error_or_left_out_of_training() -> None:
+    params = {"policy": "cross_dataset", "test_datasets": ["e"]}
+    with pytest.raises(LeakError, match=r"1 identities in both of (train|val) and test: s:9"):
+        splits.split_videos(two_data_sets(), asked(**params))
+    found = splits.split_videos(two_data_sets(), asked(bridges="drop", **params))
+    assert sizes(found)["test"] == 20
+    assert found.left_out["video_id"].tolist() == ["d/18", "d/19"]
+    assert set(found.left_out["reason"]) == {splits.TOUCHES}
+
+
+def official() -> pd.DataFrame:
+    """Twelve people, the first six in train; p0 has another video in test, and one has none."""
+    videos = pairs(12)
+    names = ["train"] * 12 + ["val"] * 6 + ["test"] * 6
+    extra = table([(0, "d", "p0", "", -1), (0, "d", "p99", "", -1)])
+    extra = extra.assign(video_id=["d/x", "d/y"], path=["x.mp4", "y.mp4"])
+    joined = pd.concat([videos, extra], ignore_index=True)
+    return joined.assign(official_split=[*names, "test", ""])
+
+
+def test_official_splits_are_taken_as_they_are() -> None:
+    videos = official()[:-2]
+    found = splits.split_videos(videos, asked(policy="official"))
+    assert sizes(found) == {"train": 12, "val": 6, "test": 6}
+    assert (pd.concat(found.tables.values())["official_split"] != "").all()
+
+
+def test_official_leaks_are_merged_dropped_or_kept() -> None:
+    def found(leaks: str) -> splits.Splits:
+        return splits.split_videos(official(), asked(policy="official", official_leaks=leaks))
+
+    merged = found("merge")
+    assert sizes(merged) == {"train": 13, "val": 6, "test": 6}
+    assert merged.left_out[["video_id", "reason"]].values.tolist() == [["d/y", splits.NOT_OFFICIAL]]
+    dropped = found("drop")
+    assert sizes(dropped) == {"train": 10, "val": 6, "test": 7}
+    assert sorted(dropped.left_out["video_id"]) == ["d/0", "d/1", "d/y"]
+    kept = found("keep")
+    assert sizes(kept) == {"train": 12, "val": 6, "test": 7}
+    assert groups.overlaps(kept.tables)["identities"]["train_test"] == 1
+
+
+def test_val_is_cut_out_of_official_train_where_there_is_none() -> None:
+    videos = official()[:-2]
+    videos["official_split"] = videos["official_split"].replace("val", "train")
+    found = splits.split_videos(videos, asked(policy="official"))
+    assert sizes(found) == {"train": 14, "val": 4, "test": 6}
+    assert set(found.tables["val"]["official_split"]) == {"train"}
+
+
+def test_a_data_set_without_official_splits_is_named() -> None:
+    with pytest.raises(SplitError, match="no official split is known for the data set d"):
+        splits.split_videos(pairs(9), asked(policy="official"))
+
+
+def test_links_are_joined_to_the_manifest() -> None:
+    manifest = pairs(2).drop(columns=["clusters", "content"])
+    identities = pd.DataFrame(
+        {"video_id": ["d/0", "d/0", "d/0"], "identity": ["d#2", "d#1", "d#1"]}
+    )
+    duplicates = pd.DataFrame({"video_id": ["d/3"], "content": ["d~0"]})
+    videos = splits.with_links(manifest, identities, duplicates)
+    assert videos["clusters"].tolist() == ["d#1 d#2", "", "", ""]
+    assert videos["content"].tolist() == ["", "", "", "d~0"]
+    nothing = splits.with_links(manifest, identities[:0], duplicates[:0])
+    assert (nothing[["clusters", "content"]] == "").all(axis=None)
+
+
+def test_leaks_are_named() -> None:
+    tables = {"train": pairs(12), "test": pairs(12)}
+    with pytest.raises(LeakError) as caught:
+        splits.check_leaks(tables)
+    assert "  12 identities in both of train and test: d/p0, d/p1" in str(caught.value)
+    assert str(caught.value).count("...") == 3

@@ -1,16 +1,78 @@
-"""One importer per data set layout: `rows(root)` lists what is there.
+"""One importer per data set layout.
 
-An importer returns a table with the columns of `COLUMNS`; `deepfake.manifest` completes and
-validates it. `original` holds the path of the real video a fake was made from.
+An importer is a module with two functions:
+
+- `recognises(root)`: whether the folder is laid out this way, from a look at a few names;
+- `listing(root)`: a row for every video on disk, and notes for its user.
+
+What is on disk decides: a video that a metadata file names but that is not there gives a note, and
+so does a video that no metadata file knows. `deepfake.scanning` completes and checks the rows.
 """
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+REAL, FAKE = 0, 1
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+VIDEO_SUFFIXES = frozenset(
+    {".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".gif"}
+)
+ARCHIVE_SUFFIXES = (".tar", ".tar.gz", ".tgz")  # of a video's frames as images
+
 COLUMNS = [
-    "path",
-    "label",
-    "method",
-    "compression",
-    "target",
-    "source",
-    "original",
-    "official_split",
+    "path",  # below the root, with forward slashes; a file, or a folder of a video's frames
+    "label",  # REAL or FAKE
+    "method",  # "real", or what made the fake
+    "compression",  # as the data set calls it, or ""
+    "target",  # whose body and scene it is, or ""; "space:name" is the same person in every data set
+    "source",  # whose face was put in, or ""
+    "original",  # path of the real video that a fake was made from, or ""
+    "official_split",  # train, val, test or ""
 ]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What an importer found.
+
+    Attributes:
+        rows: one per video, with `COLUMNS`.
+        notes: what was left out or is missing, one sentence each, for the report.
+    """
+
+    rows: pd.DataFrame
+    notes: list[str] = field(default_factory=list)
+
+
+def table_of(rows: Iterable[Mapping[str, str | int]]) -> pd.DataFrame:
+    """Rows with `COLUMNS`; what a row does not mention is empty."""
+    table = pd.DataFrame(list(rows), columns=COLUMNS)
+    text = [column for column in COLUMNS if column != "label"]
+    return table.fillna(dict.fromkeys(text, ""))
+
+
+def files_below(folder: Path, suffixes: Iterable[str] | None = None) -> list[Path]:
+    """Files at any depth, sorted; hidden ones left out, and those without one of `suffixes`."""
+    wanted = None if suffixes is None else tuple(suffixes)
+    return sorted(
+        file
+        for file in folder.rglob("*")
+        if file.is_file()
+        and not file.name.startswith(".")
+        and (wanted is None or file.name.lower().endswith(wanted))
+    )
+
+
+def kind_of(path: Path) -> str:
+    """video, image or frames (a folder or archive of them), or what is wrong with the path."""
+    name = path.name.lower()
+    if name.endswith(ARCHIVE_SUFFIXES):
+        return "frames"
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return "image"
+    if path.suffix.lower() in VIDEO_SUFFIXES:
+        return "video"
+    return "frames" if path.is_dir() else f"unknown type {path.suffix or 'without suffix'}"

@@ -4,27 +4,40 @@ from pathlib import Path
 
 import pandas as pd
 
-from deepfake.datasets import COLUMNS
-from deepfake.errors import ManifestError
+from deepfake.datasets import COLUMNS, FAKE, REAL, Listing
+from deepfake.errors import ManifestError, listed
 
 TABLE = "labels.csv"
-LABELS = {"0": 0, "real": 0, "1": 1, "fake": 1}
+LABELS = {"0": REAL, "real": REAL, "1": FAKE, "fake": FAKE}
 
 
-def rows(root: Path) -> pd.DataFrame:
+def recognises(root: Path) -> bool:
+    """Whether the table is there."""
+    return (root / TABLE).is_file()
+
+
+def listing(root: Path) -> Listing:
     """Rows of `root`/labels.csv; columns that are left out are filled with what is known.
 
-    Labels are 0 or REAL, 1 or FAKE. `identity` is read as `target` where there is none. Columns
-    that this project has no use for are ignored.
-
     Raises:
-        ManifestError: the table or a needed column is missing or unreadable, or labels are something else.
+        ManifestError: as `read_table`.
     """
     path = root / TABLE
     if not path.is_file():
-        raise ManifestError(
-            f"{path} is missing: dataset.layout csv needs it (see docs/your-data.md)"
-        )
+        raise ManifestError(f"{path} is missing: layout csv needs it (see docs/your-data.md)")
+    return Listing(read_table(path).reindex(columns=COLUMNS, fill_value=""))
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A table of videos as people write it: all columns text, but `label`, which is 0 or 1.
+
+    Labels are 0 or REAL, 1 or FAKE. `identity` is read as `target` where there is none; `method` is
+    real or fake where there is none.
+
+    Raises:
+        ManifestError: the table or a needed column is missing or unreadable, or labels are
+            something else.
+    """
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
     except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
@@ -34,13 +47,11 @@ def rows(root: Path) -> pd.DataFrame:
         raise ManifestError(f"{path} has no column {' and '.join(missing)}; it has {list(table)}")
     labels = table["label"].str.strip().str.lower().map(LABELS)
     if labels.isna().any():
-        lines = [f"  row {i + 2}: {table['label'][i]!r}" for i in labels.index[labels.isna()]]
-        raise ManifestError(
-            "\n".join([f"{path} has labels that are not REAL, FAKE, 0 or 1:", *lines[:20]])
-        )
+        lines = [f"row {i + 2}: {table['label'][i]!r}" for i in labels.index[labels.isna()]]
+        raise ManifestError(listed(f"{path} has labels that are not REAL, FAKE, 0 or 1:", lines))
     table = table.assign(label=labels.astype(int))
-    if "target" not in table and "identity" in table:
-        table["target"] = table["identity"]
+    if "target" not in table:
+        table["target"] = table.get("identity", "")
     if "method" not in table:
-        table["method"] = table["label"].map({0: "real", 1: "fake"})
-    return table.reindex(columns=COLUMNS, fill_value="")
+        table["method"] = table["label"].map({REAL: "real", FAKE: "fake"})
+    return table

@@ -5,15 +5,18 @@ A folder below fake/ names the method, as in fake/faceswap/clip.mp4.
 
 from pathlib import Path
 
-import pandas as pd
-
-from deepfake.datasets import COLUMNS
+from deepfake.datasets import FAKE, REAL, Listing, files_below, table_of
 from deepfake.errors import ManifestError
 
-LABELS = {"real": 0, "fake": 1}
+LABELS = {"real": REAL, "fake": FAKE}
 
 
-def rows(root: Path) -> pd.DataFrame:
+def recognises(root: Path) -> bool:
+    """Whether there are the two folders."""
+    return all((root / name).is_dir() for name in LABELS)
+
+
+def listing(root: Path) -> Listing:
     """Rows for every file below `root`/real and `root`/fake, hidden files left out.
 
     Nothing says who is in them, so each video is a group of its own.
@@ -26,15 +29,12 @@ def rows(root: Path) -> pd.DataFrame:
         raise ManifestError(
             f"{root} has no folder {' and no '.join(missing)} (see docs/your-data.md)"
         )
-    found = [
+    rows = [
         {"path": file.relative_to(root).as_posix(), "label": label, "method": _method(root, file)}
         for name, label in LABELS.items()
-        for file in sorted((root / name).rglob("*"))
-        if file.is_file() and not file.name.startswith(".")
+        for file in files_below(root / name)
     ]
-    return pd.DataFrame(found, columns=["path", "label", "method"]).reindex(
-        columns=COLUMNS, fill_value=""
-    )
+    return Listing(table_of(rows))
 
 
 def _method(root: Path, file: Path) -> str:

@@ -1,0 +1,69 @@
+"""The audit of splits, by hand."""
+
+from typing import Any
+
+import pandas as pd
+from identity_graphs import table
+from test_splits import asked, pairs
+
+from deepfake import split_report, splits
+
+
+def test_metrics_by_hand() -> None:
+    rows = [
+        (0, "d", "a", "", -1),
+        (1, "d", "a", "b", 0),
+        (1, "d", "", "", -1),
+        (0, "e", "c", "", -1),
+    ]
+    videos = table(rows)
+    left = table([(1, "d", "a", "c", -1)]).assign(reason=splits.BRIDGE)
+    found = splits.Splits(
+        {
+            "train": videos[:3].assign(group=[0, 0, 1]),
+            "val": videos[:0].assign(group=0),
+            "test": videos[3:].assign(group=2),
+        },
+        left,
+    )
+    crops = pd.DataFrame({"video_id": ["d/0", "d/0", "d/2", "e/3", "d/none"]})
+    metrics: dict[str, Any] = split_report.split_metrics(found, videos, crops)
+    assert metrics["train"] == {
+        "videos": 3,
+        "share": 0.75,
+        "real": 1,
+        "fake": 2,
+        "methods": {"swap": 2},
+        "datasets": {"d": 3},
+        "crops": 3,
+        "identities": 2,
+        "groups": 2,
+        "videos_of_unknown_people": 1,
+    }
+    assert metrics["val"]["videos"] == metrics["val"]["groups"] == 0
+    assert metrics["test"]["crops"] == 1
+    assert metrics["largest_group"] == 2
+    assert metrics["all_groups"] == 3
+    assert metrics["left_out"] == {"bridges": 1, "not_official": 0, "sharing": 0}
+    assert metrics["overlap"]["identities"] == {"train_val": 0, "train_test": 0, "val_test": 0}
+
+
+def test_every_reason_is_counted() -> None:
+    assert set(split_report.REASONS) == {splits.BRIDGE, splits.NOT_OFFICIAL, splits.TOUCHES}
+
+
+def test_balance_and_groups() -> None:
+    found = splits.split_videos(pairs(10), asked())
+    table = split_report.balance(found, asked())
+    assert table.values.tolist() == [
+        ["train", 0, "real", 6, 12.0],
+        ["train", 1, "swap", 6, 12.0],
+        ["val", 0, "real", 2, 4.0],
+        ["val", 1, "swap", 2, 4.0],
+        ["test", 0, "real", 2, 4.0],
+        ["test", 1, "swap", 2, 4.0],
+    ]
+    assert split_report.balance(found, asked(policy="kfold"))["wanted"].isna().all()
+    sizes = split_report.group_table(found)
+    assert sizes.groupby("split")["videos"].sum().to_dict() == {"train": 12, "val": 4, "test": 4}
+    assert sizes["group"].is_unique
