@@ -22,7 +22,7 @@ from typing import Any
 import cv2
 from tqdm import tqdm
 
-from deepfake.files import sha256_of, write_bytes
+from deepfake.files import content_digest, write_bytes
 
 SCRATCH = Path(".scratch")
 AHEAD = 4  # results that may wait per worker: bounds memory, keeps workers busy
@@ -37,7 +37,7 @@ ONE_THREAD = {
 
 @dataclass(frozen=True)
 class Task:
-    """A function of one file, remembered.
+    """A function of one file, or folder of frames, remembered.
 
     Attributes:
         function: called as `function(path, **arguments)`, returns bytes.
@@ -52,7 +52,7 @@ class Task:
     def __call__(self, path: Path, arguments: dict[str, Any]) -> bytes:
         """The result for one file, computed only if it is not remembered."""
         call = json.dumps([self.function.__name__, arguments, self.code], sort_keys=True)
-        key = hashlib.sha256(f"{sha256_of(path)} {call}".encode()).hexdigest()
+        key = hashlib.sha256(f"{content_digest(path)} {call}".encode()).hexdigest()
         stored = self.scratch / "videos" / key[:2] / key[2:]
         if stored.is_file():
             return stored.read_bytes()

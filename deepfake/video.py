@@ -1,12 +1,17 @@
 """Evenly spaced frames of a video, with their exact indices."""
 
-from dataclasses import asdict, dataclass
-from pathlib import Path
+import re
+import tarfile
+import zlib
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path, PurePath
 
 import cv2
 import numpy as np
 
 from deepfake import archive
+from deepfake.datasets import IMAGE_SUFFIXES
 from deepfake.image import Image, decode_image, encode_jpeg
 
 OK, TOO_SHORT, UNREADABLE = "ok", "too_short", "unreadable"
@@ -18,11 +23,11 @@ class VideoMeta:
 
     Attributes:
         status: ok, too_short or unreadable.
-        reason: why the status is not ok, else "".
+        reason: why the status is not ok, or which frames are missing all the same, else "".
         width, height: pixels, after the rotation the file asks for.
         fps: frames per second as the file claims; 0 for images.
         frame_count: frames that could be decoded.
-        file_bytes: size of the file.
+        file_bytes: size of the file, or of all frames of a folder.
         codec: four-character code, "" for images.
         indices: which frames were kept, counted from 0 in reading order.
     """
@@ -55,8 +60,8 @@ def frame_archive(path: Path, kind: str, per_video: int, min_frames: int, qualit
     """Sample a video (or take an image) and pack it: the frames stage for one file.
 
     Args:
-        path: the file.
-        kind: "video" or "image".
+        path: the file, or a folder of frames.
+        kind: "video", "image", or "frames" (a folder or tar archive of a video's frames).
         per_video: frames to keep.
         min_frames: a video with fewer decodable frames is too_short.
         quality: of the JPEGs, 1..100, without chroma subsampling.
@@ -64,10 +69,14 @@ def frame_archive(path: Path, kind: str, per_video: int, min_frames: int, qualit
     Returns:
         A packed archive: record as `VideoMeta`, images named by frame index.
     """
-    meta, frames = _read_image(path) if kind == "image" else _read_video(path, per_video)
-    if meta.status == OK and kind == "video" and meta.frame_count < min_frames:
-        reason = f"{meta.frame_count} decodable frames, {min_frames} needed"
-        meta, frames = VideoMeta(**{**asdict(meta), "status": TOO_SHORT, "reason": reason}), []
+    if kind == "image":
+        meta, frames = _read_image(path)
+    else:
+        read = _read_frame_images if kind == "frames" else _read_video
+        meta, frames = read(path, per_video)
+        if meta.status == OK and meta.frame_count < min_frames:
+            reason = f"{meta.frame_count} decodable frames, {min_frames} needed"
+            meta, frames = replace(meta, status=TOO_SHORT, reason=reason), []
     kept = zip(meta.indices, frames, strict=False)
     images = {f"{index:06d}.jpg": encode_jpeg(frame, quality) for index, frame in kept}
     return archive.pack(asdict(meta), images)
@@ -81,6 +90,55 @@ def _read_image(path: Path) -> tuple[VideoMeta, list[Image]]:
         return VideoMeta(UNREADABLE, str(error), file_bytes=size), []
     height, width = image.shape[:2]
     return VideoMeta(OK, "", width, height, 0.0, 1, size, "", (0,)), [image]
+
+
+def _read_frame_images(path: Path, per_video: int) -> tuple[VideoMeta, list[Image]]:
+    """A folder or tar archive whose images are the frames of one video, in order of their numbers.
+
+    Images that cannot be decoded are left out; the reason counts them.
+    """
+    try:
+        source = _images_of_folder(path) if path.is_dir() else _images_of_tar(path)
+    except (OSError, tarfile.TarError, EOFError, zlib.error) as error:
+        size = 0 if path.is_dir() else path.stat().st_size
+        return VideoMeta(UNREADABLE, f"not a readable archive: {error}", file_bytes=size), []
+    names = sorted(source, key=_by_numbers)
+    wanted = evenly_spaced(len(names), per_video)
+    size = sum(len(data) for data in source.values())
+    decoded: dict[int, Image] = {}
+    for index in wanted:
+        with suppress(ValueError, cv2.error):
+            decoded[index] = decode_image(source[names[index]])
+    if not decoded:
+        return VideoMeta(UNREADABLE, "no frame can be decoded", file_bytes=size), []
+    broken = len(wanted) - len(decoded)
+    reason = f"{broken} of {len(wanted)} frames cannot be decoded" if broken else ""
+    height, width = next(iter(decoded.values())).shape[:2]
+    count = len(names) - broken
+    meta = VideoMeta(OK, reason, width, height, 0.0, count, size, "", tuple(decoded))
+    return meta, list(decoded.values())
+
+
+def _images_of_folder(path: Path) -> dict[str, bytes]:
+    files = [file for file in path.rglob("*") if _is_image(file.name) and file.is_file()]
+    return {file.relative_to(path).as_posix(): file.read_bytes() for file in files}
+
+
+def _images_of_tar(path: Path) -> dict[str, bytes]:
+    with tarfile.open(path) as tar:
+        members = [member for member in tar if member.isfile() and _is_image(member.name)]
+        return {member.name: tar.extractfile(member).read() for member in members}  # type: ignore[union-attr]
+
+
+def _is_image(name: str) -> bool:
+    return PurePath(name).suffix.lower() in IMAGE_SUFFIXES and not PurePath(name).name.startswith(
+        "."
+    )
+
+
+def _by_numbers(name: str) -> list[tuple[int, str]]:
+    """A key that puts 2.png before 10.png."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
 def _read_video(path: Path, per_video: int) -> tuple[VideoMeta, list[Image]]:

@@ -100,3 +100,18 @@ def test_numbers_are_written_with_six_digits(tmp_path: Path) -> None:
 def test_sha256_of_a_file(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "f").write_bytes(content)
     assert files.sha256_of(tmp_path / "f") == hashlib.sha256(content).hexdigest()
+
+
+def test_content_of_a_folder_is_its_names_and_bytes(tmp_path: Path) -> None:
+    def folder(name: str, contents: dict[str, str]) -> Path:
+        for file, text in contents.items():
+            path = tmp_path / name / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return tmp_path / name
+
+    first = files.content_digest(folder("a", {"x/1.png": "one", "2.png": "two"}))
+    assert first == files.content_digest(folder("b", {"2.png": "two", "x/1.png": "one"}))
+    assert first != files.content_digest(folder("c", {"x/1.png": "two", "2.png": "one"}))
+    assert first != files.content_digest(folder("d", {"x/1.png": "one"}))
+    assert files.content_digest(tmp_path / "a/2.png") == files.sha256_of(tmp_path / "a/2.png")

@@ -4,19 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from deepfake.datasets import folders
+from deepfake.datasets import COLUMNS, folders
 from deepfake.errors import ManifestError
-
-
-def tree(root: Path, *names: str) -> Path:
-    for name in names:
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if name.endswith("/"):
-            path.mkdir()
-        else:
-            path.write_bytes(b"x")
-    return root
+from trees import tree
 
 
 def test_label_and_method(tmp_path: Path) -> None:
@@ -25,7 +15,7 @@ def test_label_and_method(tmp_path: Path) -> None:
         *("real/b.mp4", "real/phone/a.jpg", "fake/c.mp4", "fake/swap/d.mp4", "fake/swap/x/e.mp4"),
         *("other/f.mp4", "g.mp4"),
     )
-    table = folders.rows(root)
+    table = folders.listing(root).rows
     assert table[["path", "label", "method"]].values.tolist() == [
         ["real/b.mp4", 0, "real"],
         ["real/phone/a.jpg", 0, "real"],
@@ -41,13 +31,13 @@ def test_label_and_method(tmp_path: Path) -> None:
 @pytest.mark.parametrize("hidden", ["real/.DS_Store", "fake/._a.mp4", "fake/swap/.a.mp4"])
 def test_hidden_files_are_left_out(tmp_path: Path, hidden: str) -> None:
     root = tree(tmp_path, "real/a.mp4", "fake/b.mp4", hidden)
-    assert folders.rows(root)["path"].tolist() == ["real/a.mp4", "fake/b.mp4"]
+    assert folders.listing(root).rows["path"].tolist() == ["real/a.mp4", "fake/b.mp4"]
 
 
 def test_empty_folders_give_no_rows(tmp_path: Path) -> None:
-    table = folders.rows(tree(tmp_path, "real/", "fake/", "fake/swap/"))
+    table = folders.listing(tree(tmp_path, "real/", "fake/", "fake/swap/")).rows
     assert table.empty
-    assert list(table.columns) == folders.COLUMNS
+    assert list(table.columns) == COLUMNS
 
 
 @pytest.mark.parametrize(
@@ -60,5 +50,5 @@ def test_empty_folders_give_no_rows(tmp_path: Path) -> None:
 )
 def test_missing_folder_is_named(tmp_path: Path, there: str, complaint: str) -> None:
     with pytest.raises(ManifestError) as caught:
-        folders.rows(tree(tmp_path, there))
+        folders.listing(tree(tmp_path, there))
     assert str(caught.value).startswith(f"{tmp_path} {complaint}")

@@ -1,6 +1,7 @@
 """Frames of a video: exactly the ones asked for, and a status for each kind of trouble."""
 
 import struct
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -238,3 +239,71 @@ def test_bytes_are_repeatable(tmp_path: Path, make_clip: ClipMaker) -> None:
     path = make_clip(tmp_path / "clip.mp4", 20)
     arguments = (path, "video", 4, 2, 95)
     assert video.frame_archive(*arguments) == video.frame_archive(*arguments)
+
+
+def frame_images(folder: Path, count: int) -> Path:
+    """A folder with frame i as `code_image(i)` in i.png, which sorts wrongly as text."""
+    folder.mkdir()
+    for index in range(count):
+        cv2.imwrite(str(folder / f"{index}.png"), code_image(index))
+    return folder
+
+
+def tar_of(folder: Path, name: str) -> Path:
+    path = folder.parent / name
+    with tarfile.open(path, "w:gz" if name.endswith("gz") else "w") as tar:
+        tar.add(folder, "1/nested")
+    return path
+
+
+@pytest.mark.parametrize("name", ["folder", "1.tar", "1.tar.gz"])
+def test_images_of_a_folder_are_frames_in_order_of_their_numbers(tmp_path: Path, name: str) -> None:
+    folder = frame_images(tmp_path / "folder", 24)
+    (folder / "notes.txt").write_text("no frame")
+    (folder / "._3.png").write_text("nor is this")
+    path = folder if name == "folder" else tar_of(folder, name)
+    found = sample(path, "frames", per_video=4)
+    assert codes(found) == [3, 9, 15, 21]
+    assert found.meta["indices"] == [3, 9, 15, 21]
+    assert found.meta["frame_count"] == 24
+    assert (found.meta["status"], found.meta["reason"]) == ("ok", "")
+    assert found.meta["file_bytes"] == sum(file.stat().st_size for file in folder.glob("[0-9]*"))
+
+
+def test_a_broken_frame_image_is_left_out_and_told(tmp_path: Path) -> None:
+    folder = frame_images(tmp_path / "folder", 4)
+    (folder / "1.png").write_bytes(b"broken")
+    found = sample(folder, "frames")
+    assert codes(found) == [0, 2, 3]
+    assert list(found.images) == ["000000.jpg", "000002.jpg", "000003.jpg"]
+    assert found.meta["reason"] == "1 of 4 frames cannot be decoded"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "no frame can be decoded"),
+        (b"", "not a readable archive: empty file"),
+        (b"neither gzip nor tar", "not a readable archive: truncated header"),
+    ],
+)
+def test_unreadable_frame_images(tmp_path: Path, content: bytes | None, reason: str) -> None:
+    path = tmp_path / "x"
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    found = sample(path, "frames")
+    assert (found.meta["status"], found.images) == ("unreadable", {})
+    assert found.meta["reason"].startswith(reason.split(":")[0])
+
+
+def test_cut_archive_of_frames_is_unreadable(tmp_path: Path) -> None:
+    path = tar_of(frame_images(tmp_path / "folder", 9), "1.tar.gz")
+    path.write_bytes(path.read_bytes()[:-200])
+    assert sample(path, "frames").meta["status"] == "unreadable"
+
+
+def test_too_few_frame_images(tmp_path: Path) -> None:
+    found = sample(frame_images(tmp_path / "folder", 3), "frames", min_frames=4)
+    assert (found.meta["status"], found.images) == ("too_short", {})

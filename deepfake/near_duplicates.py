@@ -1,0 +1,136 @@
+"""Content that comes again: videos whose frames look the same to a perceptual hash.
+
+A fake has nearly all pixels of its original, and a copy that was cut, scaled or compressed again
+has other bytes than the first; neither may stand in another split. Both are found here without any
+metadata.
+"""
+
+import io
+import json
+from itertools import chain
+from pathlib import Path
+
+import imagehash
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image, ImageStat
+from scipy.sparse import coo_matrix, csr_matrix, identity
+from scipy.sparse.csgraph import connected_components
+
+from deepfake import archive
+from deepfake.parallel import Task, code_version, map_files
+
+COLUMNS = ["video_id", "content"]
+SIDE = 128  # pixels that JPEG decoding may reduce a frame to; the hash looks at 32 x 32
+BITS = 64
+MIN_CONTRAST = 8.0  # standard deviation of grey values; a flatter frame looks like any other
+
+
+def hash_frames(path: Path) -> bytes:
+    """Perceptual hashes of the frame archive at `path`: the work on one video.
+
+    Returns:
+        JSON: a list of 64 bit hashes (Zauner, Implementation and Benchmarking of Perceptual Image
+        Hash Functions, 2010) as hexadecimal text, without the frames that are nearly flat.
+    """
+    hashes = []
+    for data in archive.read(path).images.values():
+        image = Image.open(io.BytesIO(data))
+        image.draft("L", (SIDE, SIDE))
+        image = image.convert("L")
+        if ImageStat.Stat(image).stddev[0] >= MIN_CONTRAST:
+            hashes.append(str(imagehash.phash(image)))
+    return json.dumps(hashes).encode()
+
+
+def hash_videos(video_ids: list[str], frames: Path, workers: int) -> dict[str, list[int]]:
+    """Hashes of the frames of each video; an empty list for videos without frames.
+
+    Args:
+        video_ids: their archives stand below `frames`.
+        frames: folder of frame archives.
+        workers: processes.
+    """
+    from deepfake import near_duplicates
+
+    code = code_version([near_duplicates, archive], ["imagehash", "pillow"])
+    inputs = [(archive.path_of(frames, video_id), {}) for video_id in video_ids]
+    results = map_files(Task(hash_frames, code), inputs, workers, "hashes")
+    return {
+        video_id: [int(text, 16) for text in json.loads(data)]
+        for video_id, data in zip(video_ids, results, strict=True)
+    }
+
+
+def name_content(
+    hashes: dict[str, list[int]], max_distance: int, min_share: float
+) -> pd.DataFrame:
+    """Videos that show the same, connected however far, as rows of data/near_duplicates.csv.
+
+    Args:
+        hashes: of the frames, by video_id.
+        max_distance: differing bits of two frames that look the same.
+        min_share: two videos show the same if at least this share of the different frames of
+            either comes again in the other.
+
+    Returns:
+        video_id and content ("content#<number>"), only for videos that are not alone.
+    """
+    ids = list(hashes)
+    values = np.array(sorted({*chain.from_iterable(hashes.values())}), np.uint64)
+    shows = _incidence([hashes[video_id] for video_id in ids], values)
+    look_alike = ((_near(values, max_distance) @ shows.T) > 0).astype(np.int32)
+    shared = (shows @ look_alike).tocoo()  # frames of the row's video that the column's shows
+    frames = np.asarray(shows.sum(axis=1)).ravel()
+    same = shared.data >= min_share * frames[shared.row]
+    size = len(ids)
+    graph = coo_matrix((same[same], (shared.row[same], shared.col[same])), (size, size))
+    _, parts = connected_components(graph, directed=False)
+    table = pd.DataFrame({"video_id": ids, "part": parts})
+    table = table[table.duplicated("part", keep=False)]
+    names = [f"content#{number}" for number in pd.factorize(table["part"])[0]]
+    return table.assign(content=names)[COLUMNS].reset_index(drop=True)
+
+
+def _incidence(hashes: list[list[int]], values: NDArray[np.uint64]) -> csr_matrix:
+    """Videos x different hashes: 1 where the video shows it."""
+    rows = [row for row, found in enumerate(hashes) for _ in {*found}]
+    found = np.array([value for row in hashes for value in sorted({*row})], np.uint64)
+    columns = np.searchsorted(values, found)
+    ones = np.ones(len(rows), np.int32)
+    return coo_matrix((ones, (rows, columns)), (len(hashes), len(values))).tocsr()
+
+
+def _near(values: NDArray[np.uint64], max_distance: int) -> csr_matrix:
+    """Hashes x hashes: 1 where they differ in at most `max_distance` bits.
+
+    Two of them agree in one of `max_distance` + 1 parts at least, so only those are compared.
+    """
+    edges = np.linspace(0, BITS, max_distance + 2).astype(int)
+    pairs = [np.empty((0, 2), np.int64)]
+    for low, high in zip(edges[:-1], edges[1:], strict=True):
+        part = (values >> np.uint64(low)) & np.uint64((1 << int(high - low)) - 1)
+        order = np.argsort(part, kind="stable")
+        for bucket in np.split(order, np.flatnonzero(np.diff(part[order])) + 1):
+            if len(bucket) > 1:
+                pairs.append(_near_pairs(values, bucket, max_distance))
+    found = np.concatenate(pairs)
+    size = len(values)
+    links = coo_matrix((np.ones(len(found), np.int32), (found[:, 0], found[:, 1])), (size, size))
+    return ((links + links.T + identity(size, np.int32, "csr")) > 0).astype(np.int32).tocsr()
+
+
+def _near_pairs(
+    values: NDArray[np.uint64], bucket: NDArray[np.int64], max_distance: int
+) -> NDArray[np.int64]:
+    found = []
+    for position, first in enumerate(bucket[:-1]):
+        others = bucket[position + 1 :]
+        near = others[_bit_count(values[first] ^ values[others]) <= max_distance]
+        found.append(np.stack([np.full(len(near), first), near], axis=1))
+    return np.concatenate(found)
+
+
+def _bit_count(values: NDArray[np.uint64]) -> NDArray[np.int64]:
+    return np.unpackbits(values.view(np.uint8).reshape(-1, 8), axis=1).sum(axis=1)
