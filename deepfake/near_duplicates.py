@@ -63,9 +63,7 @@ def hash_videos(video_ids: list[str], frames: Path, workers: int) -> dict[str, l
     }
 
 
-def name_content(
-    hashes: dict[str, list[int]], max_distance: int, min_share: float
-) -> pd.DataFrame:
+def name_content(hashes: dict[str, list[int]], max_distance: int, min_share: float) -> pd.DataFrame:
     """Videos that show the same, connected however far, as rows of data/near_duplicates.csv.
 
     Args:

@@ -108,3 +108,12 @@ def make_clip() -> ClipMaker:
         return path
 
     return make
+
+
+@pytest.fixture(scope="session")
+def bench(repository: Path) -> Path:
+    """The folder with real data and published lists; it is beside the checkout, not in it."""
+    folder = repository.parent / "shared" / "bench"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not there: it holds published lists that may not be copied here")
+    return folder

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from trees import tree
 
 from deepfake.datasets import COLUMNS, FAKE, REAL, celebdf
 from deepfake.errors import ManifestError
-from tests.trees import tree
 
 LIST = "List_of_testing_videos.txt"
 VIDEOS = [

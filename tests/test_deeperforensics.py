@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from trees import tree
 
 from deepfake.datasets import COLUMNS, FAKE, deeperforensics
 from deepfake.errors import ManifestError
-from tests.trees import tree
 
 FAKE_756 = "manipulated_videos/end_to_end/756_M004.mp4"
 FAKE_012 = "manipulated_videos/end_to_end_level_3/012_W101.mp4"

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from trees import tree
 
 from deepfake.datasets import COLUMNS, FAKE, REAL, faceforensics
 from deepfake.errors import ManifestError
-from tests.trees import tree
 
 REALS = "original_sequences/youtube/c23/videos"
 DEEPFAKES = "manipulated_sequences/Deepfakes/c23/videos"

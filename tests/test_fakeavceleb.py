@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
+from trees import tree
 
 from deepfake.datasets import COLUMNS, FAKE, REAL, fakeavceleb
 from deepfake.errors import ManifestError
-from tests.trees import tree
 
 WHO = "African/men/id00076"
 HEADER = "source,target1,target2,method,category,type,race,gender,path,\n"

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
+from trees import tree
 
 from deepfake.datasets import COLUMNS, folders
 from deepfake.errors import ManifestError
-from trees import tree
 
 
 def test_label_and_method(tmp_path: Path) -> None:

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
+from trees import tree
 
 from deepfake.datasets import COLUMNS, FAKE, REAL, uadfv
 from deepfake.errors import ManifestError
-from tests.trees import tree
 
 PAIR = ["real/0007.mp4", "fake/0007_fake.mp4"]
 
@@ -44,7 +44,9 @@ def test_frames_and_strange_names_are_left_out(tmp_path: Path) -> None:
 
 
 def test_recognises_with_folders_of_frames(tmp_path: Path) -> None:
-    assert uadfv.recognises(tree(tmp_path, *PAIR, "real/frames/0007/000.png", "fake/.DS_Store"))
+    assert uadfv.recognises(
+        tree(tmp_path, *PAIR, "real/frames/0007/000.png", "fake/._0007_fake.mp4")
+    )
 
 
 @pytest.mark.parametrize(

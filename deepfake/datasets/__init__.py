@@ -12,6 +12,7 @@ so does a video that no metadata file knows. `deepfake.scanning` completes and c
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -47,11 +48,10 @@ class Listing:
     notes: list[str] = field(default_factory=list)
 
 
-def table_of(rows: Iterable[Mapping[str, str | int]]) -> pd.DataFrame:
+def table_of(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """Rows with `COLUMNS`; what a row does not mention is empty."""
-    table = pd.DataFrame(list(rows), columns=COLUMNS)
-    text = [column for column in COLUMNS if column != "label"]
-    return table.fillna(dict.fromkeys(text, ""))
+    empty = dict.fromkeys(COLUMNS, "")
+    return pd.DataFrame([{**empty, **row} for row in rows], columns=COLUMNS)
 
 
 def files_below(folder: Path, suffixes: Iterable[str] | None = None) -> list[Path]:

@@ -48,8 +48,9 @@ def listing(root: Path) -> Listing:
 
 def _all_fit(root: Path, name: str) -> bool:
     folder = root / name
-    videos = [f for f in folder.iterdir() if kind_of(f) == "video"] if folder.is_dir() else []
-    return bool(videos) and all(GRAMMAR[name].fullmatch(f"{name}/{f.name}") for f in videos)
+    files = [file for file in folder.iterdir() if file.name[0] != "."] if folder.is_dir() else []
+    videos = [f"{name}/{file.name}" for file in files if kind_of(file) == "video"]
+    return bool(videos) and all(GRAMMAR[name].fullmatch(path) for path in videos)
 
 
 def _row(path: str, folder: str, number: str, suffix: str) -> dict[str, str | int]:
