@@ -27,7 +27,7 @@ def read_splits(path: Path) -> dict[str, pd.DataFrame]:
         ManifestError: there are no splits, or a table cannot be read.
     """
     if path.suffix.lower() == ".json":
-        return _by_official_split(deepfakebench.read_json(path), path)
+        return _by_official_split(deepfakebench.read_splits(path), path)
     if not path.is_dir():
         raise ManifestError(f"{path} is neither a folder nor a JSON file of splits")
     tables = {name: path / file for name, file in TABLES.items() if (path / file).is_file()}
@@ -52,7 +52,7 @@ def audit(splits: dict[str, pd.DataFrame]) -> dict[str, Any]:
             "videos": len(table),
             "real": int((table["label"] == REAL).sum()),
             "fake": int((table["label"] != REAL).sum()),
-            "people": int(_people(table).nunique()),
+            "people": len(_people(table)),
             "videos_of_unknown_people": int((table["target"] == "").sum()),
         }
         for name, table in splits.items()
@@ -78,9 +78,8 @@ def describe(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _people(table: pd.DataFrame) -> "pd.Series[str]":
-    names = pd.concat([table["target"], table["source"]])
-    return names[names != ""]
+def _people(table: pd.DataFrame) -> set[str]:
+    return {*table["target"], *table["source"]} - {""}
 
 
 def _read_table(file: Path) -> pd.DataFrame:

@@ -1,6 +1,5 @@
 """From a model and the splits to predictions and metrics."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,6 @@ import pandas as pd
 import torch
 from torch import nn
 
-from deepfake import baselines
 from deepfake.data import select_crops, stored_images
 from deepfake.files import read_csv, write_csv
 from deepfake.metrics import all_metrics, rank_metrics, threshold_metrics
@@ -25,7 +23,7 @@ class Predictions:
 
     Attributes:
         frames: a row per crop (video_id, frame, track, image, label, method, logit, score).
-        videos: a row per video of the split (video_id, path, label, method, group, score, verdict,
+        videos: a row per video of the split (video_id, dataset, path, label, method, group, score, verdict,
             reason, track, frames); score is missing where the verdict is UNDECIDED.
     """
 
@@ -56,7 +54,7 @@ def predict_split(
     logits = predict_logits(network, stored_images(folder, rows), card.image_size, device)
     frames = rows.assign(logit=logits, score=frame_scores(logits, card.temperature))
     scored = video_scores(frames, card.video_score, card.temperature, card.min_frames)
-    known = split[["video_id", "path", "label", "method", "group"]]
+    known = split[["video_id", "dataset", "path", "label", "method", "group"]]
     videos = verdicts(known, scored, rows, card.threshold)
     columns = ["video_id", "frame", "track", "image", "label", "method", "logit", "score"]
     return Predictions(frames[columns], videos)
@@ -84,17 +82,18 @@ def evaluate(predictions: Predictions, threshold: float, params: EvaluateParams)
     }
 
 
-def baseline_metrics(
-    splits: Mapping[str, pd.DataFrame], frames: pd.DataFrame, crops: pd.DataFrame
-) -> dict[str, float]:
-    """ROC-AUC on test of classifiers that see no face: high values mean a leaking data set."""
-    features = {
-        "metadata_roc_auc": baselines.metadata_features(frames),
-        "sharpness_roc_auc": baselines.sharpness_features(crops),
-    }
+def evaluate_datasets(
+    predictions: Predictions, threshold: float, params: EvaluateParams
+) -> dict[str, Any]:
+    """`evaluate` for each data set of a split by itself, by name; empty if there is one only."""
+    videos, frames = predictions.videos, predictions.frames
+    names = sorted(videos["dataset"].unique())
+    parts = {name: videos[videos["dataset"] == name] for name in names if len(names) > 1}
     return {
-        name: baselines.baseline_roc_auc(table, splits["train"], splits["test"])
-        for name, table in features.items()
+        name: evaluate(
+            Predictions(frames[frames["video_id"].isin(part["video_id"])], part), threshold, params
+        )
+        for name, part in parts.items()
     }
 
 

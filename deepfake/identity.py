@@ -105,11 +105,11 @@ def name_people(
         `tracks` with identity, "<dataset>#<number>".
     """
     datasets = tracks["video_id"].map(manifest.set_index("video_id")["dataset"])
-    identity = pd.Series("", tracks.index)
+    names = np.full(len(tracks), "", object)
     for name in sorted(datasets.unique()):
         rows = (datasets == name).to_numpy()
-        identity[rows] = [f"{name}#{number}" for number in cluster(vectors[rows], threshold)]
-    return tracks.assign(identity=identity)[COLUMNS]
+        names[rows] = [f"{name}#{number}" for number in cluster(vectors[rows], threshold)]
+    return tracks.assign(identity=names)[COLUMNS]
 
 
 def pair_scores(found: list[Any], known: list[Any]) -> dict[str, float]:

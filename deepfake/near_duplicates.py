@@ -7,8 +7,9 @@ metadata.
 
 import io
 import json
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
+from typing import Any
 
 import imagehash
 import numpy as np
@@ -24,6 +25,8 @@ from deepfake.parallel import Task, code_version, map_files
 COLUMNS = ["video_id", "content"]
 SIDE = 128  # pixels that JPEG decoding may reduce a frame to; the hash looks at 32 x 32
 BITS = 64
+MAX_DISTANCE = 4  # differing bits; docs/identities.md says what it finds
+MIN_SHARE = 0.5  # of the frames of one of two videos
 MIN_CONTRAST = 8.0  # standard deviation of grey values; a flatter frame looks like any other
 
 
@@ -36,11 +39,11 @@ def hash_frames(path: Path) -> bytes:
     """
     hashes = []
     for data in archive.read(path).images.values():
-        image = Image.open(io.BytesIO(data))
-        image.draft("L", (SIDE, SIDE))
-        image = image.convert("L")
-        if ImageStat.Stat(image).stddev[0] >= MIN_CONTRAST:
-            hashes.append(str(imagehash.phash(image)))
+        stored = Image.open(io.BytesIO(data))
+        stored.draft("L", (SIDE, SIDE))
+        gray = stored.convert("L")
+        if ImageStat.Stat(gray).stddev[0] >= MIN_CONTRAST:
+            hashes.append(str(imagehash.phash(gray)))
     return json.dumps(hashes).encode()
 
 
@@ -55,7 +58,9 @@ def hash_videos(video_ids: list[str], frames: Path, workers: int) -> dict[str, l
     from deepfake import near_duplicates
 
     code = code_version([near_duplicates, archive], ["imagehash", "pillow"])
-    inputs = [(archive.path_of(frames, video_id), {}) for video_id in video_ids]
+    inputs: list[tuple[Path, dict[str, Any]]] = [
+        (archive.path_of(frames, video_id), {}) for video_id in video_ids
+    ]
     results = map_files(Task(hash_frames, code), inputs, workers, "hashes")
     return {
         video_id: [int(text, 16) for text in json.loads(data)]
@@ -63,7 +68,9 @@ def hash_videos(video_ids: list[str], frames: Path, workers: int) -> dict[str, l
     }
 
 
-def name_content(hashes: dict[str, list[int]], max_distance: int, min_share: float) -> pd.DataFrame:
+def name_content(
+    hashes: dict[str, list[int]], max_distance: int = MAX_DISTANCE, min_share: float = MIN_SHARE
+) -> pd.DataFrame:
     """Videos that show the same, connected however far, as rows of data/near_duplicates.csv.
 
     Args:
@@ -91,6 +98,16 @@ def name_content(hashes: dict[str, list[int]], max_distance: int, min_share: flo
     return table.assign(content=names)[COLUMNS].reset_index(drop=True)
 
 
+def counts(content: pd.DataFrame) -> dict[str, int]:
+    """How much comes again, for metrics/identities.json."""
+    sizes = content.groupby("content").size()
+    return {
+        "near_duplicate_videos": len(content),
+        "near_duplicate_sets": len(sizes),
+        "videos_of_largest_set": int(sizes.max()) if len(sizes) else 0,
+    }
+
+
 def _incidence(hashes: list[list[int]], values: NDArray[np.uint64]) -> csr_matrix:
     """Videos x different hashes: 1 where the video shows it."""
     rows = [row for row, found in enumerate(hashes) for _ in {*found}]
@@ -107,12 +124,11 @@ def _near(values: NDArray[np.uint64], max_distance: int) -> csr_matrix:
     """
     edges = np.linspace(0, BITS, max_distance + 2).astype(int)
     pairs = [np.empty((0, 2), np.int64)]
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
-        part = (values >> np.uint64(low)) & np.uint64((1 << int(high - low)) - 1)
+    for low, high in pairwise(edges.tolist()):
+        part = (values >> np.uint64(low)) & np.uint64((1 << (high - low)) - 1)
         order = np.argsort(part, kind="stable")
-        for bucket in np.split(order, np.flatnonzero(np.diff(part[order])) + 1):
-            if len(bucket) > 1:
-                pairs.append(_near_pairs(values, bucket, max_distance))
+        buckets = np.split(order, np.flatnonzero(np.diff(part[order])) + 1)
+        pairs += [_near_pairs(values, bucket, max_distance) for bucket in buckets]
     found = np.concatenate(pairs)
     size = len(values)
     links = coo_matrix((np.ones(len(found), np.int32), (found[:, 0], found[:, 1])), (size, size))
@@ -122,13 +138,10 @@ def _near(values: NDArray[np.uint64], max_distance: int) -> csr_matrix:
 def _near_pairs(
     values: NDArray[np.uint64], bucket: NDArray[np.int64], max_distance: int
 ) -> NDArray[np.int64]:
-    found = []
+    found = [np.empty((0, 2), np.int64)]
     for position, first in enumerate(bucket[:-1]):
         others = bucket[position + 1 :]
-        near = others[_bit_count(values[first] ^ values[others]) <= max_distance]
+        differing = (values[first] ^ values[others]).view(np.uint8).reshape(-1, 8)
+        near = others[np.unpackbits(differing, axis=1).sum(axis=1) <= max_distance]
         found.append(np.stack([np.full(len(near), first), near], axis=1))
     return np.concatenate(found)
-
-
-def _bit_count(values: NDArray[np.uint64]) -> NDArray[np.int64]:
-    return np.unpackbits(values.view(np.uint8).reshape(-1, 8), axis=1).sum(axis=1)

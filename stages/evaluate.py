@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from deepfake.curves import write_curves
-from deepfake.evaluation import baseline_metrics, evaluate, predict_split
+from deepfake.evaluation import evaluate, evaluate_datasets, predict_split
 from deepfake.files import read_csv, write_metrics
 from deepfake.model import load_model, pick_device
 from deepfake.params import Params
@@ -14,7 +14,7 @@ def main(params: Params) -> None:
     """Score val and test, each with the threshold that training chose on val."""
     network, card = load_model(Path("models"))
     device = pick_device()
-    splits = {name: read_csv(Path(f"data/splits/{name}.csv")) for name in ("train", "val", "test")}
+    splits = {name: read_csv(Path(f"data/splits/{name}.csv")) for name in ("val", "test")}
     crops = read_csv(Path("data/crops.csv"))
     found = {
         name: predict_split(
@@ -26,9 +26,10 @@ def main(params: Params) -> None:
         predictions.write(Path("data/predictions"), name)
     write_curves(Path("plots/evaluate"), found["test"].videos)
     metrics = {name: evaluate(found[name], card.threshold, params.evaluate) for name in found}
-    frames = read_csv(Path("data/frames.csv"))
-    baselines = baseline_metrics(splits, frames, crops)
-    write_metrics(Path("metrics/evaluate.json"), {**metrics, "test_baselines": baselines})
+    by_dataset = evaluate_datasets(found["test"], card.threshold, params.evaluate)
+    if by_dataset:
+        metrics["test_datasets"] = by_dataset
+    write_metrics(Path("metrics/evaluate.json"), metrics)
 
 
 if __name__ == "__main__":

@@ -12,8 +12,12 @@ LABELS = {"0": REAL, "real": REAL, "1": FAKE, "fake": FAKE}
 
 
 def recognises(root: Path) -> bool:
-    """Whether the table is there."""
-    return (root / TABLE).is_file()
+    """Whether the table is there, and is not that of DFDC's test set."""
+    path = root / TABLE
+    if not path.is_file():
+        return False
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return not file.readline().startswith("filename,")
 
 
 def listing(root: Path) -> Listing:
@@ -32,7 +36,7 @@ def read_table(path: Path) -> pd.DataFrame:
     """A table of videos as people write it: all columns text, but `label`, which is 0 or 1.
 
     Labels are 0 or REAL, 1 or FAKE. `identity` is read as `target` where there is none; `method` is
-    real or fake where there is none.
+    real or fake where none is given.
 
     Raises:
         ManifestError: the table or a needed column is missing or unreadable, or labels are
@@ -52,6 +56,6 @@ def read_table(path: Path) -> pd.DataFrame:
     table = table.assign(label=labels.astype(int))
     if "target" not in table:
         table["target"] = table.get("identity", "")
-    if "method" not in table:
-        table["method"] = table["label"].map({REAL: "real", FAKE: "fake"})
-    return table
+    plain = table["label"].map({REAL: "real", FAKE: "fake"})
+    methods = table.get("method", plain)
+    return table.assign(method=methods.where(methods != "", plain))

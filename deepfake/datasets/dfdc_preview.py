@@ -1,0 +1,58 @@
+"""DFDC preview (Dolhansky et al., 2019), the set before the challenge.
+
+    dataset.json    {"method_A/.../S_T_X_NNN.mp4": {"label": "fake", "set": "train", ...}, ...}
+    original_videos/T/T_X_NNN.mp4
+    method_A/.../S_T_X_NNN.mp4, method_B/...
+
+S is the actor whose face was put in, T the one in the video: the opposite order of FaceForensics++.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from deepfake.datasets import FAKE, REAL, VIDEO_SUFFIXES, Listing, files_below, table_of
+from deepfake.datasets.reading import notes_on, read_json
+from deepfake.errors import ManifestError
+
+TABLE = "dataset.json"
+LABELS = {"real": REAL, "fake": FAKE}
+FAKE_NAME = re.compile(r"(?P<source>\d+)_(?P<target>\d+)_.+")
+REAL_NAME = re.compile(r"(?P<target>\d+)_.+")
+
+
+def recognises(root: Path) -> bool:
+    """Whether the table is there, beside a folder of originals or fakes."""
+    folders = ("original_videos", "method_A", "method_B")
+    return (root / TABLE).is_file() and any((root / name).is_dir() for name in folders)
+
+
+def listing(root: Path) -> Listing:
+    """Rows for every video that dataset.json names.
+
+    Raises:
+        ManifestError: dataset.json is missing or wrong.
+    """
+    content = read_json(root / TABLE, dict)
+    there = [file.relative_to(root).as_posix() for file in files_below(root, VIDEO_SUFFIXES)]
+    rows = [_row(root, path, content[path]) for path in there if path in content]
+    notes = notes_on(content.keys() - {*there}, f"videos of {TABLE} are not on disk")
+    notes += notes_on({*there} - content.keys(), f"videos are not in {TABLE}, left out")
+    return Listing(table_of(rows), notes)
+
+
+def _row(root: Path, path: str, entry: Any) -> dict[str, Any]:
+    label = LABELS.get(str(entry.get("label")).lower()) if isinstance(entry, dict) else None
+    if label is None:
+        raise ManifestError(f"{root / TABLE}: {path} has a label that is neither real nor fake")
+    name = (REAL_NAME if label == REAL else FAKE_NAME).fullmatch(Path(path).stem)
+    people = name.groupdict() if name else {}
+    people = {role: f"dfdc_preview:{number}" for role, number in people.items()}
+    split = str(entry.get("set", "")).lower()
+    return {
+        "path": path,
+        "label": label,
+        "method": "real" if label == REAL else path.split("/")[0],
+        **people,
+        "official_split": split if split in ("train", "val", "test") else "",
+    }

@@ -1,0 +1,36 @@
+"""Recognise people and content: crops, frames -> data/identities.csv, data/near_duplicates.csv."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from deepfake import identity, near_duplicates
+from deepfake.files import read_csv, write_csv, write_metrics
+from deepfake.params import Params
+from deepfake.stage import run
+
+
+def main(params: Params) -> None:
+    """Write who and what comes again; tables without rows for what is switched off."""
+    settings, workers = params.identities, params.execution.worker_count
+    manifest = read_csv(Path("data/manifest.csv"))
+    ids = manifest["video_id"].tolist()
+    people = pd.DataFrame(columns=identity.COLUMNS)
+    if settings.faces:
+        tracks, vectors = identity.embed_videos(
+            ids, Path("data/crops"), params.crops.margin, settings.faces_per_track, workers
+        )
+        people = identity.name_people(tracks, vectors, manifest, settings.threshold)
+    content = pd.DataFrame(columns=near_duplicates.COLUMNS)
+    if settings.near_duplicates:
+        content = near_duplicates.name_content(
+            near_duplicates.hash_videos(ids, Path("data/frames"), workers)
+        )
+    write_csv(Path("data/identities.csv"), people)
+    write_csv(Path("data/near_duplicates.csv"), content)
+    metrics = {**identity.agreement(people, manifest), **near_duplicates.counts(content)}
+    write_metrics(Path("metrics/identities.json"), metrics)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,32 @@
+"""What gives the label away: splits, frames, crops -> metrics/shortcuts.json, plots/shortcuts.tsv."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from deepfake import shortcuts
+from deepfake.files import read_csv, write_csv, write_metrics
+from deepfake.params import Params
+from deepfake.stage import run
+
+
+def main(params: Params) -> None:
+    """Fit classifiers that see no face on train, and score them on test."""
+    train = read_csv(Path("data/splits/train.csv"))
+    test = read_csv(Path("data/splits/test.csv"))
+    ids = pd.concat([train["video_id"], test["video_id"]]).tolist()
+    features = {
+        "metadata": shortcuts.metadata_features(read_csv(Path("data/frames.csv"))),
+        "sharpness": shortcuts.picture_features(ids, Path("data/frames")),
+        "border": shortcuts.border_features(ids, Path("data/crops")),
+    }
+    evaluate = params.evaluate
+    found = shortcuts.audit_shortcuts(features, train, test, evaluate.bootstrap, evaluate.seed)
+    print(shortcuts.describe(found))
+    write_csv(Path("plots/shortcuts.tsv"), found)
+    metrics = {str(name): dict(row) for name, row in found.set_index("shortcut").iterrows()}
+    write_metrics(Path("metrics/shortcuts.json"), metrics)
+
+
+if __name__ == "__main__":
+    run(main)
