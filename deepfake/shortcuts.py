@@ -140,6 +140,14 @@ def audit_shortcuts(
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
+def as_metrics(found: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """The numbers of `audit_shortcuts` by shortcut."""
+    return {
+        str(row["shortcut"]): {key: row[key] for key in COLUMNS if key != "shortcut"}
+        for row in found.to_dict("records")
+    }
+
+
 def describe(found: pd.DataFrame) -> str:
     """A line per shortcut, with a warning where one works."""
     lines = []

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from deepfake.audit_plots import shortcut_bars, split_overview
 from deepfake.evaluation import Predictions
 from deepfake.files import read_csv
 from deepfake.gallery import crop_sheet, worst_mistakes
@@ -20,6 +21,9 @@ def main(_: Params) -> None:
     history = read_csv(Path("plots/train/history.tsv"))
     save(training_curves(history, card.origin["best_epoch"]), Path("plots/training.png"))
     save(evaluation_overview(videos, card.threshold), Path("plots/evaluation.png"))
+    tables = [read_csv(Path(f"plots/split/{name}.tsv")) for name in ("balance", "groups")]
+    save(split_overview(*tables), Path("plots/split.png"))
+    save(shortcut_bars(read_csv(Path("plots/shortcuts.tsv"))), Path("plots/shortcuts.png"))
     save(crop_sheet(crops, Path("data/crops")), Path("plots/faces/crops.png"))
     save(worst_mistakes(found["test"], Path("data/crops")), Path("plots/faces/mistakes.png"))
 

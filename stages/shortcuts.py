@@ -24,8 +24,7 @@ def main(params: Params) -> None:
     found = shortcuts.audit_shortcuts(features, train, test, evaluate.bootstrap, evaluate.seed)
     print(shortcuts.describe(found))
     write_csv(Path("plots/shortcuts.tsv"), found)
-    metrics = {str(name): dict(row) for name, row in found.set_index("shortcut").iterrows()}
-    write_metrics(Path("metrics/shortcuts.json"), metrics)
+    write_metrics(Path("metrics/shortcuts.json"), shortcuts.as_metrics(found))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from deepfake.errors import ManifestError
 def rows(root: Path, content: str | bytes) -> list[dict[str, object]]:
     data = content.encode() if isinstance(content, str) else content
     (root / "labels.csv").write_bytes(data)
-    return csv_file.rows(root).to_dict("records")
+    return csv_file.listing(root).rows.to_dict("records")
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_header_alone(tmp_path: Path) -> None:
 
 def test_table_is_missing(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match=r"labels\.csv is missing"):
-        csv_file.rows(tmp_path)
+        csv_file.listing(tmp_path)
 
 
 @pytest.mark.parametrize(

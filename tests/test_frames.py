@@ -43,7 +43,12 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
 
 def manifest(*names: str) -> pd.DataFrame:
     return pd.DataFrame(
-        {"video_id": [f"d/{name[:-4]}" for name in names], "path": names, "kind": "video"}
+        {
+            "video_id": [f"d/{name[:-4]}" for name in names],
+            "path": names,
+            "kind": "video",
+            "dataset": "d",
+        }
     )
 
 
@@ -57,7 +62,7 @@ def test_one_row_and_one_archive_per_video(
 ) -> None:
     out = tmp_path / "frames"
     names = ("c.mp4", "b.mp4", "a.mp4")
-    table = frames.extract_frames(manifest(*names), root, out, settings(), 2)
+    table = frames.extract_frames(manifest(*names), {"d": root}, out, settings(), 2)
     assert table["video_id"].tolist() == ["d/c", "d/b", "d/a"]
     assert table["status"].tolist() == ["ok", "unreadable", "ok"]
     assert table["frame_count"].tolist() == [3, 0, 12]
@@ -73,7 +78,7 @@ def test_too_many_failures_stop_the_stage(root: Path, tmp_path: Path) -> None:
     with pytest.raises(TooManyFailuresError) as caught:
         frames.extract_frames(
             manifest("a.mp4", "b.mp4", "c.mp4"),
-            root,
+            {"d": root},
             tmp_path / "frames",
             settings(max_failed_fraction=0.33),
             1,
@@ -88,7 +93,7 @@ def test_one_new_video_costs_one_video(root: Path, tmp_path: Path, calls: Calls)
     def run(*names: str, **changes: Any) -> list[str]:
         calls.clear()
         changed = settings(**{"max_failed_fraction": 0.5, **changes})
-        frames.extract_frames(manifest(*names), root, tmp_path / "frames", changed, 1)
+        frames.extract_frames(manifest(*names), {"d": root}, tmp_path / "frames", changed, 1)
         return calls
 
     assert run("a.mp4", "b.mp4") == ["a.mp4", "b.mp4"]

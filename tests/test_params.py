@@ -26,6 +26,9 @@ def load(folder: Path, content: Any) -> params.Params:
     return params.load_params(path)
 
 
+DATASET = {"name": "a", "root": "data/raw", "layout": "auto", "include": "*"}
+
+
 def sections() -> list[type[BaseModel]]:
     return [params.Params, *params.Section.__subclasses__()]
 
@@ -56,9 +59,7 @@ def test_no_field_has_a_default(section: type[BaseModel]) -> None:
         ("train.learning_rate", float("nan"), "greater than 0"),
         ("train.label_smoothing", 0.5, "less than 0.5"),
         ("train.augmentation", "heavy", "'none', 'light' or 'strong'"),
-        ("dataset.name", "a/b", "match pattern"),
-        ("dataset.name", "", "match pattern"),
-        ("dataset.layout", "zip", "'csv' or 'folders'"),
+        ("dataset", [], "at least 1 item"),
         ("execution.workers", -1, "greater than or equal to 0"),
         ("frames.jpeg_quality", 101, "less than or equal to 100"),
         ("frames.max_failed_fraction", 1.1, "less than or equal to 1"),
@@ -144,3 +145,23 @@ def test_values_cannot_be_changed(repository: Path) -> None:
 def test_worker_count(monkeypatch: pytest.MonkeyPatch, workers: int, expected: int) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(5)), raising=False)
     assert params.ExecutionParams(workers=workers).worker_count == expected
+
+
+@pytest.mark.parametrize(
+    ("section", "change", "complaint"),
+    [
+        ("dataset", [{**DATASET, "name": "a/b"}], "match pattern"),
+        ("dataset", [{**DATASET, "name": ""}], "match pattern"),
+        ("dataset", [{**DATASET, "name": 1}], "dataset.0.name: Input should be a valid string"),
+        ("dataset", [DATASET, DATASET], "every name may stand there once only"),
+        ("split", {"test_datasets": ["other"]}, "no data set is called other"),
+        ("split", {"policy": "cross_dataset"}, "needs some, not all, data sets"),
+        ("split", {"fold": 5}, "fold counts from 0 to 4"),
+    ],
+)
+def test_contradictions_are_named(
+    tmp_path: Path, content: dict[str, Any], section: str, change: Any, complaint: str
+) -> None:
+    content[section] = {**content[section], **change} if isinstance(change, dict) else change
+    with pytest.raises(ParamsError, match=complaint):
+        load(tmp_path, content)

@@ -1,0 +1,78 @@
+"""Pictures of the splits and of what tells FAKE from REAL without a face."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from deepfake.plots import FAKE_COLOR, REAL_COLOR
+from deepfake.shortcuts import WARN_AT
+from deepfake.splits import NAMES
+
+
+def split_overview(balance: pd.DataFrame, groups: pd.DataFrame) -> Figure:
+    """Labels, methods and groups of the splits, beside what was asked for.
+
+    Args:
+        balance: as `split_report.balance` gives it.
+        groups: as `split_report.group_table` gives it.
+    """
+    figure = Figure(figsize=(12, 4), layout="constrained")
+    sizes, methods, parts = figure.subplots(1, 3)
+    places = np.arange(len(NAMES))
+    bottom = np.zeros(len(NAMES))
+    for label, title, color in ((0, "REAL", REAL_COLOR), (1, "FAKE", FAKE_COLOR)):
+        heights = _sums(balance[balance["label"] == label])
+        sizes.bar(places, heights, bottom=bottom, color=color, label=title)
+        bottom += heights
+    wanted = balance.groupby("split")["wanted"].first().reindex(NAMES)
+    if wanted.notna().any():
+        ends = {"xmin": places - 0.45, "xmax": places + 0.45}
+        sizes.hlines(wanted, **ends, color="black", linestyle="--", label="asked for")
+    sizes.set(title="videos", ylabel="videos")
+    bottom = np.zeros(len(NAMES))
+    for method in sorted(balance.loc[balance["label"] == 1, "method"].unique()):
+        shares = _sums(balance[balance["method"] == method]) / np.maximum(
+            1, _sums(balance[balance["label"] == 1])
+        )
+        methods.bar(places, shares, bottom=bottom, label=method)
+        bottom += shares
+    methods.set(title="methods of the fakes", ylabel="share of the split's fakes")
+    bottom = np.zeros(len(NAMES))
+    for rank in range(int(groups["split"].value_counts().max())):
+        of_rank = groups.groupby("split")["videos"].nth(rank)
+        sized = groups.loc[of_rank.index].set_index("split")["videos"].reindex(NAMES).fillna(0)
+        parts.bar(places, sized, bottom=bottom, edgecolor="white", linewidth=0.3)
+        bottom = bottom + sized.to_numpy(np.float64)
+    parts.set(title="groups, the largest at the bottom", ylabel="videos")
+    for axes in (sizes, methods, parts):
+        axes.set_xticks(places, NAMES)
+    sizes.legend()
+    if methods.containers:
+        methods.legend(fontsize=7)
+    return figure
+
+
+def _sums(balance: pd.DataFrame) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+    videos = balance.groupby("split")["videos"].sum().reindex(NAMES)
+    return videos.fillna(0).to_numpy(np.float64)
+
+
+def shortcut_bars(found: pd.DataFrame) -> Figure:
+    """ROC-AUC on test of each shortcut with its interval, and where the warning begins.
+
+    Args:
+        found: as `shortcuts.audit_shortcuts` gives it.
+    """
+    figure = Figure(figsize=(7, 3), layout="constrained")
+    axes = figure.subplots()
+    known = found[found["roc_auc"].notna()].reset_index(drop=True)
+    colors = [FAKE_COLOR if warning else REAL_COLOR for warning in known["warning"]]
+    axes.barh(known.index, known["roc_auc"], color=colors)
+    axes.hlines(known.index, known["low"], known["high"], color="black", linewidth=2)
+    axes.axvline(0.5, color="gray", linestyle=":", label="no better than chance")
+    axes.axvline(WARN_AT, color="black", linestyle="--", label="warning")
+    axes.set_yticks(known.index, known["shortcut"])
+    axes.invert_yaxis()
+    axes.set(xlim=(0, 1), xlabel="ROC-AUC on test, 95 % interval", title="FAKE told without a face")
+    axes.legend(loc="lower right", fontsize=7)
+    return figure
