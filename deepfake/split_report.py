@@ -4,9 +4,9 @@ from typing import Any
 
 import pandas as pd
 
-from deepfake.groups import group_videos, overlaps
+from deepfake.groups import group_videos, overlapping_names, overlaps
 from deepfake.params import SplitParams
-from deepfake.splits import Splits
+from deepfake.splits import Splits, describe_leaks
 
 REASONS = {  # of videos left out, as metrics
     "shows people of two splits": "bridges",
@@ -48,6 +48,15 @@ def split_metrics(splits: Splits, videos: pd.DataFrame, crops: pd.DataFrame) -> 
         "left_out": {name: int(reasons.get(name, 0)) for name in REASONS.values()},
         "overlap": overlaps(splits.tables),
     }
+
+
+def describe(splits: Splits) -> str:
+    """Sizes, what was left out and why, and warnings of leaks that were kept, for people."""
+    lines = [f"{name}: {len(table)} videos" for name, table in splits.tables.items()]
+    reasons = splits.left_out["reason"].value_counts()
+    lines += [f"left out: {count} videos, {reason}" for reason, count in reasons.items()]
+    leaks = describe_leaks(overlapping_names(splits.tables))
+    return "\n".join([*lines, *(f"WARNING: kept leak: {leak.strip()}" for leak in leaks)])
 
 
 def balance(splits: Splits, params: SplitParams) -> pd.DataFrame:

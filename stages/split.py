@@ -4,7 +4,7 @@ from pathlib import Path
 
 from deepfake.files import read_csv, write_csv, write_metrics
 from deepfake.params import Params
-from deepfake.split_report import balance, group_table, split_metrics
+from deepfake.split_report import balance, describe, group_table, split_metrics
 from deepfake.splits import split_videos, with_links
 from deepfake.stage import run
 
@@ -17,6 +17,7 @@ def main(params: Params) -> None:
         read_csv(Path("data/near_duplicates.csv")),
     )
     splits = split_videos(videos, params.split)
+    print(describe(splits))
     for name, table in splits.tables.items():
         write_csv(Path(f"data/splits/{name}.csv"), table)
     write_csv(Path("data/splits/left_out.csv"), splits.left_out)

@@ -21,8 +21,9 @@ from deepfake.predictor import Detector
 
 PEOPLE = [f"orl{number:02d}" for number in range(1, 9)]  # four closed pairs
 CODE = ["deepfake", "stages", "dvc.yaml", "params.yaml", ".dvcignore", ".gitignore"]
-SMALL: dict[str, dict[str, Any]] = {
-    "dataset": {"name": "mine", "root": "data/raw", "layout": "csv"},
+DATASET = {"name": "mine", "root": "data/raw", "layout": "auto", "include": "*"}
+SMALL: dict[str, Any] = {
+    "dataset": [DATASET],
     "frames": {"per_video": 2},
     "crops": {"size": 48, "detect_size": 320},
     "split": {"train": 0.5, "val": 0.25, "test": 0.25},
@@ -47,14 +48,14 @@ def call(folder: Path, *command: str, fails: bool = False) -> str:
 
 
 def stages_run(output: str) -> list[str]:
-    return re.findall(r"Running stage '(\w+)'", output)
+    return re.findall(r"Running stage '([\w@]+)'", output)
 
 
-def change(folder: Path, sections: dict[str, dict[str, Any]]) -> None:
+def change(folder: Path, sections: dict[str, Any]) -> None:
     path = folder / "params.yaml"
     params = yaml.safe_load(path.read_text())
     for name, values in sections.items():
-        params[name].update(values)
+        params[name] = {**params[name], **values} if isinstance(values, dict) else values
     path.write_text(yaml.safe_dump(params))
 
 
@@ -86,10 +87,13 @@ def finished(repository: Path, demo_root: Path, tmp_path_factory: pytest.TempPat
     call(folder, "dvc", "add", "--quiet", "data/raw")
     output = call(folder, "dvc", "repro")
     assert stages_run(output) == [
+        "scan@0",
         "manifest",
         "frames",
         "crops",
+        "identities",
         "split",
+        "shortcuts",
         "train",
         "evaluate",
         "plots",
@@ -146,10 +150,10 @@ def test_one_added_video_costs_one_video(project: Path, demo_root: Path) -> None
     with (project / "data/raw/labels.csv").open("a") as labels:
         labels.write("real/orl09_1.mp4,0,real,orl09,,\n")
     output = call(project, "dvc", "repro", "split")
-    assert stages_run(output) == ["manifest", "frames", "crops", "split"]
+    assert stages_run(output) == ["scan@0", "manifest", "frames", "crops", "identities", "split"]
     after = {path: path.stat().st_mtime_ns for path in remembered.rglob("*") if path.is_file()}
     assert {path: after[path] for path in before} == before
-    assert len(after) == len(before) + 2, "its frames and its crops"
+    assert len(after) == len(before) + 4, "its frames, crops, faces and hashes"
     assert "mine/real/orl09_1" in set(read_csv(project / "data/crops.csv")["video_id"])
 
 
@@ -170,9 +174,42 @@ def test_a_broken_video_is_reported_and_too_many_stop_the_run(project: Path) -> 
 
 def test_a_wrong_root_is_a_clear_error(project: Path) -> None:
     (project / "empty").mkdir()
-    change(project, {"dataset": {"root": "empty"}})
+    change(project, {"dataset": [{**DATASET, "root": "empty"}]})
     output = call(project, "dvc", "repro", fails=True)
-    assert "error: empty/labels.csv is missing" in output
+    assert "error: the layout of empty is like none that is known" in output
+
+
+def test_two_data_sets_trained_on_one_and_tested_on_the_other(project: Path) -> None:
+    labels = read_csv(project / "data/raw/labels.csv")
+    for name, people in (("raw", PEOPLE[:4]), ("other", PEOPLE[4:])):
+        part = labels[labels["target"].isin(people)]
+        for path in part["path"] if name == "other" else []:
+            (project / "data/other" / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(project / "data/raw" / path, project / "data/other" / path)
+        part.to_csv(project / f"data/{name}/labels.csv", index=False)
+    other = {"name": "other", "root": "data/other", "layout": "csv", "include": "*"}
+    change(project, {"dataset": [DATASET, other]})
+    change(
+        project,
+        {
+            "split": {"policy": "cross_dataset", "test_datasets": ["other"]},
+            "identities": {"faces": False, "near_duplicates": False},
+        },
+    )
+    output = call(project, "dvc", "repro", "evaluate")
+    assert stages_run(output)[:3] == ["scan@0", "scan@1", "manifest"]
+    places = {
+        name: set(read_csv(project / f"data/splits/{name}.csv")["dataset"])
+        for name in ("train", "val", "test")
+    }
+    assert places == {"train": {"mine"}, "val": {"mine"}, "test": {"other"}}
+    assert read_csv(project / "data/identities.csv").empty
+    change(project, {"split": {"policy": "grouped", "test_datasets": []}})
+    call(project, "dvc", "repro", "evaluate")
+    metrics = json.loads((project / "metrics/evaluate.json").read_text())
+    assert set(metrics["test_datasets"]) == {"mine", "other"}
+    parts = [part["coverage"]["videos"] for part in metrics["test_datasets"].values()]
+    assert sum(parts) == metrics["test"]["coverage"]["videos"]
 
 
 def test_push_clone_pull_and_nothing_to_do(finished: Path, tmp_path: Path) -> None:

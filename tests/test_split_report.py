@@ -67,3 +67,19 @@ def test_balance_and_groups() -> None:
     sizes = split_report.group_table(found)
     assert sizes.groupby("split")["videos"].sum().to_dict() == {"train": 12, "val": 4, "test": 4}
     assert sizes["group"].is_unique
+
+
+def test_description_tells_what_was_left_out_and_what_leaks() -> None:
+    rows = table([(0, "d", name, "", -1) for name in ("anna", "bob", "anna", "anna")])
+    left_out = rows[3:].assign(reason=splits.BRIDGE)
+    parts = {"train": rows[:1], "val": rows[1:2], "test": rows[:0]}
+    text = split_report.describe(splits.Splits(parts, left_out))
+    assert text.splitlines() == [
+        "train: 1 videos",
+        "val: 1 videos",
+        "test: 0 videos",
+        "left out: 1 videos, shows people of two splits",
+    ]
+    parts["test"] = rows[2:3]
+    text = split_report.describe(splits.Splits(parts, left_out))
+    assert "WARNING: kept leak: 1 identities in both of train and test: d/anna" in text
