@@ -14,8 +14,8 @@ def main(params: Params) -> None:
     """Write the manifest of all data sets that params.yaml names."""
     folder = Path("data/scanned")
     names = [dataset.name for dataset in params.dataset]
-    for old in folder.iterdir():  # or a data set that is no longer named would change this stage
-        if old.stem not in names:
+    for old in [*folder.glob("*.csv"), *folder.glob("*.json")]:
+        if old.stem not in names:  # or a data set that is no longer named would change this stage
             old.unlink()
     scans = {
         name: Listing(
