@@ -230,7 +230,7 @@ def overlaps(manifest: pd.DataFrame, clusters: pd.Series[str], params: Params) -
     shares = [0.6, 0.2, 0.2]
     ways = {"random by video": pd.Series(rng.choice(SPLITS, len(videos), p=shares), videos.index)}
     originals = videos["original"].where(videos["original"] != "", videos["video_id"])
-    drawn = {name: rng.choice(SPLITS, p=shares) for name in originals.unique()}
+    drawn = {name: str(rng.choice(SPLITS, p=shares)) for name in originals.unique()}
     ways["random by original"] = originals.map(drawn)
     policy = {"policy": "grouped", "train": 0.6, "val": 0.2, "test": 0.2, "bridges": "drop"}
     ours = split_videos(videos, params.split.model_copy(update=policy))

@@ -85,16 +85,13 @@ def evaluate(predictions: Predictions, threshold: float, params: EvaluateParams)
 def evaluate_datasets(
     predictions: Predictions, threshold: float, params: EvaluateParams
 ) -> dict[str, Any]:
-    """`evaluate` for each data set of a split by itself, by name; empty if there is one only."""
+    """`evaluate` for each data set of a split by itself, by name."""
     videos, frames = predictions.videos, predictions.frames
-    names = sorted(videos["dataset"].unique())
-    parts = {name: videos[videos["dataset"] == name] for name in names if len(names) > 1}
-    return {
-        name: evaluate(
-            Predictions(frames[frames["video_id"].isin(part["video_id"])], part), threshold, params
-        )
-        for name, part in parts.items()
-    }
+    found = {}
+    for name, part in videos.groupby("dataset"):
+        crops = frames[frames["video_id"].isin(part["video_id"])]
+        found[str(name)] = evaluate(Predictions(crops, part), threshold, params)
+    return found
 
 
 def _metrics_of(table: pd.DataFrame, threshold: float) -> dict[str, float]:

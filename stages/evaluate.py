@@ -26,8 +26,8 @@ def main(params: Params) -> None:
         predictions.write(Path("data/predictions"), name)
     write_curves(Path("plots/evaluate"), found["test"].videos)
     metrics = {name: evaluate(found[name], card.threshold, params.evaluate) for name in found}
-    by_dataset = evaluate_datasets(found["test"], card.threshold, params.evaluate)
-    if by_dataset:
+    if len({*splits["val"]["dataset"], *splits["test"]["dataset"]}) > 1:
+        by_dataset = evaluate_datasets(found["test"], card.threshold, params.evaluate)
         metrics["test_datasets"] = by_dataset
     write_metrics(Path("metrics/evaluate.json"), metrics)
 
