@@ -16,8 +16,14 @@ from plan import DRIFT, FPS, FRAMES, Clip, Region, unit
 Image = NDArray[np.uint8]
 
 # Visually clean, like a first upload; the pipeline's own robustness stage compresses harder. One
-# thread, as the number of threads changes the bytes; a fixed preset for the same reason.
-ENCODER = {"crf": "21", "preset": "veryfast", "threads": "1"}
+# thread, as the number of threads changes the bytes; a fixed preset for the same reason. Without
+# cpu-independent, x264's code for AVX-512 gives other bytes from run to run.
+ENCODER = {
+    "crf": "21",
+    "preset": "veryfast",
+    "threads": "1",
+    "x264-params": "cpu-independent=1",
+}
 
 
 class MediaError(RuntimeError):

@@ -1,13 +1,14 @@
 """Deepfake-Eval-2024 (Chandra et al., 2025): videos that circulated on social media in 2024.
 
     video-data/<file>
-    <name>.csv    with the columns Filename and Video Ground Truth (Real, Fake or Unknown)
+    video-metadata-publish.csv    Filename, Video Ground Truth (Real, Fake or Unknown), ...
 
-A column Finetuning Set (Train or Test) is the official split.
+The table may have another name, and be one level deeper. Its column Finetuning Set (train or test)
+is the official split. Images and sounds have tables of their own and are not read.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -18,63 +19,76 @@ from deepfake.errors import ManifestError, listed
 FOLDER = "video-data"
 NAME, TRUTH, SPLIT = "Filename", "Video Ground Truth", "Finetuning Set"
 LABELS = {"real": REAL, "fake": FAKE}
+UNKNOWN = "unknown"
+SPLITS = ("train", "test")
 METHOD = "in the wild"
+HEAD = 2000  # characters of a table's first line that are looked at
 
 
 def recognises(root: Path) -> bool:
-    """Whether the folder of the videos is there."""
-    return (root / FOLDER).is_dir()
+    """Whether the folder of the videos is there, and their table."""
+    return (root / FOLDER).is_dir() and any(_tables(root))
 
 
 def listing(root: Path) -> Listing:
     """Rows for every video that is known to be real or fake.
 
     Raises:
-        ManifestError: there is no table with the two columns, or a truth means nothing.
+        ManifestError: there is no table with the two columns, or it cannot be right.
     """
-    path, table = _table(root)
-    truths = table[TRUTH].str.strip().str.lower()
-    wrong = [
-        f"row {i + 2}: {table[TRUTH][i]!r}"
-        for i in truths[~truths.isin([*LABELS, "unknown"])].index
-    ]
-    if wrong:
-        raise ManifestError(
-            listed(f"{path} has a {TRUTH} that is not Real, Fake or Unknown:", wrong)
-        )
-    splits = table.get(SPLIT, pd.Series("", table.index)).str.strip().str.lower()
-    names = table[NAME].str.strip()
-    known = {name: (truth, split) for name, truth, split in zip(names, truths, splits, strict=True)}
-    rows: list[dict[str, Any]] = []
-    unknown: list[str] = []
+    path, known = _read_table(root)
+    rows: list[dict[str, str | int]] = []
+    left_out: list[str] = []
     strange: list[str] = []
-    for file in files_below(root / FOLDER, VIDEO_SUFFIXES):
-        truth, split = known.get(file.name, ("", ""))
+    files = files_below(root / FOLDER, VIDEO_SUFFIXES)
+    for file in files:
         place = file.relative_to(root).as_posix()
+        truth, split = known.get(file.name, ("", ""))
         if truth in LABELS:
-            row = {
-                "path": place,
-                "label": LABELS[truth],
-                "method": METHOD if truth == "fake" else "real",
-            }
-            rows.append({**row, "official_split": split if split in ("train", "test") else ""})
+            method = "real" if truth == "real" else METHOD
+            official = split if split in SPLITS else ""
+            label = LABELS[truth]
+            rows.append(
+                {"path": place, "label": label, "method": method, "official_split": official}
+            )
         else:
-            (unknown if truth else strange).append(place)
-    absent = known.keys() - {file.name for file in files_below(root / FOLDER, VIDEO_SUFFIXES)}
-    notes = notes_on(unknown, "videos are neither known as real nor as fake, left out")
+            (left_out if truth else strange).append(place)
+    absent = known.keys() - {file.name for file in files}
+    notes = notes_on(left_out, "videos are neither known as real nor as fake, left out")
     notes += notes_on(strange, f"videos are not in {path.name}, left out")
-    return Listing(
-        table_of(rows), notes + notes_on(absent, f"videos of {path.name} are not on disk")
-    )
+    notes += notes_on(absent, f"videos of {path.name} are not on disk")
+    return Listing(table_of(rows), notes)
 
 
-def _table(root: Path) -> tuple[Path, pd.DataFrame]:
-    """The table of the videos; those of images and sounds have other columns."""
-    for path in sorted([*root.glob("*.csv"), *root.glob("*/*.csv")]):
+def _read_table(root: Path) -> tuple[Path, dict[str, tuple[str, str]]]:
+    """The path of the table, and truth and split by the name of the file, in lower case."""
+    path = next(_tables(root), None)
+    if path is None:
+        raise ManifestError(
+            f"{root} has no CSV table with the columns {NAME} and {TRUTH}: take it from the data"
+            " set (docs/datasets/deepfake_eval_2024.md)"
+        )
+    try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
-        if {NAME, TRUTH} <= {*table.columns}:
-            return path, table
-    raise ManifestError(
-        f"{root} has no CSV table with the columns {NAME} and {TRUTH}: take it from the data set"
-        " (docs/datasets/deepfake_eval_2024.md)"
-    )
+    except ValueError as error:
+        raise ManifestError(f"{path} is not a CSV table in UTF-8: {error}") from error
+    names, truths = table[NAME].str.strip(), table[TRUTH].str.strip().str.lower()
+    wrong = truths.index[~truths.isin([*LABELS, UNKNOWN])]
+    if len(wrong):
+        title = f"{path} has a {TRUTH} that is not Real, Fake or Unknown:"
+        raise ManifestError(listed(title, [f"row {i + 2}: {table[TRUTH][i]!r}" for i in wrong]))
+    splits = table[SPLIT].str.strip().str.lower() if SPLIT in table else truths.map(lambda _: "")
+    known: dict[str, tuple[str, str]] = {}
+    for name, truth, split in zip(names, truths, splits, strict=True):
+        if known.setdefault(name, (truth, split)) != (truth, split):
+            raise ManifestError(f"{path} says different things of {name}: correct the table")
+    return path, known
+
+
+def _tables(root: Path) -> Iterator[Path]:
+    """Tables with the two columns; those of images and sounds have other ones."""
+    for path in sorted([*root.glob("*.csv"), *root.glob("*/*.csv")]):
+        with path.open(encoding="utf-8-sig", errors="replace") as file:
+            columns = {column.strip('" \r\n') for column in file.readline(HEAD).split(",")}
+            if {NAME, TRUTH} <= columns:
+                yield path

@@ -7,6 +7,7 @@ A video has a label and a list of frames, whose paths may be absolute, of anothe
 backslashes: what counts is the longest end of such a path that exists below the root.
 """
 
+import posixpath
 import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -16,17 +17,54 @@ import pandas as pd
 
 from deepfake.datasets import COLUMNS, FAKE, REAL, Listing, table_of
 from deepfake.datasets.reading import notes_on, read_json
-from deepfake.errors import ManifestError
+from deepfake.errors import ManifestError, listed
 
 FOLDERS = (".", "dataset_json")  # of the JSON files, below the root
-SPLITS = ("train", "val", "test")
-REAL_CLASS = re.compile(r".*real.*", re.IGNORECASE)  # FF-real, DFD_real, CelebDFv2_real, UADFV_Real
-FAKE_CLASSES = {"FF-DF", "FF-F2F", "FF-FS", "FF-NT", "FF-FH", "FF-SH"}  # what says fake nowhere
-FAKE_CLASS = re.compile(r".*fake.*|.*_(DF|FS)$", re.IGNORECASE)
+SPLITS = ("test", "val", "train")  # a video that is in several of them is taken for the first
+HEAD = 2000  # characters that show what a JSON file is
+
+# As in its label_dict. FakeAVCeleb's "FakeVideo-RealAudio" must be neither: say what it is instead.
+REAL_CLASS = re.compile(r"(.*[-_])?real", re.IGNORECASE)
+FAKE_CLASS = re.compile(r"FF-(DF|F2F|FS|NT|FH|SH)|(.*[-_])?fake[AB]?", re.IGNORECASE)
+
+# What "data set/class" looks like, the names of its videos, and what people are called there.
+_OF_FFPP, _OF_CELEBDF = "ffpp:{}", "celebdf:{}"
 PEOPLE = [
-    (re.compile(r"(?P<target>\d{3})(_(?P<source>\d{3}))?"), "ffpp"),
-    (re.compile(r"(?P<target>id\d+)(_(?P<source>id\d+))?_\d+"), "celebdf"),
-    (re.compile(r"(?P<target>\d\d)(_(?P<source>\d\d))?__.+"), "dfd"),
+    (
+        re.compile(r".*/FF-.*|.*_ff/.*"),  # DF40 has data sets like simswap_ff
+        re.compile(r"(?P<target>\d{3})(_(?P<source>\d{3}))?"),
+        {"target": _OF_FFPP, "source": _OF_FFPP},
+    ),
+    (
+        re.compile(r"Celeb-?DF.*|.*_cdf/.*", re.IGNORECASE),
+        re.compile(r"(?P<target>id\d+)(_(?P<source>id\d+))?_\d+"),
+        {"target": _OF_CELEBDF, "source": _OF_CELEBDF},
+    ),
+    (
+        re.compile(r".*/DFD_(real|fake)"),
+        re.compile(r"(?P<target>\d\d)(_(?P<source>\d\d))?__.+"),
+        {"target": "dfd:{}", "source": "dfd:{}"},
+    ),
+    (
+        re.compile(r".*/DFDCP_Real"),
+        re.compile(r"(?P<target>\d+)_.+"),
+        {"target": "dfdc_preview:{}"},
+    ),
+    (
+        re.compile(r".*/DFDCP_Fake[AB]"),
+        re.compile(r"(?P<source>\d+)_(?P<target>\d+)_.+"),
+        {"target": "dfdc_preview:{}", "source": "dfdc_preview:{}"},
+    ),
+    (
+        re.compile(r".*/DF_(real|fake)"),  # DeeperForensics, its reals being FaceForensics++'s
+        re.compile(r"(?P<target>\d{3})(_(?P<source>[MW]\d{3}))?"),
+        {"target": _OF_FFPP, "source": "deeperforensics:{}"},
+    ),
+    (
+        re.compile(r".*/UADFV_(Real|Fake)"),
+        re.compile(r"(?P<target>\d{4})(_fake)?"),
+        {"target": "uadfv:{}"},
+    ),
 ]
 
 
@@ -36,10 +74,10 @@ def recognises(root: Path) -> bool:
 
 
 def listing(root: Path) -> Listing:
-    """Rows for every video of the JSON files whose folder of frames is there.
+    """Rows for every video of the JSON files whose frames are there.
 
     Raises:
-        ManifestError: there is no JSON file, or one is wrong.
+        ManifestError: there is no JSON file, or one is wrong, or two contradict each other.
     """
     tables = [path for path in _tables(root) if _begins_right(path)]
     if not tables:
@@ -48,41 +86,46 @@ def listing(root: Path) -> Listing:
             " (docs/datasets/deepfakebench.md)"
         )
     videos = pd.concat([read_splits(path) for path in tables], ignore_index=True)
-    found = [_below(root, path) for path in videos["path"]]
-    rows = videos.assign(path=found)
-    absent = videos.loc[rows["path"] == "", "video_id"]
-    rows = rows[rows["path"] != ""].drop_duplicates("path")
+    places = {path: _below(root, path) for path in videos["path"].unique()}
+    rows = videos.assign(path=videos["path"].map(places))
+    absent = rows.loc[rows["path"] == "", "video_id"].unique()
     notes = notes_on(absent, "videos have no frames on disk")
-    return Listing(rows[COLUMNS].reset_index(drop=True), notes)
+    rows, shared = _without_shared(rows[rows["path"] != ""])
+    notes += notes_on(shared, "folders have the frames of several videos, left out")
+    rows = rows.sort_values("official_split", key=_rank, kind="stable")
+    notes += notes_on(
+        _in_several(rows, "official_split"),
+        f"videos are in several splits, taken for the first of {', '.join(SPLITS)}",
+    )
+    return Listing(rows.drop_duplicates("path")[COLUMNS].reset_index(drop=True), notes)
 
 
 def read_splits(path: Path) -> pd.DataFrame:
     """All videos of a JSON file, whether or not their frames are there.
 
     Returns:
-        `COLUMNS` with the folder of the frames as path, and video_id and dataset.
+        `COLUMNS` with the folder of the frames as path (the frame, if there is one only; "" if
+        there is none), and video_id and dataset. A video has a row for each split that it is in.
 
     Raises:
         ManifestError: it is not made as DeepfakeBench's are, or has an unknown class.
     """
     rows = []
     for dataset, class_name, split, compression, name, video in _walk(path):
-        frames = video.get("frames")
-        if not isinstance(frames, list) or not all(isinstance(frame, str) for frame in frames):
-            raise ManifestError(f"{path}: {name} of {class_name} has no list of frames")
-        if not frames:
-            continue
         label = _label(path, class_name)
+        said = video.get("label", class_name)
+        if _label(path, str(said)) != label:
+            raise ManifestError(f"{path}: {name} of {class_name} has the label {said}")
         rows.append(
             {
                 "video_id": "/".join(filter(None, [dataset, class_name, compression, name])),
                 "dataset": dataset,
-                "path": PurePosixPath(frames[0].replace("\\", "/")).parent.as_posix(),
+                "path": _place(path, f"{name} of {class_name}", video.get("frames")),
                 "label": label,
                 "method": "real" if label == REAL else class_name,
                 "compression": compression,
                 "official_split": split if split in SPLITS else "",
-                **_people(name),
+                **_people(f"{dataset}/{class_name}", name),
             }
         )
     more = pd.DataFrame(rows, columns=["video_id", "dataset"])
@@ -94,7 +137,9 @@ def _walk(path: Path) -> Iterator[tuple[str, str, str, str, str, dict[str, Any]]
     for dataset, classes in read_json(path, dict).items():
         for class_name, splits in _dict(path, dataset, classes).items():
             for split, content in _dict(path, class_name, splits).items():
-                for name, value in _dict(path, split, content).items():
+                if isinstance(_dict(path, split, content).get("frames"), list):
+                    continue  # DFDC's val is one video without a name, which is also in test
+                for name, value in content.items():
                     if "frames" in _dict(path, name, value):
                         yield dataset, class_name, split, "", name, value
                         continue
@@ -112,27 +157,67 @@ def _dict(path: Path, name: str, value: Any) -> dict[str, Any]:
 def _label(path: Path, class_name: str) -> int:
     if REAL_CLASS.fullmatch(class_name):
         return REAL
-    if class_name in FAKE_CLASSES or FAKE_CLASS.fullmatch(class_name):
+    if FAKE_CLASS.fullmatch(class_name):
         return FAKE
     raise ManifestError(
-        f"{path}: nothing says whether the class {class_name} is real or fake: put one of the words"
-        " into its name"
+        f"{path}: nothing says whether the class {class_name} is real or fake: let its name end"
+        " with _real or _fake"
     )
 
 
-def _people(name: str) -> dict[str, str]:
-    for pattern, space in PEOPLE:
-        found = pattern.fullmatch(name)
+def _place(path: Path, name: str, frames: Any) -> str:
+    """The folder that all frames are in, or the frame if there is one only."""
+    if not isinstance(frames, list) or not all(isinstance(frame, str) for frame in frames):
+        raise ManifestError(f"{path}: {name} has no list of frames")
+    plain: list[str] = [frame.replace("\\", "/") for frame in frames]
+    if len(plain) < 2:
+        return plain[0] if plain else ""
+    folders = {posixpath.dirname(frame) for frame in plain}
+    try:
+        return posixpath.commonpath(folders)
+    except ValueError as error:
+        raise ManifestError(f"{path}: {name} has frames in unrelated folders: {error}") from error
+
+
+def _people(place: str, name: str) -> dict[str, str]:
+    """Who is in a video of "data set/class", as the importer of that data set calls them."""
+    for where, names, spaces in PEOPLE:
+        found = names.fullmatch(name) if where.fullmatch(place) else None
         if found:
-            return {role: f"{space}:{who}" for role, who in found.groupdict().items() if who}
+            people = found.groupdict().items()
+            return {role: spaces[role].format(who) for role, who in people if who}
     return {}
 
 
 def _below(root: Path, path: str) -> str:
-    """The longest end of the path that is a folder below the root, or ""."""
+    """The longest end of the path that exists below the root, or ""."""
     parts = PurePosixPath(path).parts
     ends = (PurePosixPath(*parts[i:]) for i in range(len(parts)) if parts[i] not in ("/", ".."))
-    return next((end.as_posix() for end in ends if (root / end).is_dir()), "")
+    return next((end.as_posix() for end in ends if (root / end).exists()), "")
+
+
+def _without_shared(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Rows whose path is that of one video, and the other paths.
+
+    Raises:
+        ManifestError: the same frames are once REAL and once FAKE.
+    """
+    torn = _in_several(rows, "label")
+    if torn:
+        raise ManifestError(listed(f"{len(torn)} folders are once REAL and once FAKE:", torn, 3))
+    names = rows["video_id"].str.rsplit("/", n=1).str[-1]
+    shared = _in_several(rows.assign(name=names), "name")
+    return rows[~rows["path"].isin(shared)], shared
+
+
+def _in_several(rows: pd.DataFrame, column: str) -> list[str]:
+    """Paths that have several values in a column."""
+    counts = rows.groupby("path")[column].nunique()
+    return [str(path) for path in counts.index[counts > 1]]
+
+
+def _rank(splits: "pd.Series[str]") -> "pd.Series[int]":
+    return splits.map({split: rank for rank, split in enumerate((*SPLITS, ""))})
 
 
 def _tables(root: Path) -> list[Path]:
@@ -142,7 +227,7 @@ def _tables(root: Path) -> list[Path]:
 def _begins_right(path: Path) -> bool:
     """Whether the text starts with a data set that holds a class that holds a split."""
     with path.open(encoding="utf-8", errors="replace") as file:
-        start = file.read(2000)
+        start = file.read(HEAD)
     return bool(
         re.match(r'\s*\{\s*"[^"]+":\s*\{\s*"[^"]+":\s*\{\s*"(train|val|test)":\s*\{', start)
     )

@@ -1,10 +1,12 @@
 """DF40 (Yan et al., NeurIPS 2024): forty methods applied to FaceForensics++ and Celeb-DF, as frames.
 
-    <method>/{ff,cdf}/[frames/]<video>/NNN.png    fakes; their reals are those of the two data sets
-    <method>/{fake,real}/.../<video>/NNN.png      methods that bring their own reals
+    <method>/{ff,cdf}/frames/<video>/NNN.png      fakes; their reals are those of the two data sets
+    <method>/{ff,cdf}/NNN.png                     single pictures, of methods that make whole faces
+    <method>/{fake,real}/[frames/<video>/]NNN.png methods that bring their own reals
 
-A folder that holds images is one video. Images that lie in ff, cdf, frames, fake or real themselves
-are single pictures of methods that make whole faces.
+The training and the test set may be in a folder train/ and test/. Archives unpack into folders of
+their own name (stargan/stargan/fake). A folder that holds images is one video, unless it is one of
+`OF_PICTURES`.
 """
 
 import os
@@ -12,53 +14,87 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from deepfake.datasets import FAKE, IMAGE_SUFFIXES, REAL, Listing, table_of
+from deepfake.datasets import FAKE, IMAGE_SUFFIXES, REAL, VIDEO_SUFFIXES, Listing, table_of
 from deepfake.datasets.reading import notes_on
+from deepfake.errors import ManifestError
 
-PARTS = ("ff", "cdf", "fake", "real")
-OF_IMAGES = {*PARTS, "frames"}  # folders that are no video
+SPLITS = ("train", "val", "test")
+DOMAINS = {"ff": "ffpp", "cdf": "celebdf"}  # and whose names people have there
+PARTS = (*DOMAINS, "fake", "real")
+OWN_REALS = {  # methods with the folders fake and real, in lower case
+    *("collabdiff", "deepfacelab", "e4e", "heygen", "midjourney", "stargan", "starganv2"),
+    *("styleclip", "whichfaceisreal", "whichisreal"),
+}
+OF_PICTURES = {  # folders that are no video
+    *(*PARTS, "frames", "inversions", "Celeb-real", "YouTube-real"),
+    *("Fake_from_Celeb-real", "Fake_from_Youtube-real"),
+}
 LEFT_OUT = {"landmarks", "masks", "mask"}
-NAMES = [
-    re.compile(r"(?P<target>\d{3})_(?P<source>\d{3})"),
-    re.compile(r"(?P<target>id\d+)_(?P<source>id\d+)(_\d+)?"),
-    re.compile(r"(?P<target>\d{3})"),
-    re.compile(r"(?P<target>id\d+)_\d+"),
-]
+NAMES = {
+    "ff": re.compile(r"(?P<target>\d{3})(_(?P<source>\d{3}))?"),
+    "cdf": re.compile(r"(?P<target>id\d+)(_(?P<source>id\d+))?_\d+"),
+}
 
 
 def recognises(root: Path) -> bool:
-    """Whether a folder has one of the parts, and the root itself is none."""
-    if any((root / name).is_dir() for name in PARTS):
-        return False
-    return any((folder / name).is_dir() for folder in root.iterdir() for name in PARTS)
+    """Whether a folder below the root, or its train/ or test/, is laid out as a method's."""
+    folders = [path for path in root.iterdir() if path.is_dir()]
+    for split in SPLITS:
+        folders += [path for path in (root / split).glob("*") if path.is_dir()]
+    return any(_is_method(path) or _is_method(path / path.name) for path in folders)
 
 
 def listing(root: Path) -> Listing:
-    """Rows for every folder of frames and every single picture."""
+    """Rows for every folder of frames, every single picture and every video file.
+
+    Raises:
+        ManifestError: nothing is there that belongs to a method.
+    """
     rows, strange = [], []
     for folder, below, files in os.walk(root):
-        below[:] = sorted(name for name in below if name not in LEFT_OUT)
-        images = sorted(name for name in files if Path(name).suffix.lower() in IMAGE_SUFFIXES)
         place = PurePosixPath(Path(folder).relative_to(root).as_posix())
-        if not images or not place.parts:
+        below[:] = sorted(name for name in below if name not in LEFT_OUT and name[0] != ".")
+        names = sorted(name for name in files if name[0] != ".")
+        images = [name for name in names if Path(name).suffix.lower() in IMAGE_SUFFIXES]
+        videos = [name for name in names if Path(name).suffix.lower() in VIDEO_SUFFIXES]
+        if not _method(place):
+            strange += [str(place)] if images or videos else []
             continue
-        if len(place.parts) < 2 or not set(place.parts[1:]) & set(PARTS):
-            strange.append(str(place))
-        elif place.name in OF_IMAGES:
-            rows += [_row(place / name) for name in images]
-        else:
-            rows.append(_row(place))
+        rows += [_row(place / name, PurePosixPath(name).stem) for name in videos]
+        if images and place.name in OF_PICTURES:
+            rows += [_row(place / name, "") for name in images]
+        elif images:
+            rows.append(_row(place, place.name))
+            below.clear()  # what is further down is read with it
+    if not rows:
+        raise ManifestError(
+            f"{root} has no images or videos in <method>/ff, cdf, fake or real"
+            " (see docs/datasets/df40.md)"
+        )
     return Listing(table_of(rows), notes_on(strange, "folders are no part of a method, left out"))
 
 
-def _row(path: PurePosixPath) -> dict[str, Any]:
-    real = "real" in path.parts[1:]
-    found = next(filter(None, (pattern.fullmatch(path.name) for pattern in NAMES)), None)
-    people = {
-        role: f"{'celebdf' if name.startswith('id') else 'ffpp'}:{name}"
-        for role, name in (found.groupdict() if found else {}).items()
+def _row(path: PurePosixPath, name: str) -> dict[str, Any]:
+    """What the path says; `name` is that of the video, which tells who is in it."""
+    domain = next((part for part in path.parts if part in DOMAINS), "")
+    found = NAMES[domain].fullmatch(name) if domain else None
+    people = found.groupdict() if found else {}
+    label = REAL if "real" in path.parts else FAKE
+    return {
+        "path": str(path),
+        "label": label,
+        "method": "real" if label == REAL else _method(path),
+        "official_split": next((part for part in path.parts if part in SPLITS), ""),
+        **{role: f"{DOMAINS[domain]}:{person}" for role, person in people.items() if person},
     }
-    split = next((part for part in path.parts[:-1] if part in ("train", "val", "test")), "")
-    method = "real" if real else path.parts[0]
-    label = REAL if real else FAKE
-    return {"path": str(path), "label": label, "method": method, "official_split": split, **people}
+
+
+def _method(path: PurePosixPath) -> str:
+    """The first folder that is no split, if one of the parts is below it, else ""."""
+    names = [part for part in path.parts if part not in SPLITS]
+    return names[0] if any(part in PARTS for part in names[1:]) else ""
+
+
+def _is_method(folder: Path) -> bool:
+    own = ("fake", "real") if folder.name.lower() in OWN_REALS else ()
+    return any((folder / name).is_dir() for name in (*DOMAINS, *own))

@@ -1,10 +1,11 @@
 """DFDC preview (Dolhansky et al., 2019), the set before the challenge.
 
-    dataset.json    {"method_A/.../S_T_X_NNN.mp4": {"label": "fake", "set": "train", ...}, ...}
+    dataset.json    {"<path>": {"label": "fake", "set": "train", "swapped_id": "S", ...}, ...}
     original_videos/T/T_X_NNN.mp4
-    method_A/.../S_T_X_NNN.mp4, method_B/...
+    method_{A,B}/T/T_X/S_T_X_NNN.mp4
 
 S is the actor whose face was put in, T the one in the video: the opposite order of FaceForensics++.
+dataset.json has them as swapped_id and target_id too.
 """
 
 import re
@@ -19,6 +20,7 @@ TABLE = "dataset.json"
 LABELS = {"real": REAL, "fake": FAKE}
 FAKE_NAME = re.compile(r"(?P<source>\d+)_(?P<target>\d+)_.+")
 REAL_NAME = re.compile(r"(?P<target>\d+)_.+")
+FIELDS = {"target": "target_id", "source": "swapped_id"}  # read where a name does not fit
 
 
 def recognises(root: Path) -> bool:
@@ -33,6 +35,8 @@ def listing(root: Path) -> Listing:
     Raises:
         ManifestError: dataset.json is missing or wrong.
     """
+    if not (root / TABLE).is_file():
+        raise ManifestError(f"{root} has no {TABLE} (see docs/datasets/dfdc_preview.md)")
     content = read_json(root / TABLE, dict)
     there = [file.relative_to(root).as_posix() for file in files_below(root, VIDEO_SUFFIXES)]
     rows = [_row(root, path, content[path]) for path in there if path in content]
@@ -44,15 +48,23 @@ def listing(root: Path) -> Listing:
 def _row(root: Path, path: str, entry: Any) -> dict[str, Any]:
     label = LABELS.get(str(entry.get("label")).lower()) if isinstance(entry, dict) else None
     if label is None:
-        raise ManifestError(f"{root / TABLE}: {path} has a label that is neither real nor fake")
-    name = (REAL_NAME if label == REAL else FAKE_NAME).fullmatch(Path(path).stem)
-    people = name.groupdict() if name else {}
-    people = {role: f"dfdc_preview:{number}" for role, number in people.items()}
-    split = str(entry.get("set", "")).lower()
+        raise ManifestError(
+            f"{root / TABLE}: {path} has a label that is neither real nor fake: take the file from"
+            " the data set again"
+        )
+    split = str(entry.get("set", "")).strip().lower()
     return {
         "path": path,
         "label": label,
         "method": "real" if label == REAL else path.split("/")[0],
-        **people,
+        **_people(path, label, entry),
         "official_split": split if split in ("train", "val", "test") else "",
     }
+
+
+def _people(path: str, label: int, entry: dict[str, Any]) -> dict[str, str]:
+    """By the name of the file, else by the fields of the table."""
+    name = (REAL_NAME if label == REAL else FAKE_NAME).fullmatch(Path(path).stem)
+    roles = ["target"] if label == REAL else ["target", "source"]
+    people = name.groupdict() if name else {role: entry.get(FIELDS[role]) for role in roles}
+    return {role: f"dfdc_preview:{number}" for role, number in people.items() if number}

@@ -2,44 +2,60 @@
 
     {real,fake}_{train,test}/N.tar.gz    or a folder N of images where it was unpacked
 
-Each archive holds the numbered crops of one video's people. The numbers start anew in every folder,
-so the folder belongs to the name. Nothing says who is in them.
+Each archive holds the numbered crops of one video, perhaps in folders, one for each sequence. The
+numbers N start anew in every folder, so the folder belongs to the name. Nothing says who is in them.
 """
 
 import re
 from pathlib import Path
-from typing import Any
 
-from deepfake.datasets import ARCHIVE_SUFFIXES, FAKE, REAL, Listing, table_of
+from deepfake.datasets import FAKE, IMAGE_SUFFIXES, REAL, Listing, table_of
 from deepfake.datasets.reading import notes_on
+from deepfake.errors import ManifestError
 
-FOLDER = re.compile(r"(?P<label>real|fake)_(?P<split>train|test)")
-LABELS = {"real": REAL, "fake": FAKE}
+VIDEO = re.compile(r"(?P<number>\d+)(?P<archive>\.tar|\.tar\.gz|\.tgz)?")
+FOLDERS = {
+    f"{name}_{split}": (label, split)
+    for name, label in (("real", REAL), ("fake", FAKE))
+    for split in ("train", "test")
+}
+METHOD = "wild"
 
 
 def recognises(root: Path) -> bool:
     """Whether one of the four folders is there."""
-    return any(FOLDER.fullmatch(path.name) for path in root.iterdir())
+    return any((root / name).is_dir() for name in FOLDERS)
 
 
 def listing(root: Path) -> Listing:
-    """Rows for every archive or unpacked folder."""
-    rows, strange = [], []
-    for folder in sorted(path for path in root.iterdir() if FOLDER.fullmatch(path.name)):
-        for path in sorted(folder.iterdir()):
-            name = path.relative_to(root).as_posix()
-            if path.is_dir() or path.name.endswith(ARCHIVE_SUFFIXES):
-                rows.append(_row(name))
+    """Rows for every archive or unpacked folder; of both, the folder.
+
+    Raises:
+        ManifestError: none of the four folders is there.
+    """
+    if not recognises(root):
+        raise ManifestError(
+            f"{root} has no folder {', '.join(FOLDERS)} (see docs/datasets/wilddeepfake.md)"
+        )
+    rows, strange, twice = [], [], []
+    for name, (label, split) in FOLDERS.items():
+        folder = root / name
+        method = "real" if label == REAL else METHOD
+        row = {"label": label, "method": method, "official_split": split}
+        for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+            found = VIDEO.fullmatch(path.name)
+            place = path.relative_to(root).as_posix()
+            if found and found["archive"] and _holds_images(folder / found["number"]):
+                twice.append(place)
+            elif found and (path.is_file() if found["archive"] else _holds_images(path)):
+                rows.append({"path": place, **row})
             elif not path.name.startswith("."):
-                strange.append(name)
-    return Listing(table_of(rows), notes_on(strange, "files are no archives, left out"))
+                strange.append(place)
+    notes = notes_on(strange, "files and folders are no numbered archive of images, left out")
+    return Listing(table_of(rows), notes + notes_on(twice, "archives are unpacked too, left out"))
 
 
-def _row(path: str) -> dict[str, Any]:
-    label, split = path.split("/")[0].split("_")
-    return {
-        "path": path,
-        "label": LABELS[label],
-        "method": "real" if label == "real" else "wild",
-        "official_split": split,
-    }
+def _holds_images(folder: Path) -> bool:
+    return folder.is_dir() and any(
+        path.suffix.lower() in IMAGE_SUFFIXES for path in folder.rglob("*")
+    )
