@@ -52,21 +52,18 @@ def prepare(name: str, params: Params, work: Path) -> dict[str, Any]:
         fakes = listing.rows["label"] == 1
         listing.rows["original"] = (f"{name}/real/" + stems).where(fakes, "")
     manifest = build_manifest({name: listing}).table
-    workers = params.execution.worker_count
-    lenient = params.frames.model_copy(update={"max_failed_fraction": 1.0})
-    extract_frames(manifest, {name: root}, work / "frames", lenient, workers)
-    all_faces = params.crops.model_copy(update={"max_no_face_fraction": 1.0})
-    extract_crops(manifest, work / "frames", work / "crops", all_faces, workers)
-    ids = manifest["video_id"].tolist()
-    per_track = params.identities.faces_per_track
-    tracks, vectors = embed_videos(ids, work / "crops", params.crops.margin, per_track, workers)
+    frames, crops, execution = work / "frames", work / "crops", params.execution
+    extract_frames(manifest, {name: root}, frames, params.frames, execution)
+    extract_crops(manifest, frames, crops, params.crops, execution)
+    margin, settings = params.crops.margin, params.identities
+    tracks, vectors = embed_videos(manifest, crops, margin, settings, execution)
     first = (~tracks.duplicated("video_id")).to_numpy()  # the main person of every video
     return {
         "manifest": manifest,
         "tracks": tracks[first].merge(manifest, on="video_id", sort=False),
         "vectors": vectors[first],
-        "hashes": hash_videos(ids, work / "frames", workers),
-        "frames": work / "frames",
+        "hashes": hash_videos(manifest, frames, execution),
+        "frames": frames,
     }
 
 

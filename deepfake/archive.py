@@ -4,6 +4,7 @@ DVC handles a thousand archives ten times faster than the thirty thousand images
 The bytes depend on the content alone: no times, owners or modes of the machine.
 """
 
+import hashlib
 import io
 import json
 import tarfile
@@ -140,13 +141,22 @@ def path_of(folder: Path, video_id: str) -> Path:
     >>> path_of(Path("data/frames"), "demo/real/c23/a b").as_posix()
     'data/frames/demo/real/c23/a%20b.tar'
     """
-    parts = [quote(part, safe="@+=,") for part in video_id.split("/")]
-    too_long = [part for part in parts if len(part) > MAX_NAME]
-    if too_long:
-        raise ArchiveError(f"a name in video_id {video_id[:80]!r}... is too long; shorten it")
-    return folder.joinpath(*parts[:-1], parts[-1] + ".tar")
+    *folders, last = [_file_name(part) for part in video_id.split("/")]
+    return folder.joinpath(*folders, last + ".tar")
+
+
+def _file_name(part: str) -> str:
+    """A part of a video_id with safe characters only, shortened where it is too long for a name."""
+    name = quote(part, safe="@+=,")
+    if len(name) <= MAX_NAME:
+        return name
+    digest = hashlib.sha256(part.encode()).hexdigest()[:16]
+    return f"{name[: MAX_NAME - len(digest) - 1]}-{digest}"
 
 
 def write(folder: Path, video_id: str, data: bytes) -> None:
-    """Store the packed archive of a video below `folder`."""
-    write_bytes(path_of(folder, video_id), data)
+    """Store the packed archive of a video below `folder`.
+
+    It does not wait for the disk: a stage that a power cut ends begins again.
+    """
+    write_bytes(path_of(folder, video_id), data, durable=False)

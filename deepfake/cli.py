@@ -89,6 +89,46 @@ def audit(
     raise typer.Exit(1 if found["leaks"] else 0)
 
 
+@app.command()
+def cache(
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Delete what the current manifest does not need.")
+    ] = False,
+) -> None:
+    """Show how large the scratch cache is, and how much of it is still needed.
+
+    .scratch/videos remembers what the frames, crops and identities stages found out about each
+    video, so that a new video or a killed run costs only what is new. It may be deleted at any
+    time. What other parameters or earlier code made stays in it until it is pruned.
+
+    Exit code: 0, or 1 when the manifest is missing or params.yaml is wrong.
+
+    Example: deepfake cache --prune
+    """
+    from deepfake import cache_report  # loads the decoders
+    from deepfake.cache import Cache
+    from deepfake.params import load_params
+
+    try:
+        found = cache_report.stored_results(Cache(), load_params())
+    except DeepfakeError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from error
+    for row in cache_report.overview(found).to_dict("records"):
+        sizes = f"{_megabytes(row['bytes'])}, {row['needed']} needed"
+        typer.echo(f"{row['step']:<15} {row['results']:>7} results, {sizes}")
+    rest = [one for one in found if not one.needed]
+    size = _megabytes(sum(one.size for one in rest))
+    if prune:
+        cache_report.prune(found)
+    done = "deleted" if prune else "not needed; --prune deletes them" if rest else "not needed"
+    typer.echo(f"{len(found)} results in all, {len(rest)} ({size}) {done}")
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"
+
+
 def _expanded(paths: list[Path]) -> Iterator[Path]:
     """The files themselves, and the images and videos below the folders, sorted.
 

@@ -1,17 +1,25 @@
 """Face crops of one video: found, tracked, turned upright, cut out with a margin."""
 
+import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from deepfake import archive, video
-from deepfake.faces import Face, find_faces
-from deepfake.image import Image, decode_image, encode_jpeg
-from deepfake.tracking import link_tracks
+from deepfake.embedding import embed
+from deepfake.faces import Face, eye_angle, find_faces, find_faces_near
+from deepfake.image import Chroma, Image, decode_image, encode_jpeg
+from deepfake.tracking import Distance, find_cuts, follow_faces, link_tracks
 
 NO_FACE, NO_FRAMES = "no_face", "no_frames"
+MAX_STEP = 8  # frames between two passes over whole frames
+EMBED_MARGIN, EMBED_SIZE = 1.3, 150  # dlib's network reads faces of 150 x 150 pixels
+MIN_EMBEDDED = 32  # pixels: a smaller face is not recognised
+AVERAGED = 2  # pixels of the image to one of the crop; above, they are averaged before the warp
 
 
 def crop_archive(path: Path, **settings: Any) -> bytes:
@@ -37,40 +45,44 @@ def crop_frames(
     margin: float,
     size: int,
     jpeg_quality: int,
+    jpeg_chroma: Chroma,
 ) -> bytes:
     """Find, track and cut out the faces of a video's frames.
 
     Args:
-        frames: as `video.frame_archive` packs them.
+        frames: as `video.frame_archive` packs them; whatever their status, all images count.
         detector, detect_size, min_score, min_face: as for `faces.find_faces`.
         min_track_fraction: people seen in a smaller fraction of the frames are left out.
         margin: side of the crop over the longer side of the face's box.
         size: side of the stored crops in pixels.
-        jpeg_quality: 1..100.
+        jpeg_quality, jpeg_chroma: as for `image.encode_jpeg`.
 
     Returns:
         A packed archive: its record has `status` (ok, no_face, or no_frames when the video gave
         none), `frames` looked at, `dropped_tracks`, and one entry of `crops` per image (frame,
         track, image, box, landmarks, score, sharpness). Track 0 is the most visible person.
     """
-    if frames.meta["status"] != video.OK:
+    if not frames.images:
         return archive.pack(
             {"status": NO_FRAMES, "frames": 0, "dropped_tracks": 0, "crops": []}, {}
         )
-    images = {name: decode_image(data) for name, data in frames.images.items()}
-    found = [
-        find_faces(image, detector, detect_size, min_score, min_face) for image in images.values()
-    ]
-    tracks = link_tracks(found)
-    kept = [track for track in tracks if len(track) >= min_track_fraction * len(images)]
+    names = sorted(frames.images)
+    images = [decode_image(frames.images[name]) for name in names]
+    enough = min_track_fraction * len(images)
+    tracks = find_tracks(
+        images,
+        step=min(MAX_STEP, max(1, math.ceil(enough))),  # who is seen in fewer would be left out
+        survey=lambda image: find_faces(image, detector, detect_size, min_score, min_face),
+        look=lambda image, faces: find_faces_near(image, faces, detector, min_score, min_face),
+    )
+    kept = [track for track in tracks if len(track) >= enough]
     records, crops = [], {}
-    names = list(images)
     for number, track in enumerate(kept):
         for position, face in sorted(track.items()):
             frame = int(Path(names[position]).stem)
-            crop = cut_out(images[names[position]], face, margin, size)
+            crop = cut_out(images[position], face, margin, size)
             name = f"{number}-{frame:06d}.jpg"
-            crops[name] = encode_jpeg(crop, jpeg_quality)
+            crops[name] = encode_jpeg(crop, jpeg_quality, jpeg_chroma)
             records.append(_record(face, crop, frame, number, name))
     status = video.OK if crops else NO_FACE
     meta = {
@@ -82,6 +94,46 @@ def crop_frames(
     return archive.pack(meta, crops)
 
 
+def find_tracks(
+    images: Sequence[Image],
+    step: int,
+    survey: Callable[[Image], list[Face]],
+    look: Callable[[Image, Sequence[Face]], list[Face]],
+) -> list[dict[int, Face]]:
+    """The people in a video's frames, the most visible first, each a dict from position to face.
+
+    Args:
+        images: the frames.
+        step: as `every` of `tracking.follow_faces`.
+        survey, look: as for `tracking.follow_faces`.
+    """
+    cuts = find_cuts(images)
+    found = follow_faces(images, cuts, step, survey, look)
+    return link_tracks(found, cuts, looks_of(images))
+
+
+def looks_of(images: Sequence[Image]) -> Distance:
+    """A function of how different two faces in the frames look, for `tracking.link_tracks`.
+
+    It gives the Euclidean distance of their embeddings, or None if one is too small to be
+    recognised. Embedding takes longer than all else here, so it is done when it is first needed.
+    """
+    known: dict[tuple[int, Face], NDArray[np.float64]] = {}
+
+    def look(position: int, face: Face) -> NDArray[np.float64]:
+        if (position, face) not in known:
+            crop = cut_out(images[position], face, EMBED_MARGIN, EMBED_SIZE)
+            known[position, face] = embed(crop, EMBED_MARGIN)
+        return known[position, face]
+
+    def distance(position: int, face: Face, other_position: int, other: Face) -> float | None:
+        if min(face.size, other.size) < MIN_EMBEDDED:
+            return None
+        return float(np.linalg.norm(look(position, face) - look(other_position, other)))
+
+    return distance
+
+
 def cut_out(image: Image, face: Face, margin: float, size: int) -> Image:
     """Cut a face out of an RGB image: a square around its box, turned until the eyes are level.
 
@@ -90,27 +142,35 @@ def cut_out(image: Image, face: Face, margin: float, size: int) -> Image:
     """
     left, top, right, bottom = face.box
     side = margin * face.size
-    shrink = side / size
-    if shrink > 2:  # an affine warp reads four pixels; average the others in first
-        height, width = image.shape[:2]
-        factor = 2 / shrink
-        reduced = (max(1, round(width * factor)), max(1, round(height * factor)))
-        image = cv2.resize(image, reduced, interpolation=cv2.INTER_AREA)
-    else:
-        factor = 1.0
-    center = np.array([(left + right) / 2, (top + bottom) / 2]) * factor
-    turn = cv2.getRotationMatrix2D(center.tolist(), _eye_angle(face), size / (side * factor))
-    turn[:, 2] += size / 2 - center
+    center = np.array([(left + right) / 2, (top + bottom) / 2])
+    scale = size / side  # pixels of the crop per pixel of the image
+    if AVERAGED * scale < 1:  # an affine warp reads four pixels; average the others in first
+        image, origin, factors = _averaged_part(image, center, side, AVERAGED * scale)
+        center = (center - origin) * factors
+        scale /= float(factors.mean())
+    center -= 0.5  # boxes count from the edge of the first pixel, a warp from its middle
+    turn = cv2.getRotationMatrix2D(center.tolist(), eye_angle(face.landmarks), scale)
+    turn[:, 2] += (size - 1) / 2 - center
     crop: Image = cv2.warpAffine(image, turn, (size, size), flags=cv2.INTER_LINEAR)
     return crop
 
 
-def _eye_angle(face: Face) -> float:
-    """Degrees by which the line through the eyes falls, counted clockwise in the image."""
-    points = np.array(face.landmarks)
-    one, other = points[:2].mean(axis=0), points[2:4].mean(axis=0)
-    left, right = sorted([one, other], key=lambda eye: float(eye[0]))
-    return float(np.degrees(np.arctan2(right[1] - left[1], right[0] - left[0])))
+def _averaged_part(
+    image: Image, center: NDArray[np.float64], side: float, factor: float
+) -> tuple[Image, NDArray[np.float64], NDArray[np.float64]]:
+    """The part of an image that a turned square needs, reduced to about `factor` of its size.
+
+    Returns:
+        The part, where it begins in the image (x, y), and the exact factors in x and y.
+    """
+    reach = side * math.sqrt(0.5) + 2 / factor  # half a diagonal, and what is averaged in
+    bounds = np.array(image.shape[1::-1])
+    start = np.clip(np.floor(center - reach), 0, bounds - 1).astype(int)
+    end = np.clip(np.ceil(center + reach), start + 1, bounds).astype(int)
+    part = image[start[1] : end[1], start[0] : end[0]]
+    reduced = np.maximum(1, np.round((end - start) * factor)).astype(int)
+    small = cv2.resize(part, reduced.tolist(), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8), start.astype(np.float64), reduced / (end - start)
 
 
 def _record(face: Face, crop: Image, frame: int, track: int, name: str) -> dict[str, Any]:

@@ -6,12 +6,27 @@ from typing import Any
 
 import pandas as pd
 
-from deepfake import archive, cropping, faces, image, tracking, video
+from deepfake import (
+    archive,
+    cropping,
+    detection,
+    embedding,
+    faces,
+    image,
+    parallel,
+    tracking,
+    video,
+)
 from deepfake.failures import report_failures
-from deepfake.parallel import Task, code_version, map_files
-from deepfake.params import CropsParams
+from deepfake.parallel import Failure, Step, Video, code_version, map_videos
+from deepfake.params import CropsParams, ExecutionParams
 
 COLUMNS = ["video_id", "frame", "track", "image", "box", "landmarks", "score", "sharpness"]
+REASONS = {
+    cropping.NO_FACE: "no face in any of its frames",
+    cropping.NO_FRAMES: "no frames, see data/failures.csv",
+}
+FAILED = (cropping.NO_FACE, parallel.CRASHED, parallel.TIMED_OUT, parallel.OUT_OF_MEMORY)
 
 
 def crop_settings(params: CropsParams) -> dict[str, Any]:
@@ -19,26 +34,48 @@ def crop_settings(params: CropsParams) -> dict[str, Any]:
     return params.model_dump(exclude={"max_no_face_fraction"})
 
 
+def crop_step(params: CropsParams) -> Step:
+    """What is done with each video."""
+    packages = ["opencv-python", "dlib-bin", "face-recognition", "scipy"]
+    packages.append(detection.PACKAGES[params.detector])
+    modules = [cropping, tracking, faces, detection, embedding, archive, image, video]
+    return Step(cropping.crop_archive, code_version(modules, packages))
+
+
+def crop_inputs(manifest: pd.DataFrame, frames: Path, params: CropsParams) -> list[Video]:
+    """The frame archives of the manifest's videos, for `crop_step`."""
+    settings = crop_settings(params)
+    return [
+        Video(sha256, archive.path_of(frames, video_id), settings)
+        for video_id, sha256 in zip(manifest["video_id"], manifest["sha256"], strict=True)
+    ]
+
+
 def extract_crops(
-    manifest: pd.DataFrame, frames: Path, out: Path, params: CropsParams, workers: int
+    manifest: pd.DataFrame,
+    frames: Path,
+    out: Path,
+    params: CropsParams,
+    execution: ExecutionParams,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Write one crop archive per video of the manifest below `out`.
 
-    Returns:
-        One row per crop (`COLUMNS`), and one row per video (video_id, status, tracks,
-        dropped_tracks, frames, frames_with_face).
+    Args:
+        manifest: rows with video_id and sha256.
+        frames: folder of frame archives.
+        out: folder for the archives.
+        params: the crops section of params.yaml.
+        execution: processes and their limits.
 
-    Raises:
-        TooManyFailuresError: when more than `params.max_no_face_fraction` show no face.
+    Returns:
+        One row per crop (`COLUMNS`), and one row per video (video_id, status, reason, tracks,
+        dropped_tracks, frames, frames_with_face).
     """
-    packages = ["opencv-python", "dlib-bin", "scipy", faces.PACKAGES[params.detector]]
-    modules = [cropping, faces, tracking, archive, image, video]
-    task = Task(cropping.crop_archive, code_version(modules, packages))
-    settings = crop_settings(params)
-    inputs = [(archive.path_of(frames, video_id), settings) for video_id in manifest["video_id"]]
     tables, rows = [], []
-    results = map_files(task, inputs, workers, "crops")
-    for video_id, data in zip(manifest["video_id"], results, strict=True):
+    inputs = crop_inputs(manifest, frames, params)
+    results = map_videos(crop_step(params), inputs, execution, "crops", _is_failure)
+    for video_id, result in zip(manifest["video_id"], results, strict=True):
+        data = _failed(result) if isinstance(result, Failure) else result
         archive.write(out, video_id, data)
         meta = archive.unpack(data, video_id).meta
         table = crop_table(video_id, meta)
@@ -47,17 +84,22 @@ def extract_crops(
             {
                 "video_id": video_id,
                 "status": meta["status"],
+                "reason": meta.get("reason", REASONS.get(meta["status"], "")),
                 "tracks": table["track"].nunique(),
                 "dropped_tracks": meta["dropped_tracks"],
                 "frames": meta["frames"],
                 "frames_with_face": table["frame"].nunique(),
             }
         )
-    videos = pd.DataFrame(rows)
-    failed = videos[videos["status"] == cropping.NO_FACE].assign(reason="in any of its frames")
-    report_failures(failed, len(videos), "crops.max_no_face_fraction", params.max_no_face_fraction)
     filled = [table for table in tables if len(table)] or tables[:1]
-    return pd.concat(filled, ignore_index=True), videos
+    return pd.concat(filled, ignore_index=True), pd.DataFrame(rows)
+
+
+def report_no_face(videos: pd.DataFrame, allowed: float) -> None:
+    """Say which videos show no face; raises TooManyFailuresError for more than are allowed."""
+    failed = videos[videos["status"].isin(FAILED)]
+    key = "crops.max_no_face_fraction"
+    report_failures(failed, (), len(videos), key, allowed, "data/coverage.csv")
 
 
 def coverage(crops: pd.DataFrame, videos: pd.DataFrame) -> dict[str, float]:
@@ -71,6 +113,7 @@ def coverage(crops: pd.DataFrame, videos: pd.DataFrame) -> dict[str, float]:
         "ok": counts[video.OK],
         "no_face": counts[cropping.NO_FACE],
         "no_frames": counts[cropping.NO_FRAMES],
+        "failed": sum(counts[status] for status in FAILED) - counts[cropping.NO_FACE],
         "video_coverage": counts[video.OK] / len(videos),
         "frame_coverage": videos["frames_with_face"].sum() / max(1, videos["frames"].sum()),
         "crops": len(crops),
@@ -91,3 +134,13 @@ def crop_table(video_id: str, meta: dict[str, Any]) -> pd.DataFrame:
         for crop in meta["crops"]
     ]
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _is_failure(data: bytes) -> bool:
+    return bool(archive.unpack(data).meta["status"] != video.OK)
+
+
+def _failed(failure: Failure) -> bytes:
+    """The archive of a video that gave nothing."""
+    record = {"status": failure.status, "reason": failure.reason, "frames": 0}
+    return archive.pack({**record, "dropped_tracks": 0, "crops": []}, {})

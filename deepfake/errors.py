@@ -17,6 +17,10 @@ class ArchiveError(DeepfakeError):
     """A per-video archive is damaged or is not one of ours."""
 
 
+class CacheError(DeepfakeError):
+    """The scratch cache cannot be read or written."""
+
+
 class TooManyFailuresError(DeepfakeError):
     """More videos failed than `max_failed_fraction` allows."""
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+TEMPORARY = ".writing-"  # begins the names of files that are being written
 METRIC_DIGITS = 4  # `dvc metrics diff` prints differences of 1e-10; nobody can act on them
 
 # Columns of our tables that hold text, whatever it looks like.
@@ -41,15 +42,23 @@ TEXT = frozenset(
 )
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write `data` to `path` through a temporary file in the same folder, then rename."""
+def write_bytes(path: Path, data: bytes, durable: bool = True) -> None:
+    """Write `data` to `path` through a temporary file in the same folder, then rename.
+
+    Args:
+        path: its folder is made where it is missing.
+        data: what to write.
+        durable: wait for the disk. A killed process never leaves half a file either way; without
+            it, a power cut may.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
     except BaseException:

@@ -2,23 +2,44 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from deepfake import archive, image, video
-from deepfake.failures import report_failures
-from deepfake.parallel import Task, code_version, map_files
-from deepfake.params import FramesParams
+from deepfake import archive, decoding, image, parallel, video
+from deepfake.parallel import Failure, Step, Video, code_version, map_videos
+from deepfake.params import ExecutionParams, FramesParams
+
+FAILURES = ["video_id", "path", "status", "reason", "frame_count"]
+STATUSES = (
+    *(video.OK, video.TRUNCATED, video.DAMAGED, video.TOO_SHORT, video.UNREADABLE),
+    *(parallel.CRASHED, parallel.TIMED_OUT, parallel.OUT_OF_MEMORY, parallel.CHANGED),
+)
 
 
-def frame_settings(params: FramesParams) -> dict[str, int]:
+def frame_settings(params: FramesParams) -> dict[str, Any]:
     """Arguments of `video.frame_archive` that are the same for every file."""
-    return {
-        "per_video": params.per_video,
-        "min_frames": params.min_frames,
-        "quality": params.jpeg_quality,
-    }
+    return params.model_dump(exclude={"max_failed_fraction"})
+
+
+def frame_step() -> Step:
+    """What is done with each video."""
+    modules = [video, decoding, image, archive]
+    return Step(video.frame_archive, code_version(modules, ["av", "opencv-python", "pillow"]))
+
+
+def frame_inputs(
+    manifest: pd.DataFrame, roots: Mapping[str, Path], params: FramesParams
+) -> list[Video]:
+    """The videos of the manifest, for `frame_step`."""
+    settings = frame_settings(params)
+    columns = (manifest[name] for name in ("dataset", "path", "kind", "sha256"))
+    return [
+        Video(sha256, roots[dataset] / path, {"kind": kind, **settings}, is_original=True)
+        for dataset, path, kind, sha256 in zip(*columns, strict=True)
+    ]
 
 
 def extract_frames(
@@ -26,7 +47,7 @@ def extract_frames(
     roots: Mapping[str, Path],
     out: Path,
     params: FramesParams,
-    workers: int,
+    execution: ExecutionParams,
 ) -> pd.DataFrame:
     """Write one frame archive per video of the manifest below `out`.
 
@@ -35,33 +56,39 @@ def extract_frames(
         roots: of the data sets, by name.
         out: folder for the archives.
         params: the frames section of params.yaml.
-        workers: processes.
+        execution: processes and their limits.
 
     Returns:
         One row per video, in the manifest's order: video_id and the fields of `video.VideoMeta`.
-
-    Raises:
-        TooManyFailuresError: when more than `params.max_failed_fraction` of them failed.
     """
-    code = code_version([video, image, archive], ["opencv-python"])
-    task = Task(video.frame_archive, code)
-    settings = frame_settings(params)
-    files = zip(manifest["dataset"], manifest["path"], manifest["kind"], strict=True)
-    inputs = [(roots[name] / path, {"kind": kind, **settings}) for name, path, kind in files]
     rows = []
-    results = map_files(task, inputs, workers, "frames")
-    for video_id, data in zip(manifest["video_id"], results, strict=True):
+    videos = frame_inputs(manifest, roots, params)
+    results = map_videos(frame_step(), videos, execution, "frames", _is_failure)
+    for video_id, result in zip(manifest["video_id"], results, strict=True):
+        data = _failed(result) if isinstance(result, Failure) else result
         archive.write(out, video_id, data)
         rows.append({"video_id": video_id, **archive.unpack(data, video_id).meta})
     table = pd.DataFrame(rows)
     table["indices"] = [" ".join(map(str, indices)) for indices in table["indices"]]
-    failed = table[table["status"] != video.OK]
-    report_failures(failed, len(table), "frames.max_failed_fraction", params.max_failed_fraction)
     return table
 
 
-def status_counts(videos: pd.DataFrame) -> dict[str, int]:
+def failures(frames: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
+    """Rows of data/failures.csv: every video that could not be used as it is, and why."""
+    joined = frames.merge(manifest[["video_id", "path"]], on="video_id", validate="one_to_one")
+    return joined[joined["status"] != video.OK][FAILURES].reset_index(drop=True)
+
+
+def status_counts(frames: pd.DataFrame) -> dict[str, int]:
     """How many videos ended with which status, for `metrics/frames.json`."""
-    counts = Counter(videos["status"])
-    statuses = (video.OK, video.TOO_SHORT, video.UNREADABLE)
-    return {"videos": len(videos), **{status: counts[status] for status in statuses}}
+    counts = Counter(frames["status"])
+    return {"videos": len(frames), **{status: counts[status] for status in STATUSES}}
+
+
+def _is_failure(data: bytes) -> bool:
+    return archive.unpack(data).meta["status"] not in video.USABLE
+
+
+def _failed(failure: Failure) -> bytes:
+    """The archive of a video that gave nothing."""
+    return archive.pack(asdict(video.VideoMeta(failure.status, failure.reason)), {})

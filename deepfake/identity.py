@@ -19,35 +19,59 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.metrics import pairwise_distances_chunked
 
 from deepfake import archive, embedding, image, video
-from deepfake.parallel import Task, code_version, map_files
+from deepfake.parallel import Failure, Step, Video, code_version, map_videos
+from deepfake.params import ExecutionParams, IdentitiesParams
 
 COLUMNS = ["video_id", "track", "faces", "identity"]
 CHUNK_MEGABYTES = 64  # of distances held at a time
 
 
+def embedding_step() -> Step:
+    """What is done with each video."""
+    modules = [embedding, archive, image, video]
+    packages = ["dlib-bin", "face-recognition", "opencv-python"]
+    return Step(embedding.embed_tracks, code_version(modules, packages))
+
+
+def embedding_inputs(
+    manifest: pd.DataFrame, crops: Path, margin: float, params: IdentitiesParams
+) -> list[Video]:
+    """The crop archives of the manifest's videos, for `embedding_step`."""
+    arguments = {"margin": margin, "per_track": params.faces_per_track}
+    return [
+        Video(sha256, archive.path_of(crops, video_id), arguments)
+        for video_id, sha256 in zip(manifest["video_id"], manifest["sha256"], strict=True)
+    ]
+
+
 def embed_videos(
-    video_ids: list[str], crops: Path, margin: float, per_track: int, workers: int
+    manifest: pd.DataFrame,
+    crops: Path,
+    margin: float,
+    params: IdentitiesParams,
+    execution: ExecutionParams,
 ) -> tuple[pd.DataFrame, NDArray[np.float64]]:
     """Embeddings of the people in all videos.
 
     Args:
-        video_ids: their archives stand below `crops`.
+        manifest: rows with video_id and sha256.
         crops: folder of crop archives.
-        margin, per_track: as for `embedding.embed_tracks`.
-        workers: processes.
+        margin: side of the crops over the longer side of the face's box.
+        params: the identities section of params.yaml.
+        execution: processes and their limits.
 
     Returns:
-        Rows with video_id, track and faces, and as many embeddings.
+        Rows with video_id, track and faces, and as many embeddings. A video that fails has none,
+        and is told.
     """
-    modules = [embedding, archive, image, video]
-    packages = ["dlib-bin", "face-recognition", "opencv-python"]
-    task = Task(embedding.embed_tracks, code_version(modules, packages))
-    arguments = {"margin": margin, "per_track": per_track}
-    inputs = [(archive.path_of(crops, video_id), arguments) for video_id in video_ids]
+    inputs = embedding_inputs(manifest, crops, margin, params)
     rows: list[dict[str, Any]] = []
-    results = map_files(task, inputs, workers, "embeddings")
-    for video_id, data in zip(video_ids, results, strict=True):
-        rows += [{"video_id": video_id, **row} for row in json.loads(data)]
+    results = map_videos(embedding_step(), inputs, execution, "embeddings")
+    for video_id, result in zip(manifest["video_id"], results, strict=True):
+        if isinstance(result, Failure):
+            print(f"{video_id}: its faces are not compared, {result.status}: {result.reason}")
+        else:
+            rows += [{"video_id": video_id, **row} for row in json.loads(result)]
     vectors = np.array([row["embedding"] for row in rows], np.float64)
     table = pd.DataFrame(rows, columns=COLUMNS[:3])
     return table, vectors.reshape(-1, embedding.LENGTH)

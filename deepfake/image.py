@@ -1,22 +1,49 @@
-"""Images in memory and as encoded bytes."""
+"""Images in memory, and as the JPEGs that this project writes."""
+
+from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]  # height x width x 3, RGB, 0..255
+Chroma = Literal["4:4:4", "4:2:2", "4:2:0"]
+
+_SAMPLING: dict[Chroma, int] = {
+    "4:4:4": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+    "4:2:2": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422,
+    "4:2:0": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,
+}
+
+# Twice 8K video, and the largest photos of phones. A picture of this size takes 200 MB as an array
+# and up to 1.1 GB while it is read (measured); a file of a few kilobytes can claim a thousand times
+# more.
+MAX_PIXELS = 64 * 2**20
+MAX_SIDE = 65_500  # pixels; libjpeg writes no longer side (JPEG_MAX_DIMENSION)
 
 
-def encode_jpeg(image: Image, quality: int) -> bytes:
-    """JPEG of an RGB image at `quality` 1..100, full chroma resolution (4:4:4)."""
-    full_chroma = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444
-    settings = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, full_chroma]
+def encode_jpeg(image: Image, quality: int, chroma: Chroma) -> bytes:
+    """JPEG of an RGB image at `quality` 1..100.
+
+    `chroma` is the resolution of the colours: full (4:4:4), half the columns (4:2:2), or half the
+    columns and rows (4:2:0).
+
+    Raises:
+        ValueError: the image is empty, or a side is longer than MAX_SIDE.
+    """
+    height, width = image.shape[:2]
+    if not (0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE):
+        raise ValueError(f"{width} x {height} pixels: a side of a JPEG has 1 to {MAX_SIDE}")
+    settings = [
+        *(cv2.IMWRITE_JPEG_QUALITY, quality),
+        *(cv2.IMWRITE_JPEG_SAMPLING_FACTOR, _SAMPLING[chroma]),
+    ]
     _, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), settings)
     return bytes(data)
 
 
 def decode_image(data: bytes) -> Image:
-    """RGB image of an encoded image, turned as its EXIF record asks.
+    """RGB image of a JPEG that this project wrote; for those of users there is `still.read_image`.
 
     Raises:
         ValueError: the bytes are not an image that can be decoded.

@@ -9,7 +9,6 @@ import io
 import json
 from itertools import chain, pairwise
 from pathlib import Path
-from typing import Any
 
 import imagehash
 import numpy as np
@@ -20,7 +19,8 @@ from scipy.sparse import coo_matrix, csr_matrix, identity
 from scipy.sparse.csgraph import connected_components
 
 from deepfake import archive
-from deepfake.parallel import Task, code_version, map_files
+from deepfake.parallel import Failure, Step, Video, code_version, map_videos
+from deepfake.params import ExecutionParams
 
 COLUMNS = ["video_id", "content"]
 SIDE = 128  # pixels that JPEG decoding may reduce a frame to; the hash looks at 32 x 32
@@ -47,25 +47,39 @@ def hash_frames(path: Path) -> bytes:
     return json.dumps(hashes).encode()
 
 
-def hash_videos(video_ids: list[str], frames: Path, workers: int) -> dict[str, list[int]]:
+def hash_step() -> Step:
+    """What is done with each video."""
+    from deepfake import near_duplicates
+
+    return Step(hash_frames, code_version([near_duplicates, archive], ["imagehash", "pillow"]))
+
+
+def hash_inputs(manifest: pd.DataFrame, frames: Path) -> list[Video]:
+    """The frame archives of the manifest's videos, for `hash_step`."""
+    return [
+        Video(sha256, archive.path_of(frames, video_id))
+        for video_id, sha256 in zip(manifest["video_id"], manifest["sha256"], strict=True)
+    ]
+
+
+def hash_videos(
+    manifest: pd.DataFrame, frames: Path, execution: ExecutionParams
+) -> dict[str, list[int]]:
     """Hashes of the frames of each video; an empty list for videos without frames.
 
     Args:
-        video_ids: their archives stand below `frames`.
+        manifest: rows with video_id and sha256.
         frames: folder of frame archives.
-        workers: processes.
+        execution: processes and their limits.
     """
-    from deepfake import near_duplicates
-
-    code = code_version([near_duplicates, archive], ["imagehash", "pillow"])
-    inputs: list[tuple[Path, dict[str, Any]]] = [
-        (archive.path_of(frames, video_id), {}) for video_id in video_ids
-    ]
-    results = map_files(Task(hash_frames, code), inputs, workers, "hashes")
-    return {
-        video_id: [int(text, 16) for text in json.loads(data)]
-        for video_id, data in zip(video_ids, results, strict=True)
-    }
+    found: dict[str, list[int]] = {}
+    results = map_videos(hash_step(), hash_inputs(manifest, frames), execution, "hashes")
+    for video_id, result in zip(manifest["video_id"], results, strict=True):
+        if isinstance(result, Failure):
+            print(f"{video_id}: its content is not compared, {result.status}: {result.reason}")
+        texts = [] if isinstance(result, Failure) else json.loads(result)
+        found[video_id] = [int(text, 16) for text in texts]
+    return found
 
 
 def name_content(

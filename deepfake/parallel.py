@@ -1,32 +1,46 @@
-"""One process per core over videos, results in order, finished work remembered.
+"""A function of one video, over many: in processes, in order, remembered, and survived.
 
-A function of one video must be importable, take picklable arguments and return bytes. Its result
-is kept in the scratch folder under a key made of the input's content, the arguments and the code,
-so a killed run continues and one new video costs one video.
+The function must be importable, take a path and picklable arguments, and return bytes. Each process
+does one video at a time, with one thread, a time limit and a memory limit. A decoder that crashes
+or hangs takes down its process only; the video is tried once more and then told as a `Failure`.
 """
 
 import hashlib
 import inspect
 import json
+import math
 import os
+import resource
+import signal
+import sys
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
+from queue import SimpleQueue
 from types import ModuleType
 from typing import Any
 
 import cv2
 from tqdm import tqdm
 
-from deepfake.files import content_digest, write_bytes
+from deepfake.cache import Cache
+from deepfake.errors import DeepfakeError
+from deepfake.files import content_digest
+from deepfake.params import ExecutionParams
 
-SCRATCH = Path(".scratch")
-AHEAD = 4  # results that may wait per worker: bounds memory, keeps workers busy
-ONE_THREAD = {
+CRASHED, TIMED_OUT = "crashed", "timed_out"
+OUT_OF_MEMORY, CHANGED = "out_of_memory", "changed"
+ATTEMPTS = 2
+AHEAD = 4  # results that may wait per process: bounds memory, keeps processes busy
+START_SECONDS = 120  # for a process to load its libraries, on a busy machine
+GIGABYTE = 1 << 30
+ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
@@ -36,29 +50,55 @@ ONE_THREAD = {
 
 
 @dataclass(frozen=True)
-class Task:
-    """A function of one file, or folder of frames, remembered.
+class Video:
+    """One input.
+
+    Attributes:
+        content: SHA-256 of the video that it is, or was made from; "" if it has none, and then
+            nothing is remembered.
+        path: what the function reads, the video itself or what another stage made of it.
+        arguments: for the function.
+        is_original: `path` is the video itself, so its digest is known.
+    """
+
+    content: str
+    path: Path
+    arguments: dict[str, Any] = field(default_factory=dict)
+    is_original: bool = False
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is done with each video.
 
     Attributes:
         function: called as `function(path, **arguments)`, returns bytes.
         code: changes whenever the function's results could, as `code_version` gives it.
-        scratch: where results are remembered.
+        cache: where results are remembered.
     """
 
     function: Callable[..., bytes]
     code: str
-    scratch: Path = SCRATCH
+    cache: Cache = field(default_factory=Cache)
 
-    def __call__(self, path: Path, arguments: dict[str, Any]) -> bytes:
-        """The result for one file, computed only if it is not remembered."""
-        call = json.dumps([self.function.__name__, arguments, self.code], sort_keys=True)
-        key = hashlib.sha256(f"{content_digest(path)} {call}".encode()).hexdigest()
-        stored = self.scratch / "videos" / key[:2] / key[2:]
-        if stored.is_file():
-            return stored.read_bytes()
-        result = self.function(path, **arguments)
-        write_bytes(stored, result)
-        return result
+    def name(self, video: Video) -> str:
+        """Of the result in the cache: step, then a digest of all it depends on but the video."""
+        call = json.dumps([video.arguments, self.code], sort_keys=True)
+        digest = video.content if video.is_original else content_digest(video.path)
+        return f"{self.function.__name__}-{hashlib.sha256((digest + call).encode()).hexdigest()}"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A video without a result.
+
+    Attributes:
+        status: crashed, timed_out, out_of_memory, or changed (since it was scanned).
+        reason: a sentence for the table of failures.
+    """
+
+    status: str
+    reason: str
 
 
 def code_version(modules: Sequence[ModuleType], packages: Sequence[str]) -> str:
@@ -68,34 +108,193 @@ def code_version(modules: Sequence[ModuleType], packages: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def map_files(
-    task: Task,
-    inputs: Sequence[tuple[Path, dict[str, Any]]],
-    workers: int,
+def map_videos(
+    step: Step,
+    videos: Sequence[Video],
+    execution: ExecutionParams,
     title: str,
-) -> Iterator[bytes]:
-    """Results of `task` for every (path, arguments), in the order of `inputs`.
+    has_failed: Callable[[bytes], bool] = lambda _: False,
+) -> Iterator[bytes | Failure]:
+    """Results of a step, in the order of `videos`.
 
-    Shows a progress bar. The first exception of a worker is raised here, after which nothing new
-    is started; what is finished stays in the scratch folder.
+    Shows a progress bar with the failures so far; `has_failed` tells them from a result. An error
+    that is not about one video (a full disk, say) is raised here, and what is finished stays in the
+    cache.
     """
-    bar = tqdm(total=len(inputs), desc=title, unit="video", smoothing=0.05)
-    with bar, _pool(workers) as pool:
-        waiting: deque[Future[bytes]] = deque()
-        for path, arguments in inputs:
-            waiting.append(pool.submit(task, path, arguments))
-            if len(waiting) >= AHEAD * workers:
-                yield waiting.popleft().result()
+    failures = 0
+    bar = tqdm(total=len(videos), desc=title, unit="video", smoothing=0.05)
+    with bar, _Pool(step, execution) as pool:
+        waiting: deque[Future[bytes | Failure]] = deque()
+        for number, video in enumerate(videos, 1):
+            waiting.append(pool.submit(video))
+            last = number == len(videos)
+            while waiting and (last or len(waiting) >= AHEAD * execution.worker_count):
+                result = waiting.popleft().result()
+                failures += isinstance(result, Failure) or has_failed(result)
+                bar.set_postfix({"failed": failures}, refresh=False)
                 bar.update()
-        while waiting:
-            yield waiting.popleft().result()
-            bar.update()
+                yield result
 
 
-def _pool(workers: int) -> ProcessPoolExecutor:
-    os.environ.update(ONE_THREAD)  # read by the libraries when a spawned worker loads them
-    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread)
+class _Pool:
+    """Threads that each see one video through, by means of a process where it needs one."""
+
+    def __init__(self, step: Step, execution: ExecutionParams) -> None:
+        self._step = step
+        self._workers = [Worker(execution) for _ in range(execution.worker_count)]
+        self._idle: SimpleQueue[Worker] = SimpleQueue()
+        for worker in self._workers:
+            self._idle.put(worker)
+        self._threads = ThreadPoolExecutor(execution.worker_count)
+
+    def __enter__(self) -> "_Pool":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for worker in self._workers:
+            worker.close()
+        self._threads.shutdown()
+
+    def submit(self, video: Video) -> "Future[bytes | Failure]":
+        return self._threads.submit(self._result, video)
+
+    def _result(self, video: Video) -> bytes | Failure:
+        """What is remembered of a video, or else found out and remembered."""
+        if not video.content:
+            return self._compute(video)
+        name = self._step.name(video)
+        stored = self._step.cache.load(video.content, name)
+        if stored is not None:
+            return stored
+        if video.is_original and _has_changed(video):
+            return Failure(CHANGED, "its content changed after it was scanned: run `dvc repro`")
+        result = self._compute(video)
+        if isinstance(result, bytes):
+            self._step.cache.store(video.content, name, result)
+        return result
+
+    def _compute(self, video: Video) -> bytes | Failure:
+        failure = Failure(CRASHED, "")
+        worker = self._idle.get()
+        try:
+            for _ in range(ATTEMPTS):
+                result = worker.run(self._step.function, video)
+                if isinstance(result, bytes):
+                    return result
+                failure = result
+        finally:
+            self._idle.put(worker)
+        return failure
 
 
-def _one_thread() -> None:
+class Worker:
+    """A process that does one video after the other. It is started when there is work."""
+
+    def __init__(self, execution: ExecutionParams) -> None:
+        self._seconds = execution.video_seconds
+        self._gigabytes = execution.video_gigabytes
+        self._process: Any = None
+        self._connection: Any = None
+        self._closed = False
+
+    def run(self, function: Callable[..., bytes], video: Video) -> bytes | Failure:
+        """Call the function in the process, and end the process if that goes wrong.
+
+        Raises:
+            DeepfakeError: the function did.
+        """
+        if self._process is None:
+            self._start()
+        try:
+            self._connection.send((function, video.path, video.arguments))
+            if not self._connection.poll(self._seconds):
+                self._kill()
+                return Failure(TIMED_OUT, f"not done after {self._seconds:g} seconds")
+            answer = self._connection.recv()
+        except (EOFError, OSError):
+            return Failure(CRASHED, _death(self._kill()))
+        if isinstance(answer, bytes):
+            return answer
+        if isinstance(answer, DeepfakeError):
+            raise answer
+        self._kill()  # nobody knows what state it is in
+        kind, text = answer
+        if kind == MemoryError.__name__:
+            return Failure(OUT_OF_MEMORY, f"needs more than {self._gigabytes:g} GB")
+        print(f"{video.path}:\n{text}", file=sys.stderr, flush=True)
+        return Failure(CRASHED, f"unexpected {kind}, whose traceback is in the log of the run")
+
+    def close(self) -> None:
+        """End the process, whatever it is doing; it is not started again."""
+        self._closed = True
+        if self._process is not None:
+            self._process.kill()
+
+    def _start(self) -> None:
+        if self._closed:
+            raise DeepfakeError("the run was stopped")
+        os.environ.update(ENVIRONMENT)  # read by the libraries when the new process loads them
+        context = get_context("spawn")  # a forked OpenCV can hang
+        self._connection, theirs = context.Pipe()
+        limits = (math.ceil(2 * self._seconds), int(self._gigabytes * GIGABYTE))
+        self._process = context.Process(target=_serve, args=(theirs, *limits), daemon=True)
+        self._process.start()
+        theirs.close()
+        if not self._is_ready():
+            self._kill()
+            raise DeepfakeError("a process for the videos does not start; its error stands above")
+
+    def _is_ready(self) -> bool:
+        try:
+            return bool(self._connection.poll(START_SECONDS) and self._connection.recv())
+        except EOFError:
+            return False
+
+    def _kill(self) -> int:
+        """End the process; its exit code, which is negative for a signal."""
+        self._connection.close()
+        self._process.join(1)  # one that is dying tells why
+        self._process.kill()
+        self._process.join()
+        code = int(self._process.exitcode)
+        self._process = None
+        return code
+
+
+def _has_changed(video: Video) -> bool:
+    try:
+        return content_digest(video.path) != video.content
+    except OSError:
+        return False  # the function will say what is wrong with it
+
+
+def _death(code: int) -> str:
+    if code == -signal.SIGKILL:
+        return "its process was killed, perhaps for want of memory"
+    if code < 0:
+        return f"its process ended with {signal.Signals(-code).name}"
+    return f"its process ended with exit code {code}"
+
+
+def _serve(connection: Connection, seconds: int, memory: int) -> None:
+    """The main function of a process: answer calls until the other side is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process ends this one
     cv2.setNumThreads(1)
+    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+    connection.send(True)
+    while True:
+        try:
+            function, path, arguments = connection.recv()
+        except EOFError:
+            return
+        signal.alarm(seconds)  # ends a hanging process that nobody is left to kill
+        try:
+            answer: Any = function(path, **arguments)
+        except DeepfakeError as error:
+            answer = error
+        except Exception as error:
+            kind = MemoryError if isinstance(error, MemoryError) else type(error)
+            answer = (kind.__name__, traceback.format_exc())
+        signal.alarm(0)
+        connection.send(answer)

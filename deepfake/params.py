@@ -14,6 +14,8 @@ from deepfake.errors import ParamsError
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
+Quality = Annotated[int, Field(ge=1, le=100)]
+Chroma = Literal["4:4:4", "4:2:2", "4:2:0"]
 
 
 class Section(BaseModel):
@@ -32,9 +34,11 @@ class DatasetParams(Section):
 
 
 class ExecutionParams(Section):
-    """How work is spread; never changes a result, so no stage tracks it."""
+    """How work is spread and bounded; never changes a result, so no stage tracks it."""
 
     workers: Annotated[int, Field(ge=0)]
+    video_seconds: Annotated[float, Field(gt=0)]
+    video_gigabytes: Annotated[float, Field(gt=0)]
 
     @property
     def worker_count(self) -> int:
@@ -50,7 +54,8 @@ class FramesParams(Section):
 
     per_video: Positive
     min_frames: Positive
-    jpeg_quality: Annotated[int, Field(ge=1, le=100)]
+    jpeg_quality: Quality
+    jpeg_chroma: Chroma
     max_failed_fraction: Fraction
 
 
@@ -64,7 +69,8 @@ class CropsParams(Section):
     min_track_fraction: Fraction
     margin: Annotated[float, Field(ge=1)]
     size: Positive
-    jpeg_quality: Annotated[int, Field(ge=1, le=100)]
+    jpeg_quality: Quality
+    jpeg_chroma: Chroma
     max_no_face_fraction: Fraction
 
 

@@ -1,6 +1,7 @@
 """One data set on disk: which importer reads it, and what its files are."""
 
 import hashlib
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatchcase
@@ -75,7 +76,7 @@ def scan(root: Path, name: str, layout: str, include: str) -> Listing:
     if not root.is_dir():
         raise ManifestError(f"{root} is not a folder: set the root of {name} in params.yaml")
     found = list_videos(root, name, layout)
-    table, notes = found.rows, found.notes
+    table, notes = _with_text_names(found.rows, found.notes)
     wanted = [fnmatchcase(path, include) for path in table["path"]]
     if not all(wanted):
         notes.append(f"{len(table) - sum(wanted)} of {len(table)} videos do not match {include}")
@@ -143,10 +144,19 @@ def _stem(path: str) -> str:
     return normpath(stem if known else path)
 
 
+def _with_text_names(table: pd.DataFrame, notes: list[str]) -> tuple[pd.DataFrame, list[str]]:
+    """Leave out names that are not UTF-8, which no table could hold."""
+    shown = [path.encode(errors="backslashreplace").decode() for path in table["path"]]
+    is_text = table["path"] == shown
+    odd = [name for name, good in zip(shown, is_text, strict=True) if not good]
+    left_out = [f"{name}: left out, since its name is not UTF-8: rename it" for name in odd]
+    return table[is_text].reset_index(drop=True), [*notes, *left_out]
+
+
 def _path_mistakes(root: Path, table: pd.DataFrame) -> list[str]:
     checks: list[tuple[Callable[[str], bool], str]] = [
         (_is_outside, f"must be a path below {root}"),
-        (lambda path: not (root / path).exists(), "no such file"),
+        (lambda path: not os.path.lexists(root / path), "no such file"),
     ]
     mistakes = [f"{path}: {text}" for bad, text in checks for path in table["path"] if bad(path)]
     kinds = zip(table["path"], table["kind"], strict=True)

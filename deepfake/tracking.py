@@ -1,48 +1,182 @@
-"""Which faces of different frames are the same person."""
+"""Faces over the frames of a video: followed from frame to frame, and linked into people."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from deepfake.detection import overlap
 from deepfake.faces import Face
+from deepfake.image import Image
 
 BUFFER = 0.5  # boxes grow by this fraction of their size on each side before they are compared
 MIN_OVERLAP = 0.2  # of the grown boxes
+WEAK_OVERLAP = 0.35  # less is in doubt: the face moved by more than its width
+SURE_OVERLAP = 0.5
+RIVAL = 0.7  # so is a pair if another one overlaps by this fraction of it
+SAME_PERSON = 0.6  # distance of embeddings: the bound of face_recognition
+SAME_PERSON_ELSEWHERE = 0.5  # where the place says nothing: 99.4 % of strangers are further
+THUMBNAIL = 16  # pixels
+CHANGED = 16  # grey levels by which thumbnails differ after a cut; 19 of 20 pairs of clips do, and
+# 1 of 20 pairs of frames of a clip, which costs time and nothing else
+
+Survey = Callable[[Image], list[Face]]
+Look = Callable[[Image, Sequence[Face]], list[Face]]
+Distance = Callable[[int, Face, int, Face], float | None]
 
 
-def link_tracks(frames: Sequence[Sequence[Face]]) -> list[dict[int, Face]]:
+def find_cuts(images: Sequence[Image]) -> frozenset[int]:
+    """Positions of the frames that show something else than the frame before."""
+    thumbnails = [_thumbnail(image) for image in images]
+    return frozenset(
+        at
+        for at in range(1, len(images))
+        if images[at].shape != images[at - 1].shape
+        or float(np.abs(thumbnails[at] - thumbnails[at - 1]).mean()) > CHANGED
+    )
+
+
+def _thumbnail(image: Image) -> NDArray[np.float32]:
+    step = max(1, min(image.shape[:2]) // 128)
+    gray = cv2.cvtColor(np.ascontiguousarray(image[::step, ::step]), cv2.COLOR_RGB2GRAY)
+    size = (THUMBNAIL, THUMBNAIL)
+    return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def follow_faces(
+    images: Sequence[Image], cuts: Collection[int], every: int, survey: Survey, look: Look
+) -> list[list[Face]]:
+    """Faces of each frame: by a pass over the whole frame now and then, near the last ones between.
+
+    A frame is surveyed if it is the first, one of every `every`, after a cut, or if a face of the
+    frame before is not near its place. Whoever a survey finds anew is followed back in time to the
+    survey before, so that nobody who is seen in `every` successive frames loses a frame.
+
+    Args:
+        images: the frames.
+        cuts: as `find_cuts` gives them.
+        every: 1 surveys each frame.
+        survey: finds the faces of an image.
+        look: finds the faces of an image near those of another.
+    """
+    found: list[list[Face]] = []
+    surveyed = -1
+    for at, image in enumerate(images):
+        known = found[-1] if found and at not in cuts else []
+        near = look(image, known) if known and every > 1 else []
+        if at in cuts or at % every == 0 or len(near) < len(known):
+            faces = _joined(near, survey(image))
+            found.append(faces)
+            _follow_back(images, cuts, found, surveyed, look)
+            surveyed = at
+        else:
+            found.append(near)
+    return found
+
+
+def _follow_back(
+    images: Sequence[Image],
+    cuts: Collection[int],
+    found: list[list[Face]],
+    surveyed: int,
+    look: Look,
+) -> None:
+    """Add the faces of the last frame that the frames before it miss, back to the last survey."""
+    at = len(found) - 1
+    new = found[at]
+    while new and at - 1 > surveyed and at not in cuts:
+        new = [face for face in new if not any(_near(face, f) for f in found[at - 1])]
+        at -= 1
+        new = look(images[at], new) if new else []
+        found[at] = _joined(found[at], new)
+
+
+def _joined(faces: Sequence[Face], others: Sequence[Face]) -> list[Face]:
+    """Faces and those of the others that lie elsewhere, from left to right."""
+    new = [face for face in others if not any(overlap(_box(face), _box(f)) > 0.3 for f in faces)]
+    return sorted([*faces, *new], key=lambda face: face.box)
+
+
+def link_tracks(
+    frames: Sequence[Sequence[Face]],
+    cuts: Collection[int] = (),
+    distance: Distance | None = None,
+) -> list[dict[int, Face]]:
     """Link the faces of successive frames into tracks, the most visible person first.
 
     Sampled frames lie far apart, so boxes are grown before their overlap is measured (buffered
-    IoU, Yang et al., WACV 2023) and matched by the Hungarian method. A face that fits no track
-    begins a new one; a track may skip frames.
+    IoU, Yang et al., WACV 2023) and matched by the Hungarian method. Where the place leaves doubt
+    (after a cut, after a long way, between two candidates), the looks decide; and a face at a new
+    place continues a lost track if it looks the same. A face that fits no track begins a new one;
+    a track may skip frames.
 
     Args:
         frames: the faces of each frame.
+        cuts: as `find_cuts` gives them.
+        distance: of the looks of a face in one frame and a face in another, each given by its
+            position in `frames` and the face; None where it cannot be told. Without it only the
+            place counts.
 
     Returns:
         One dict per track, from the frame's position in `frames` to the face.
     """
     tracks: list[dict[int, Face]] = []
-    for position, faces in enumerate(frames):
-        last = [track[max(track)] for track in tracks]
-        overlaps = np.array([[_overlap(face, old) for old in last] for face in faces])
-        matched = {}
-        if overlaps.size:
-            rows, columns = linear_sum_assignment(-overlaps)
-            matched = {
-                row: column
-                for row, column in zip(rows, columns, strict=True)
-                if overlaps[row, column] >= MIN_OVERLAP
-            }
+    for at, faces in enumerate(frames):
+        last = [max(track) for track in tracks]
+        places = np.array(
+            [[_overlap(f, t[p]) for t, p in zip(tracks, last, strict=True)] for f in faces]
+        ).reshape(len(faces), len(tracks))
+        fresh = np.array([p == at - 1 and at not in cuts for p in last], bool)
+        taken = (places * fresh).max(axis=1, initial=0) >= SURE_OVERLAP
+        places[np.ix_(taken, ~fresh)] = 0  # whoever was here a moment ago comes before all others
+        likeness = np.where(places >= MIN_OVERLAP, places, 0)
+        matched: dict[int, int] = {}
+        if distance:
+            cut = [any(p < c <= at for c in cuts) for p in last]
+            for row, column in np.argwhere(_doubtful(places, np.array(cut, bool))):
+                old = tracks[column][last[column]]
+                away = distance(last[column], old, at, faces[row])
+                if away is not None:
+                    likeness[row, column] = max(0, 1 - away) if away < SAME_PERSON else 0
+            matched = _assigned(likeness)
+            lost = [c for c in range(len(tracks)) if c not in matched.values()]
+            new = [r for r in range(len(faces)) if r not in matched]
+            looks = np.zeros_like(places)
+            for row in new:
+                for column in lost:
+                    away = distance(last[column], tracks[column][last[column]], at, faces[row])
+                    if away is not None and away < SAME_PERSON_ELSEWHERE:
+                        looks[row, column] = 1 - away
+            matched |= _assigned(looks)
+        else:
+            matched = _assigned(likeness)
         for row, face in enumerate(faces):
             if row in matched:
-                tracks[matched[row]][position] = face
+                tracks[matched[row]][at] = face
             else:
-                tracks.append({position: face})
+                tracks.append({at: face})
     return sorted(tracks, key=_visibility, reverse=True)
+
+
+def _doubtful(places: NDArray[np.float64], cut: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which pairs (faces x tracks) of enough overlap the place alone does not decide."""
+    possible = places >= MIN_OVERLAP
+    rivalled = np.zeros_like(possible)
+    for row, column in np.argwhere(possible):
+        others = np.append(np.delete(places[row], column), np.delete(places[:, column], row))
+        rival = float(others.max(initial=0))
+        low, high = sorted([rival, float(places[row, column])])
+        rivalled[row, column] = rival >= MIN_OVERLAP and low >= RIVAL * high
+    return possible & (rivalled | (places < WEAK_OVERLAP) | cut[None, :])
+
+
+def _assigned(likeness: NDArray[np.float64]) -> dict[int, int]:
+    """The pairs, row to column, that are most alike together; none of likeness 0."""
+    rows, columns = linear_sum_assignment(-likeness)
+    pairs = zip(rows.tolist(), columns.tolist(), strict=True)
+    return {row: column for row, column in pairs if likeness[row, column] > 0}
 
 
 def _visibility(track: dict[int, Face]) -> float:
@@ -50,14 +184,17 @@ def _visibility(track: dict[int, Face]) -> float:
     return len(track) * float(np.median([face.size for face in track.values()]))
 
 
+def _near(face: Face, other: Face) -> bool:
+    return _overlap(face, other) >= MIN_OVERLAP
+
+
 def _overlap(face: Face, other: Face) -> float:
     """Intersection over union of the two grown boxes, 0..1."""
-    a, b = _grown(face), _grown(other)
-    sides = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])
-    if (sides <= 0).any():
-        return 0.0
-    common = float(sides.prod())
-    return common / float((a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod() - common)
+    return overlap(_grown(face), _grown(other))
+
+
+def _box(face: Face) -> NDArray[np.float64]:
+    return np.array(face.box)
 
 
 def _grown(face: Face) -> NDArray[np.float64]:

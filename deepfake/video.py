@@ -7,14 +7,15 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePath
 
-import cv2
-import numpy as np
-
-from deepfake import archive
+from deepfake import archive, decoding
 from deepfake.datasets import IMAGE_SUFFIXES
-from deepfake.image import Image, decode_image, encode_jpeg
+from deepfake.decoding import DecodingError, check_file, decode_video
+from deepfake.image import Chroma, Image, encode_jpeg
+from deepfake.still import read_image
 
-OK, TOO_SHORT, UNREADABLE = "ok", "too_short", "unreadable"
+OK, TRUNCATED, DAMAGED = decoding.OK, decoding.TRUNCATED, decoding.DAMAGED
+TOO_SHORT, UNREADABLE = "too_short", "unreadable"
+USABLE = (OK, TRUNCATED, DAMAGED)  # statuses of videos with frames
 
 
 @dataclass(frozen=True)
@@ -22,13 +23,14 @@ class VideoMeta:
     """What is recorded about one video or image.
 
     Attributes:
-        status: ok, too_short or unreadable.
-        reason: why the status is not ok, or which frames are missing all the same, else "".
+        status: ok; truncated (it stops early) or damaged (a part cannot be decoded), with frames;
+            too_short or unreadable, without.
+        reason: why the status is not ok, else "".
         width, height: pixels, after the rotation the file asks for.
         fps: frames per second as the file claims; 0 for images.
         frame_count: frames that could be decoded.
         file_bytes: size of the file, or of all frames of a folder.
-        codec: four-character code, "" for images.
+        codec: FFmpeg's name of it, "" for images.
         indices: which frames were kept, counted from 0 in reading order.
     """
 
@@ -56,7 +58,9 @@ def evenly_spaced(count: int, wanted: int) -> list[int]:
     return [(2 * i + 1) * count // (2 * wanted) for i in range(wanted)]
 
 
-def frame_archive(path: Path, kind: str, per_video: int, min_frames: int, quality: int) -> bytes:
+def frame_archive(
+    path: Path, kind: str, per_video: int, min_frames: int, jpeg_quality: int, jpeg_chroma: Chroma
+) -> bytes:
     """Sample a video (or take an image) and pack it: the frames stage for one file.
 
     Args:
@@ -64,32 +68,57 @@ def frame_archive(path: Path, kind: str, per_video: int, min_frames: int, qualit
         kind: "video", "image", or "frames" (a folder or tar archive of a video's frames).
         per_video: frames to keep.
         min_frames: a video with fewer decodable frames is too_short.
-        quality: of the JPEGs, 1..100, without chroma subsampling.
+        jpeg_quality, jpeg_chroma: as for `image.encode_jpeg`.
 
     Returns:
         A packed archive: record as `VideoMeta`, images named by frame index.
     """
-    if kind == "image":
-        meta, frames = _read_image(path)
-    else:
-        read = _read_frame_images if kind == "frames" else _read_video
+    read = {"image": _read_image, "frames": _read_frame_images, "video": _read_video}[kind]
+    try:
         meta, frames = read(path, per_video)
-        if meta.status == OK and meta.frame_count < min_frames:
+        if kind != "image" and meta.frame_count < min_frames:
             reason = f"{meta.frame_count} decodable frames, {min_frames} needed"
             meta, frames = replace(meta, status=TOO_SHORT, reason=reason), []
-    kept = zip(meta.indices, frames, strict=False)
-    images = {f"{index:06d}.jpg": encode_jpeg(frame, quality) for index, frame in kept}
-    return archive.pack(asdict(meta), images)
+        kept = zip(meta.indices, frames, strict=False)
+        images = {
+            f"{i:06d}.jpg": encode_jpeg(frame, jpeg_quality, jpeg_chroma) for i, frame in kept
+        }
+    except (DecodingError, ValueError) as error:
+        meta, images = VideoMeta(UNREADABLE, str(error)), {}
+    return archive.pack(asdict(replace(meta, file_bytes=_size(path))), images)
 
 
-def _read_image(path: Path) -> tuple[VideoMeta, list[Image]]:
-    size = path.stat().st_size
+def _size(path: Path) -> int:
+    """Bytes of a file or of all files in a folder; 0 where there is nothing."""
     try:
-        image = decode_image(path.read_bytes())
-    except (ValueError, cv2.error) as error:
-        return VideoMeta(UNREADABLE, str(error), file_bytes=size), []
-    height, width = image.shape[:2]
-    return VideoMeta(OK, "", width, height, 0.0, 1, size, "", (0,)), [image]
+        files = path.rglob("*") if path.is_dir() else [path]
+        return sum(file.stat().st_size for file in files if file.is_file())
+    except OSError:
+        return 0
+
+
+def _read_video(path: Path, per_video: int) -> tuple[VideoMeta, list[Image]]:
+    found = decode_video(path, lambda count: evenly_spaced(count, per_video))
+    meta = VideoMeta(
+        found.status,
+        found.reason,
+        found.width,
+        found.height,
+        found.fps,
+        found.count,
+        codec=found.codec,
+        indices=found.indices,
+    )
+    return meta, found.frames
+
+
+def _read_image(path: Path, _: int) -> tuple[VideoMeta, list[Image]]:
+    check_file(path)
+    still = read_image(path.read_bytes())
+    height, width = still.image.shape[:2]
+    status = TRUNCATED if still.truncated else OK
+    meta = VideoMeta(status, still.note, width, height, frame_count=1, indices=(0,))
+    return meta, [still.image]
 
 
 def _read_frame_images(path: Path, per_video: int) -> tuple[VideoMeta, list[Image]]:
@@ -99,23 +128,28 @@ def _read_frame_images(path: Path, per_video: int) -> tuple[VideoMeta, list[Imag
     """
     try:
         source = _images_of_folder(path) if path.is_dir() else _images_of_tar(path)
-    except (OSError, tarfile.TarError, EOFError, zlib.error) as error:
-        size = 0 if path.is_dir() else path.stat().st_size
-        return VideoMeta(UNREADABLE, f"not a readable archive: {error}", file_bytes=size), []
+    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+        raise DecodingError("not a readable archive of images") from error
+    if not source:
+        raise DecodingError("no images in it")
     names = sorted(source, key=_by_numbers)
     wanted = evenly_spaced(len(names), per_video)
-    size = sum(len(data) for data in source.values())
     decoded: dict[int, Image] = {}
     for index in wanted:
-        with suppress(ValueError, cv2.error):
-            decoded[index] = decode_image(source[names[index]])
+        with suppress(ValueError):
+            decoded[index] = read_image(source[names[index]]).image
     if not decoded:
-        return VideoMeta(UNREADABLE, "no frame can be decoded", file_bytes=size), []
+        raise DecodingError("no frame can be decoded")
     broken = len(wanted) - len(decoded)
-    reason = f"{broken} of {len(wanted)} frames cannot be decoded" if broken else ""
     height, width = next(iter(decoded.values())).shape[:2]
-    count = len(names) - broken
-    meta = VideoMeta(OK, reason, width, height, 0.0, count, size, "", tuple(decoded))
+    meta = VideoMeta(
+        DAMAGED if broken else OK,
+        f"{broken} of {len(wanted)} frames cannot be decoded" if broken else "",
+        width,
+        height,
+        frame_count=len(names) - broken,
+        indices=tuple(decoded),
+    )
     return meta, list(decoded.values())
 
 
@@ -125,6 +159,7 @@ def _images_of_folder(path: Path) -> dict[str, bytes]:
 
 
 def _images_of_tar(path: Path) -> dict[str, bytes]:
+    check_file(path)
     with tarfile.open(path) as tar:
         members = [member for member in tar if member.isfile() and _is_image(member.name)]
         return {member.name: tar.extractfile(member).read() for member in members}  # type: ignore[union-attr]
@@ -139,52 +174,3 @@ def _is_image(name: str) -> bool:
 def _by_numbers(name: str) -> list[tuple[int, str]]:
     """A key that puts 2.png before 10.png."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
-
-
-def _read_video(path: Path, per_video: int) -> tuple[VideoMeta, list[Image]]:
-    """Read in order, so indices are exact; once more when the header's frame count was wrong."""
-    size = path.stat().st_size
-    capture = _open(path)
-    if not capture.isOpened():
-        return VideoMeta(UNREADABLE, "no decoder opens it", file_bytes=size), []
-    claimed = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-    fps = float(capture.get(cv2.CAP_PROP_FPS))
-    codec = int(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little").decode("latin-1")
-    wanted = evenly_spaced(max(claimed, 0), per_video)
-    frames, count = _grab(capture, wanted)
-    if count == 0:
-        return VideoMeta(UNREADABLE, "no frame can be decoded", file_bytes=size), []
-    if count != claimed:
-        wanted = evenly_spaced(count, per_video)
-        frames, again = _grab(_open(path), wanted)
-        if again != count:
-            reason = f"{count} frames at the first reading, {again} at the second"
-            return VideoMeta(UNREADABLE, reason, file_bytes=size), []
-    height, width = frames[0].shape[:2]
-    known_fps = round(fps, 3) if np.isfinite(fps) and fps > 0 else 0.0
-    record = VideoMeta(
-        OK, "", width, height, known_fps, count, size, codec.strip("\0 "), tuple(wanted)
-    )
-    return record, frames
-
-
-def _open(path: Path) -> cv2.VideoCapture:
-    """A decoder with one thread: the processes over videos are the parallelism."""
-    return cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
-
-
-def _grab(capture: cv2.VideoCapture, wanted: list[int]) -> tuple[list[Image], int]:
-    """Frames at the indices `wanted` (ascending), and how many frames there are."""
-    frames: list[Image] = []
-    count, due = 0, iter(wanted)
-    following = next(due, None)
-    while capture.grab():
-        if count == following:
-            decoded, frame = capture.retrieve()
-            if not decoded:
-                break
-            frames.append(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB))
-            following = next(due, None)
-        count += 1
-    capture.release()
-    return frames, count

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from deepfake.crops import coverage, extract_crops
+from deepfake.crops import coverage, extract_crops, report_no_face
 from deepfake.files import read_csv, write_csv, write_metrics
 from deepfake.params import Params
 from deepfake.stage import run
@@ -15,11 +15,12 @@ def main(params: Params) -> None:
         Path("data/frames"),
         Path("data/crops"),
         params.crops,
-        params.execution.worker_count,
+        params.execution,
     )
     write_csv(Path("data/crops.csv"), crops)
     write_csv(Path("data/coverage.csv"), videos)
     write_metrics(Path("metrics/crops.json"), coverage(crops, videos))
+    report_no_face(videos, params.crops.max_no_face_fraction)
 
 
 if __name__ == "__main__":

@@ -12,19 +12,18 @@ from deepfake.stage import run
 
 def main(params: Params) -> None:
     """Write who and what comes again; tables without rows for what is switched off."""
-    settings, workers = params.identities, params.execution.worker_count
+    settings, execution = params.identities, params.execution
     manifest = read_csv(Path("data/manifest.csv"))
-    ids = manifest["video_id"].tolist()
     people = pd.DataFrame(columns=identity.COLUMNS)
     if settings.faces:
         tracks, vectors = identity.embed_videos(
-            ids, Path("data/crops"), params.crops.margin, settings.faces_per_track, workers
+            manifest, Path("data/crops"), params.crops.margin, settings, execution
         )
         people = identity.name_people(tracks, vectors, manifest, settings.threshold)
     content = pd.DataFrame(columns=near_duplicates.COLUMNS)
     if settings.near_duplicates:
         content = near_duplicates.name_content(
-            near_duplicates.hash_videos(ids, Path("data/frames"), workers)
+            near_duplicates.hash_videos(manifest, Path("data/frames"), execution)
         )
     write_csv(Path("data/identities.csv"), people)
     write_csv(Path("data/near_duplicates.csv"), content)

@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import av
@@ -14,7 +13,8 @@ from hypothesis import settings
 
 from deepfake import parallel
 from deepfake.image import Image, decode_image
-from deepfake.params import Params
+from deepfake.parallel import Failure, Video
+from deepfake.params import ExecutionParams, Params
 
 # The same examples in every run: a pull request must not fail by chance.
 settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=60)
@@ -24,6 +24,17 @@ CLIP_SIDE = 64  # pixels
 CODE_BITS = 8  # so a clip can have 256 different frames
 
 ClipMaker = Callable[..., Path]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`pytest tests/test_preprocessing.py -k mutated --mutations 10000` takes a quarter of an hour."""
+    parser.addoption("--mutations", type=int, default=500, help="broken files of the fuzz test")
+
+
+@pytest.fixture(scope="session")
+def mutations(request: pytest.FixtureRequest) -> int:
+    """How many broken files the fuzz test makes."""
+    return int(request.config.getoption("--mutations"))
 
 
 @pytest.fixture(scope="session")
@@ -55,16 +66,38 @@ def params(repository: Path) -> Params:
     return Params.model_validate(yaml.safe_load((repository / "params.yaml").read_text()))
 
 
+class InProcess:
+    """Does the work of `parallel.Worker` without a process."""
+
+    def __init__(self, execution: ExecutionParams) -> None:
+        self.execution = execution
+
+    def run(self, function: Callable[..., bytes], video: Video) -> bytes | Failure:
+        return function(video.path, **video.arguments)
+
+    def close(self) -> None:
+        pass
+
+
 @pytest.fixture
 def in_threads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Make `parallel.map_files` work in threads, below an empty current folder, which is given.
+    """Make `parallel.map_videos` work in threads, below an empty current folder, which is given.
 
     Processes are what test_parallel.py is about; elsewhere they would only take time, and hide
     calls from a test that counts them.
     """
-    monkeypatch.setattr(parallel, "_pool", ThreadPoolExecutor)
+    monkeypatch.setattr(parallel, "Worker", InProcess)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def execution(
+    workers: int = 1, video_seconds: float = 60, video_gigabytes: float = 4
+) -> ExecutionParams:
+    """The execution section of params.yaml."""
+    return ExecutionParams(
+        workers=workers, video_seconds=video_seconds, video_gigabytes=video_gigabytes
+    )
 
 
 @pytest.fixture(scope="module")

@@ -7,14 +7,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import execution
 
-from deepfake import archive, cropping, crops
+from deepfake import archive, cropping, crops, parallel
 from deepfake.errors import ArchiveError, TooManyFailuresError
 from deepfake.image import Image, encode_jpeg
+from deepfake.parallel import Failure
 from deepfake.params import CropsParams, Params
 
 Calls = list[str]
-MANIFEST = pd.DataFrame({"video_id": ["d/face", "d/empty", "d/broken"]})
+
+
+def manifest(*names: str) -> pd.DataFrame:
+    """Rows whose videos have different contents, but for a broken one, which has none."""
+    contents = ["" if name == "broken" else name.encode().hex().ljust(64, "0") for name in names]
+    return pd.DataFrame({"video_id": [f"d/{name}" for name in names], "sha256": contents})
+
+
+MANIFEST = manifest("face", "empty", "broken")
 
 
 @pytest.fixture
@@ -27,8 +37,8 @@ def settings(params: Params) -> CropsParams:
 def frames(in_threads: Path, astronaut: Image) -> Path:
     """Archives of a video with a face in 2 of 3 frames, of one without, of an unreadable one."""
     folder = in_threads / "frames"
-    face = encode_jpeg(np.ascontiguousarray(astronaut[:260, 90:350]), 95)
-    wall = encode_jpeg(np.full((260, 260, 3), 99, np.uint8), 95)
+    face = encode_jpeg(np.ascontiguousarray(astronaut[:260, 90:350]), 95, "4:4:4")
+    wall = encode_jpeg(np.full((260, 260, 3), 99, np.uint8), 95, "4:4:4")
     videos = {
         "d/face": ("ok", [face, wall, face]),
         "d/empty": ("ok", [wall]),
@@ -58,7 +68,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
 
 def test_rows_archives_and_coverage(frames: Path, tmp_path: Path, settings: CropsParams) -> None:
     out = tmp_path / "crops"
-    table, videos = crops.extract_crops(MANIFEST, frames, out, settings, 1)
+    table, videos = crops.extract_crops(MANIFEST, frames, out, settings, execution())
     assert list(table.columns) == crops.COLUMNS
     assert table[["video_id", "frame", "track", "image"]].values.tolist() == [
         ["d/face", 0, 0, "0-000000.jpg"],
@@ -67,9 +77,9 @@ def test_rows_archives_and_coverage(frames: Path, tmp_path: Path, settings: Crop
     assert all(len(box.split()) == 4 for box in table["box"])
     assert all(len(points.split()) == 10 for points in table["landmarks"])
     assert videos.values.tolist() == [
-        ["d/face", "ok", 1, 0, 3, 2],
-        ["d/empty", "no_face", 0, 0, 1, 0],
-        ["d/broken", "no_frames", 0, 0, 0, 0],
+        ["d/face", "ok", "", 1, 0, 3, 2],
+        ["d/empty", "no_face", "no face in any of its frames", 0, 0, 1, 0],
+        ["d/broken", "no_frames", "no frames, see data/failures.csv", 0, 0, 0, 0],
     ]
     assert list(archive.read(out / "d" / "face.tar").images) == table["image"].tolist()
     assert crops.coverage(table, videos) == {
@@ -77,6 +87,7 @@ def test_rows_archives_and_coverage(frames: Path, tmp_path: Path, settings: Crop
         "ok": 1,
         "no_face": 1,
         "no_frames": 1,
+        "failed": 0,
         "video_coverage": 1 / 3,
         "frame_coverage": 2 / 4,
         "crops": 2,
@@ -86,20 +97,50 @@ def test_rows_archives_and_coverage(frames: Path, tmp_path: Path, settings: Crop
 
 
 def test_too_many_without_a_face_stop_the_stage(
-    frames: Path, tmp_path: Path, settings: CropsParams
+    frames: Path, tmp_path: Path, settings: CropsParams, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    strict = settings.model_copy(update={"max_no_face_fraction": 0.3})
-    with pytest.raises(TooManyFailuresError) as caught:
-        crops.extract_crops(MANIFEST, frames, tmp_path / "crops", strict, 1)
-    assert "  d/empty: no_face, in any of its frames\n" in str(caught.value)
-    assert str(caught.value).endswith("more than crops.max_no_face_fraction = 0.3 allows.")
+    _, videos = crops.extract_crops(MANIFEST, frames, tmp_path / "crops", settings, execution())
+    crops.report_no_face(videos, 0.34)
+    assert "  d/empty: no_face, no face in any of its frames\n" in capsys.readouterr().out
+    with pytest.raises(TooManyFailuresError, match=r"more than crops.max_no_face_fraction = 0\.3"):
+        crops.report_no_face(videos, 0.3)
+
+
+def test_a_video_that_takes_its_process_down_is_a_row(
+    frames: Path, tmp_path: Path, settings: CropsParams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failure = Failure("timed_out", "not done after 600 seconds")
+    monkeypatch.setattr(parallel, "Worker", lambda _: Broken(failure))
+    out = tmp_path / "crops"
+    table, videos = crops.extract_crops(manifest("face"), frames, out, settings, execution())
+    assert table.empty
+    assert videos["status"].tolist() == ["timed_out"]
+    assert videos["reason"].tolist() == ["not done after 600 seconds"]
+    assert crops.coverage(table, videos)["failed"] == 1
+    with pytest.raises(TooManyFailuresError, match="d/face: timed_out"):
+        crops.report_no_face(videos, 0.5)
+
+
+class Broken:
+    """A worker that fails with every video."""
+
+    def __init__(self, failure: Failure) -> None:
+        self.failure = failure
+
+    def run(self, *_: object) -> Failure:
+        return self.failure
+
+    def close(self) -> None:
+        pass
 
 
 def test_no_face_at_all_keeps_the_columns(
     frames: Path, tmp_path: Path, settings: CropsParams
 ) -> None:
     lenient = settings.model_copy(update={"max_no_face_fraction": 1.0})
-    table, videos = crops.extract_crops(MANIFEST[1:], frames, tmp_path / "crops", lenient, 1)
+    table, videos = crops.extract_crops(
+        MANIFEST[1:], frames, tmp_path / "crops", lenient, execution()
+    )
     assert table.empty
     assert list(table.columns) == crops.COLUMNS
     found = crops.coverage(table, videos)
@@ -109,7 +150,7 @@ def test_no_face_at_all_keeps_the_columns(
 def test_damaged_frames_are_named(frames: Path, tmp_path: Path, settings: CropsParams) -> None:
     (frames / "d" / "face.tar").write_bytes(b"damaged")
     with pytest.raises(ArchiveError, match=r"face\.tar is not a complete archive"):
-        crops.extract_crops(MANIFEST, frames, tmp_path / "crops", settings, 1)
+        crops.extract_crops(MANIFEST, frames, tmp_path / "crops", settings, execution())
 
 
 def test_one_new_video_costs_one_video(
@@ -117,14 +158,15 @@ def test_one_new_video_costs_one_video(
 ) -> None:
     def run(*names: str, **changes: Any) -> list[str]:
         calls.clear()
-        manifest = pd.DataFrame({"video_id": [f"d/{name}" for name in names]})
         changed = settings.model_copy(update=changes)
-        crops.extract_crops(manifest, frames, tmp_path / "crops", changed, 1)
+        crops.extract_crops(manifest(*names), frames, tmp_path / "crops", changed, execution())
         return calls
 
     assert run("face", "broken") == ["face", "broken"]
-    assert run("face", "broken", max_no_face_fraction=0.9) == []
-    assert run("face", "broken", "new") == ["new"]
+    assert run("face", "broken", max_no_face_fraction=0.9) == ["broken"]
+    assert run("face", "broken", "new") == ["broken", "new"], (
+        "what has no content is looked at again"
+    )
     assert run("new", size=120) == ["new"]
 
 
@@ -141,5 +183,5 @@ def test_coverage_of_several_people() -> None:
 def test_settings_are_what_the_function_takes(settings: CropsParams) -> None:
     assert set(crops.crop_settings(settings)) == {
         *("detector", "detect_size", "min_score", "min_face", "min_track_fraction"),
-        *("margin", "size", "jpeg_quality"),
+        *("margin", "size", "jpeg_quality", "jpeg_chroma"),
     }

@@ -23,7 +23,7 @@ def table(tmp_path: Path) -> pd.DataFrame:
     images: dict[str, dict[str, bytes]] = {"d/a": {}, "d/b": {}}
     for video_id, name, _ in rows:
         image = generator.integers(0, 256, (24, 24, 3), np.uint8)
-        images[video_id][name] = encode_jpeg(image, 95)
+        images[video_id][name] = encode_jpeg(image, 95, "4:4:4")
     for video_id, members in images.items():
         archive.write(tmp_path, video_id, archive.pack({"status": "ok"}, members))
     return pd.DataFrame(rows, columns=["video_id", "image", "label"])
@@ -79,7 +79,7 @@ def test_missing_image_is_named(tmp_path: Path, table: pd.DataFrame) -> None:
 def test_tensor_is_rgb_channels_first() -> None:
     image = np.zeros((8, 16, 3), np.uint8)
     image[..., 0] = 240
-    found = to_tensor(encode_jpeg(image, 100))
+    found = to_tensor(encode_jpeg(image, 100, "4:4:4"))
     assert found.dtype == torch.uint8
     assert found.shape == (3, 8, 16)
     assert found.float().mean(dim=(1, 2)).tolist() == pytest.approx([240, 0, 0], abs=3)

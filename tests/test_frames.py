@@ -6,10 +6,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from conftest import ClipMaker
+from conftest import ClipMaker, execution
 
-from deepfake import archive, frames, video
-from deepfake.errors import TooManyFailuresError
+from deepfake import archive, frames, parallel, video
+from deepfake.files import sha256_of
+from deepfake.parallel import Failure
 from deepfake.params import FramesParams
 
 Calls = list[str]
@@ -41,28 +42,34 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     return names
 
 
-def manifest(*names: str) -> pd.DataFrame:
+def manifest(root: Path, *names: str) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "video_id": [f"d/{name[:-4]}" for name in names],
             "path": names,
             "kind": "video",
             "dataset": "d",
+            "sha256": [sha256_of(root / name) for name in names],
         }
     )
 
 
 def settings(**changes: Any) -> FramesParams:
-    values = {"per_video": 4, "min_frames": 2, "jpeg_quality": 90, "max_failed_fraction": 0.34}
+    values = {
+        "per_video": 4,
+        "min_frames": 2,
+        "jpeg_quality": 90,
+        "jpeg_chroma": "4:2:0",
+        "max_failed_fraction": 0.34,
+    }
     return FramesParams(**{**values, **changes})
 
 
-def test_one_row_and_one_archive_per_video(
-    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_one_row_and_one_archive_per_video(root: Path, tmp_path: Path) -> None:
     out = tmp_path / "frames"
     names = ("c.mp4", "b.mp4", "a.mp4")
-    table = frames.extract_frames(manifest(*names), {"d": root}, out, settings(), 2)
+    rows = manifest(root, *names)
+    table = frames.extract_frames(rows, {"d": root}, out, settings(), execution(2))
     assert table["video_id"].tolist() == ["d/c", "d/b", "d/a"]
     assert table["status"].tolist() == ["ok", "unreadable", "ok"]
     assert table["frame_count"].tolist() == [3, 0, 12]
@@ -70,30 +77,37 @@ def test_one_row_and_one_archive_per_video(
     assert sorted(path.name for path in (out / "d").iterdir()) == ["a.tar", "b.tar", "c.tar"]
     stored = archive.read(out / "d" / "a.tar")
     assert list(stored.images) == ["000001.jpg", "000004.jpg", "000007.jpg", "000010.jpg"]
-    assert "d/b: unreadable, no decoder opens it" in capsys.readouterr().out
-    assert frames.status_counts(table) == {"videos": 3, "ok": 2, "too_short": 0, "unreadable": 1}
+    failed = frames.failures(table, rows)
+    assert failed.values.tolist() == [["d/b", "b.mp4", "unreadable", "not a video", 0]]
+    counts = frames.status_counts(table)
+    assert counts.pop("videos") == 3
+    assert {status: count for status, count in counts.items() if count} == {
+        "ok": 2,
+        "unreadable": 1,
+    }
+    assert len(counts) == 9
 
 
-def test_too_many_failures_stop_the_stage(root: Path, tmp_path: Path) -> None:
-    with pytest.raises(TooManyFailuresError) as caught:
-        frames.extract_frames(
-            manifest("a.mp4", "b.mp4", "c.mp4"),
-            {"d": root},
-            tmp_path / "frames",
-            settings(max_failed_fraction=0.33),
-            1,
-        )
-    message = str(caught.value)
-    assert message.startswith("1 of 3 videos failed (1 unreadable):")
-    assert "  d/b: unreadable, no decoder opens it\n" in message
-    assert message.endswith("more than frames.max_failed_fraction = 0.33 allows.")
+def test_a_video_that_takes_its_process_down_is_a_row(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        parallel.Worker, "run", lambda *_: Failure("crashed", "its process ended with SIGSEGV")
+    )
+    rows = manifest(root, "a.mp4")
+    table = frames.extract_frames(rows, {"d": root}, tmp_path, settings(), execution())
+    failed = frames.failures(table, rows)
+    assert failed["status"].tolist() == ["crashed"]
+    assert failed["reason"].tolist() == ["its process ended with SIGSEGV"]
+    assert archive.read(tmp_path / "d" / "a.tar").images == {}
 
 
 def test_one_new_video_costs_one_video(root: Path, tmp_path: Path, calls: Calls) -> None:
     def run(*names: str, **changes: Any) -> list[str]:
         calls.clear()
         changed = settings(**{"max_failed_fraction": 0.5, **changes})
-        frames.extract_frames(manifest(*names), {"d": root}, tmp_path / "frames", changed, 1)
+        rows = manifest(root, *names)
+        frames.extract_frames(rows, {"d": root}, tmp_path / "frames", changed, execution())
         return calls
 
     assert run("a.mp4", "b.mp4") == ["a.mp4", "b.mp4"]
@@ -105,4 +119,9 @@ def test_one_new_video_costs_one_video(root: Path, tmp_path: Path, calls: Calls)
 
 
 def test_settings_are_what_the_function_takes() -> None:
-    assert frames.frame_settings(settings()) == {"per_video": 4, "min_frames": 2, "quality": 90}
+    assert frames.frame_settings(settings()) == {
+        "per_video": 4,
+        "min_frames": 2,
+        "jpeg_quality": 90,
+        "jpeg_chroma": "4:2:0",
+    }

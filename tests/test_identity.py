@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import execution
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.cluster.hierarchy import fcluster, linkage
@@ -13,6 +14,7 @@ from deepfake import archive, embedding, identity
 from deepfake.cropping import cut_out
 from deepfake.faces import find_faces
 from deepfake.image import Image, encode_jpeg
+from deepfake.params import Params
 
 
 def partition(labels: np.ndarray) -> set[frozenset[int]]:
@@ -81,14 +83,20 @@ def test_agreement_looks_at_named_real_videos_of_one_person() -> None:
 
 def crop_archive(*crops: Image) -> bytes:
     records = [{"track": i % 2, "image": f"{i}.jpg"} for i in range(len(crops))]
-    images = {f"{i}.jpg": encode_jpeg(crop, 95) for i, crop in enumerate(crops)}
+    images = {f"{i}.jpg": encode_jpeg(crop, 95, "4:4:4") for i, crop in enumerate(crops)}
     return archive.pack({"status": "ok", "crops": records}, images)
+
+
+def videos(*ids: str) -> pd.DataFrame:
+    """Rows of a manifest, each with other content."""
+    return pd.DataFrame({"video_id": ids, "sha256": [f"{i:064x}" for i in range(len(ids))]})
 
 
 @pytest.mark.usefixtures("in_threads")
 def test_one_person_is_near_and_videos_without_faces_give_no_rows(
-    tmp_path: Path, astronaut: Image
+    tmp_path: Path, astronaut: Image, params: Params
 ) -> None:
+    settings = params.identities.model_copy(update={"faces_per_track": 2})
     (face,) = find_faces(astronaut, "libfacedetection", 480, 0.8, 0.05)
     crop = cut_out(astronaut, face, 1.3, 160)
     darker = (crop * 0.7).astype(np.uint8)
@@ -96,11 +104,13 @@ def test_one_person_is_near_and_videos_without_faces_give_no_rows(
     archive.write(tmp_path, "d/a", crop_archive(crop, flat, darker))
     archive.write(tmp_path, "d/b", crop_archive(darker))
     archive.write(tmp_path, "d/none", crop_archive())
-    table, vectors = identity.embed_videos(["d/a", "d/none", "d/b"], tmp_path, 1.3, 2, 1)
+    table, vectors = identity.embed_videos(
+        videos("d/a", "d/none", "d/b"), tmp_path, 1.3, settings, execution()
+    )
     assert table.values.tolist() == [["d/a", 0, 2], ["d/a", 1, 1], ["d/b", 0, 1]]
     assert vectors.shape == (3, embedding.LENGTH)
     assert np.linalg.norm(vectors[0] - vectors[2]) < 0.3
     assert np.linalg.norm(vectors[0] - vectors[1]) > 0.6
-    table, vectors = identity.embed_videos(["d/none"], tmp_path, 1.3, 2, 1)
+    table, vectors = identity.embed_videos(videos("d/none"), tmp_path, 1.3, settings, execution())
     assert table.empty
     assert vectors.shape == (0, embedding.LENGTH)

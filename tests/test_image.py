@@ -1,74 +1,82 @@
-"""Images: colours, orientation and chroma survive, broken bytes are an error."""
-
-import io
+"""JPEGs that this project writes and reads: colours, chroma and sizes survive."""
 
 import numpy as np
 import pytest
 from PIL import Image as Pil
 
-from deepfake.image import decode_image, encode_jpeg
+from deepfake.image import MAX_SIDE, Chroma, decode_image, encode_jpeg
+
+RED, BLUE = (250, 20, 40), (10, 60, 200)
 
 
-def encoded(image: Pil.Image, kind: str, **options: object) -> bytes:
-    stream = io.BytesIO()
-    image.save(stream, kind, **options)
-    return stream.getvalue()
+def picture() -> Pil.Image:
+    """32 x 24: red to the left, blue to the right."""
+    pixels = np.full((24, 32, 3), RED, np.uint8)
+    pixels[:, 16:] = BLUE
+    return Pil.fromarray(pixels)
 
 
-def test_jpeg_keeps_colours_and_size() -> None:
-    image = np.zeros((24, 40, 3), np.uint8)
-    image[:, :20] = (250, 20, 40)
-    image[:, 20:] = (10, 60, 200)
-    found = decode_image(encode_jpeg(image, 95))
-    assert found.shape == (24, 40, 3)
+def noise(height: int = 96, width: int = 128) -> Pil.Image:
+    rng = np.random.default_rng(0)
+    return Pil.fromarray(rng.integers(1, 256, (height, width, 3), np.uint8))
+
+
+def near(found: np.ndarray, expected: object, within: int = 8) -> bool:
+    return bool(np.abs(found.astype(int) - np.asarray(expected)).max() <= within)
+
+
+def sampling_factors(jpeg: bytes) -> list[tuple[int, int]]:
+    """Horizontal and vertical factor of Y, Cb and Cr, from the start-of-frame header."""
+    start = jpeg.index(b"\xff\xc0") + 11
+    return [divmod(jpeg[start + 3 * component], 16) for component in range(3)]
+
+
+@pytest.mark.parametrize("chroma", ["4:4:4", "4:2:2", "4:2:0"])
+def test_jpeg_keeps_colours_and_size(chroma: Chroma) -> None:
+    found = decode_image(encode_jpeg(np.asarray(picture()), 95, chroma))
+    assert found.shape == (24, 32, 3)
     assert found.dtype == np.uint8
-    assert np.abs(found.astype(int) - image).max() <= 8
+    assert near(found[:, :12], RED)  # half the columns mix the colours where they meet
+    assert near(found[:, 20:], BLUE)
 
 
-def test_jpeg_has_full_chroma() -> None:
-    """Pillow reads the sampling factors: 0 is 4:4:4."""
-    image = np.zeros((16, 16, 3), np.uint8)
-    with Pil.open(io.BytesIO(encode_jpeg(image, 50))) as found:
-        assert [(layer[1], layer[2]) for layer in found.layer] == [(1, 1)] * 3
+@pytest.mark.parametrize(
+    ("chroma", "factors"), [("4:4:4", (1, 1)), ("4:2:2", (2, 1)), ("4:2:0", (2, 2))]
+)
+@pytest.mark.parametrize("quality", [10, 50, 100])
+def test_jpeg_has_the_chroma_asked_for(
+    quality: int, chroma: Chroma, factors: tuple[int, int]
+) -> None:
+    found = sampling_factors(encode_jpeg(np.asarray(picture()), quality, chroma))
+    assert found == [factors, (1, 1), (1, 1)]
 
 
 def test_quality_changes_the_size_and_bytes_are_repeatable() -> None:
-    image = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
-    assert len(encode_jpeg(image, 20)) < len(encode_jpeg(image, 95))
-    assert encode_jpeg(image, 95) == encode_jpeg(image.copy(), 95)
+    image = np.asarray(noise())
+    assert len(encode_jpeg(image, 20, "4:4:4")) < len(encode_jpeg(image, 95, "4:4:4"))
+    assert encode_jpeg(image, 95, "4:2:0") == encode_jpeg(image.copy(), 95, "4:2:0")
+
+
+@pytest.mark.parametrize("shape", [(0, 5, 3), (5, 0, 3), (MAX_SIDE + 1, 1, 3)])
+def test_sizes_that_no_jpeg_has(shape: tuple[int, int, int]) -> None:
+    with pytest.raises(ValueError, match="a side of a JPEG has 1 to 65500"):
+        encode_jpeg(np.zeros(shape, np.uint8), 90, "4:4:4")
+
+
+def test_longest_side_of_a_jpeg() -> None:
+    image = np.zeros((1, MAX_SIDE, 3), np.uint8)
+    assert decode_image(encode_jpeg(image, 90, "4:4:4")).shape == image.shape
 
 
 @pytest.mark.parametrize(
-    ("mode", "color", "expected"),
+    "data",
     [
-        ("RGB", (200, 10, 20), (200, 10, 20)),
-        ("L", 77, (77, 77, 77)),
-        ("RGBA", (200, 10, 20, 255), (200, 10, 20)),
-        ("P", 0, (0, 0, 0)),
+        b"",
+        b"text",
+        b"\xff\xd8\xff\xe0",
+        encode_jpeg(np.zeros((9, 9, 3), np.uint8), 9, "4:4:4")[:50],
     ],
 )
-def test_every_png_becomes_rgb(mode: str, color: object, expected: tuple[int, int, int]) -> None:
-    found = decode_image(encoded(Pil.new(mode, (5, 3), color), "PNG"))
-    assert found.shape == (3, 5, 3)
-    assert (found == expected).all()
-
-
-def test_orientation_of_a_phone_is_followed() -> None:
-    """EXIF orientation 6: the camera's left edge is the picture's top."""
-    pixels = np.zeros((10, 30, 3), np.uint8)
-    pixels[:, :10] = 255
-    exif = Pil.Exif()
-    exif[0x0112] = 6
-    data = encoded(Pil.fromarray(pixels), "JPEG", exif=exif, quality=95)
-    found = decode_image(data)
-    assert found.shape == (30, 10, 3)
-    assert found[:8].min() > 200
-    assert found[12:].max() < 50
-
-
-@pytest.mark.parametrize(
-    "data", [b"", b"text", b"\xff\xd8\xff\xe0", encode_jpeg(np.zeros((9, 9, 3), np.uint8), 9)[:50]]
-)
-def test_bytes_that_are_no_image(data: bytes) -> None:
+def test_bytes_that_are_no_jpeg(data: bytes) -> None:
     with pytest.raises(ValueError, match="not an image that can be decoded"):
         decode_image(data)

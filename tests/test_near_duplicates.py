@@ -6,7 +6,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
+from conftest import execution
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +17,7 @@ from deepfake.image import Image, encode_jpeg
 
 
 def hashes_of(folder: Path, *images: Image, quality: int = 95) -> list[int]:
-    stored = {f"{i:06}.jpg": encode_jpeg(image, quality) for i, image in enumerate(images)}
+    stored = {f"{i:06}.jpg": encode_jpeg(image, quality, "4:4:4") for i, image in enumerate(images)}
     archive.write(folder, "v", archive.pack({"status": "ok"}, stored))
     return [int(text, 16) for text in json.loads(near_duplicates.hash_frames(folder / "v.tar"))]
 
@@ -86,8 +88,9 @@ def test_counts() -> None:
 
 
 def test_videos_of_a_folder(in_threads: Path, astronaut: Image) -> None:
-    images = {"000000.jpg": encode_jpeg(astronaut, 95)}
+    images = {"000000.jpg": encode_jpeg(astronaut, 95, "4:4:4")}
     archive.write(in_threads, "d/a", archive.pack({"status": "ok"}, images))
     archive.write(in_threads, "d/b", archive.pack({"status": "unreadable"}, {}))
-    found = near_duplicates.hash_videos(["d/a", "d/b"], in_threads, 1)
+    rows = pd.DataFrame({"video_id": ["d/a", "d/b"], "sha256": ["a" * 64, ""]})
+    found = near_duplicates.hash_videos(rows, in_threads, execution())
     assert [len(values) for values in found.values()] == [1, 0]

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
+from conftest import execution
 from pydantic import BaseModel
 
 from deepfake import params
@@ -144,7 +145,7 @@ def test_values_cannot_be_changed(repository: Path) -> None:
 @pytest.mark.parametrize(("workers", "expected"), [(3, 3), (0, 5)])
 def test_worker_count(monkeypatch: pytest.MonkeyPatch, workers: int, expected: int) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(5)), raising=False)
-    assert params.ExecutionParams(workers=workers).worker_count == expected
+    assert execution(workers).worker_count == expected
 
 
 @pytest.mark.parametrize(

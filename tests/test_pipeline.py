@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -162,7 +163,9 @@ def test_a_broken_video_is_reported_and_too_many_stop_the_run(project: Path) -> 
     (project / "data/raw/broken.mp4").write_text("this is no video")
     labels.write_text(labels.read_text() + "broken.mp4,REAL,real,someone,,\n")
     output = call(project, "dvc", "repro", "crops")
-    assert "mine/broken: unreadable, no decoder opens it" in output
+    assert "mine/broken: unreadable, not a video" in output
+    failed = read_csv(project / "data/failures.csv")
+    assert failed[["video_id", "status"]].values.tolist() == [["mine/broken", "unreadable"]]
     assert json.loads((project / "metrics/frames.json").read_text())["unreadable"] == 1
     assert json.loads((project / "metrics/crops.json").read_text())["no_frames"] == 1
     change(project, {"frames": {"max_failed_fraction": 0.0}})
@@ -170,6 +173,58 @@ def test_a_broken_video_is_reported_and_too_many_stop_the_run(project: Path) -> 
     assert "mine/broken" in output
     assert "frames.max_failed_fraction" in output
     assert "Traceback" not in output.split("ERROR: failed to reproduce")[0]
+
+
+MADE = ("data/frames", "data/crops", "data/frames.csv", "data/failures.csv", "data/crops.csv")
+MADE = (*MADE, "data/coverage.csv", "metrics/frames.json", "metrics/crops.json")
+
+
+def made_bytes(project: Path) -> dict[str, bytes]:
+    """Everything that frames and crops have written."""
+    paths = [path for name in MADE for path in [project / name, *(project / name).rglob("*")]]
+    return {str(p.relative_to(project)): p.read_bytes() for p in paths if p.is_file()}
+
+
+def forget_frames_and_crops(project: Path) -> None:
+    """Make the two stages begin from nothing."""
+    lock = yaml.safe_load((project / "dvc.lock").read_text())
+    for name in ("frames", "crops"):
+        lock["stages"].pop(name, None)
+    (project / "dvc.lock").write_text(yaml.safe_dump(lock))
+    for folder in (".scratch/videos", ".dvc/cache/runs", "data/frames", "data/crops"):
+        shutil.rmtree(project / folder, ignore_errors=True)
+
+
+def test_killed_at_random_moments_the_bytes_are_the_same(project: Path) -> None:
+    """Twenty times `kill -9`; each run goes on from whatever the last one left."""
+    undisturbed = made_bytes(project)
+    moments = random.Random(0)
+    forget_frames_and_crops(project)
+    hits = {"frames": 0, "crops": 0}
+    for _ in range(20):
+        log = project / "repro.log"
+        with log.open("w") as output:
+            running = subprocess.Popen(
+                [sys.executable, "-m", "dvc", "repro", "crops"],
+                cwd=project,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+            try:
+                running.wait(moments.uniform(1.5, 8))
+            except subprocess.TimeoutExpired:
+                os.killpg(running.pid, signal.SIGKILL)
+                running.wait()
+        stages = stages_run(log.read_text())
+        if running.returncode == 0:
+            assert made_bytes(project) == undisturbed
+            forget_frames_and_crops(project)
+        elif stages:
+            hits[stages[-1]] += 1
+    assert min(hits.values()) >= 2, "the moments must fall into both stages"
+    call(project, "dvc", "repro", "crops")
+    assert made_bytes(project) == undisturbed
 
 
 def test_a_wrong_root_is_a_clear_error(project: Path) -> None:

@@ -1,6 +1,7 @@
 """A data set on disk: its layout, ids that are unique, paths that are there, files that open."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -133,3 +134,28 @@ def test_demo_is_valid(demo_root: Path) -> None:
     originals = fakes["original"].map(table.set_index("video_id")["target"])
     assert originals.tolist() == fakes["target"].tolist()
     assert table["target"].nunique() == 46
+
+
+def test_what_looks_like_a_video_is_a_row_whatever_it_is(tmp_path: Path) -> None:
+    """A broken link and a folder called like a video are told later, not passed over."""
+    root = tree(tmp_path / "root", "real/a.mp4", "fake/b.mp4", "fake/c.mp4/00.png")
+    (root / "real/link.mp4").symlink_to(root / "gone.mp4")
+    found = scanning.scan(root, "d", "auto", "*")
+    kinds = dict(zip(found.rows["path"], found.rows["kind"], strict=True))
+    assert kinds == {
+        "fake/b.mp4": "video",
+        "fake/c.mp4": "frames",
+        "real/a.mp4": "video",
+        "real/link.mp4": "video",
+    }
+    assert "real/link.mp4: cannot be opened: No such file or directory" in found.notes
+
+
+def test_a_name_that_is_no_text_is_left_out_with_a_note(tmp_path: Path) -> None:
+    root = tree(tmp_path / "root", "real/a.mp4", "fake/b.mp4")
+    Path(os.fsdecode(os.fsencode(root) + b"/real/caf\xe9.mp4")).write_bytes(b"x")
+    found = scanning.scan(root, "d", "auto", "*")
+    assert found.rows["path"].tolist() == ["fake/b.mp4", "real/a.mp4"]
+    assert found.notes[1:] == [
+        r"real/caf\udce9.mp4: left out, since its name is not UTF-8: rename it"
+    ]

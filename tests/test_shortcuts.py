@@ -119,7 +119,9 @@ def test_border_does_not_see_the_face() -> None:
 
 def test_videos_without_pictures_are_left_out(tmp_path: Path, astronaut: Image) -> None:
     archive.write(
-        tmp_path, "a", archive.pack({"status": "ok"}, {"0.jpg": encode_jpeg(astronaut, 95)})
+        tmp_path,
+        "a",
+        archive.pack({"status": "ok"}, {"0.jpg": encode_jpeg(astronaut, 95, "4:4:4")}),
     )
     archive.write(tmp_path, "b", archive.pack({"status": "unreadable"}, {}))
     assert shortcuts.picture_features(["a", "b"], tmp_path).index.tolist() == ["a"]

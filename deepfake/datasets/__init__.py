@@ -55,24 +55,38 @@ def table_of(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def files_below(folder: Path, suffixes: Iterable[str] | None = None) -> list[Path]:
-    """Files at any depth, sorted; hidden ones left out, and those without one of `suffixes`."""
+    """Files at any depth, sorted; hidden ones left out, and those without one of `suffixes`.
+
+    A broken link and a folder that is called like a video are among them: they are reported as
+    videos that cannot be read instead of being passed over.
+    """
     wanted = None if suffixes is None else tuple(suffixes)
     return sorted(
-        file
-        for file in folder.rglob("*")
-        if file.is_file()
-        and not file.name.startswith(".")
-        and (wanted is None or file.name.lower().endswith(wanted))
+        path
+        for path in folder.rglob("*")
+        if (_is_video_folder(path) or not path.is_dir())
+        and not any(_is_video_folder(above) for above in _between(folder, path))
+        and not path.name.startswith(".")
+        and (wanted is None or path.name.lower().endswith(wanted))
     )
+
+
+def _is_video_folder(path: Path) -> bool:
+    return path.suffix.lower() in VIDEO_SUFFIXES and path.is_dir()
+
+
+def _between(folder: Path, path: Path) -> list[Path]:
+    """Folders below `folder` in which `path` lies."""
+    return [above for above in path.parents if above.is_relative_to(folder) and above != folder]
 
 
 def kind_of(path: Path) -> str:
     """video, image or frames (a folder or archive of them), or what is wrong with the path."""
     name = path.name.lower()
-    if name.endswith(ARCHIVE_SUFFIXES):
+    if name.endswith(ARCHIVE_SUFFIXES) or path.is_dir():
         return "frames"
     if path.suffix.lower() in IMAGE_SUFFIXES:
         return "image"
     if path.suffix.lower() in VIDEO_SUFFIXES:
         return "video"
-    return "frames" if path.is_dir() else f"unknown type {path.suffix or 'without suffix'}"
+    return f"unknown type {path.suffix or 'without suffix'}"

@@ -1,0 +1,154 @@
+"""What one new video costs after a thousand, and whether memory grows over them.
+
+Makes a project of many small clips (talking heads of the bench, each copy with other bytes), runs
+`dvc repro crops` from nothing, adds one video and runs it again. The stages are timed by
+themselves too, so that DVC's own share (hashing and linking a thousand archives) stands apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+import yaml
+from tqdm import tqdm
+
+TOP = Path(__file__).resolve().parents[1]
+BENCH = TOP.parent / "shared" / "bench"
+CODE = ["deepfake", "stages", "dvc.yaml", "params.yaml", ".dvcignore", ".gitignore"]
+DATASET = {"name": "d", "root": "data/raw", "layout": "folders", "include": "*"}
+LARGEST = 300_000  # bytes of the clips that are copied: about 3 seconds of 256 x 256 pixels
+SAMPLE_SECONDS = 0.5
+STAGES = {
+    "scan": ["d", "data/raw", "folders", "*"],
+    "manifest": [],
+    "frames": [],
+    "crops": [],
+}
+
+
+class Memory:
+    """Proportional set size in MB of a process and its children, sampled while it runs."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.samples: list[float] = []
+        self._process = process
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def _watch(self) -> None:
+        while self._process.poll() is None:
+            try:
+                parent = psutil.Process(self._process.pid)
+                tree = [parent, *parent.children(recursive=True)]
+                self.samples.append(sum(one.memory_full_info().pss for one in tree) / 1e6)
+            except psutil.Error:
+                pass
+            time.sleep(SAMPLE_SECONDS)
+
+    def quarters(self) -> list[float]:
+        """Largest sample of each quarter of the run."""
+        size = max(1, len(self.samples) // 4)
+        parts = [self.samples[i : i + size] for i in range(0, size * 4, size)]
+        return [max(part) for part in parts if part]
+
+
+def run(folder: Path, *command: str) -> tuple[float, list[float]]:
+    """Seconds of a command, and its memory by quarters."""
+    start = time.perf_counter()
+    with subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as process:
+        memory = Memory(process)
+        assert process.stderr is not None
+        errors = process.stderr.read()
+    if process.returncode:
+        raise SystemExit(errors.decode()[-3000:])
+    return time.perf_counter() - start, memory.quarters()
+
+
+def small_clips(bench: Path) -> list[Path]:
+    """The small clips of the bench."""
+    with (bench / "talking_heads" / "labels.csv").open(newline="") as file:
+        paths = [bench / "talking_heads" / row["path"] for row in csv.DictReader(file)]
+    return [path for path in paths if path.stat().st_size <= LARGEST]
+
+
+def add_clip(source: Path, path: Path, number: int) -> None:
+    """A copy with other bytes: an MP4 may end with boxes that every reader skips."""
+    note = f"{number:08d}".encode()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(source.read_bytes() + (8 + len(note)).to_bytes(4, "big") + b"free" + note)
+
+
+def make_project(folder: Path, sources: Sequence[Path], count: int, frames: int) -> None:
+    """A project with `count` clips."""
+    for name in CODE:
+        copy = shutil.copytree if (TOP / name).is_dir() else shutil.copy
+        copy(TOP / name, folder / name)
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    params["dataset"] = [DATASET]
+    params["frames"] |= {"per_video": frames, "max_failed_fraction": 1.0}
+    params["crops"] |= {"max_no_face_fraction": 1.0}
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    for number in tqdm(range(count), "clips"):
+        label = "fake" if number % 2 else "real"
+        source = sources[number % len(sources)]
+        add_clip(source, folder / f"data/raw/{label}/{number:05d}.mp4", number)
+    for command in (["git", "init", "--quiet"], ["dvc", "init", "--quiet"]):
+        subprocess.run(command, cwd=folder, check=True)
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--bench", type=Path, default=BENCH, help="folder with talking_heads")
+    parser.add_argument("--clips", type=int, default=1000, help="how many")
+    parser.add_argument("--frames", type=int, default=16, help="frames of a clip")
+    args = parser.parse_args()
+    if not (args.bench / "talking_heads" / "labels.csv").is_file():
+        print(f"error: {args.bench}/talking_heads is not there; its media are not published with"
+              " the project, point --bench at your copy", file=sys.stderr)  # fmt: skip
+        return 2
+    sources = small_clips(args.bench)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        make_project(folder, sources, args.clips, args.frames)
+        repro = ["dvc", "repro", "--quiet", "crops"]
+        full, _ = run(folder, *repro)
+        add_clip(sources[0], folder / "data/raw/real/new.mp4", args.clips)
+        one_more, _ = run(folder, *repro)
+        nothing, _ = run(folder, *repro)
+        print(f"{args.clips} clips, {args.frames} frames each, of {len(sources)} different ones")
+        print(
+            f"dvc repro crops: all {full:.1f} s, one more {one_more:.1f} s, no-op {nothing:.1f} s"
+        )
+        add_clip(sources[1], folder / "data/raw/real/newer.mp4", args.clips + 1)
+        stages = 0.0
+        for stage, arguments in STAGES.items():
+            seconds, _ = run(folder, sys.executable, "-m", f"stages.{stage}", *arguments)
+            stages += seconds
+            print(f"  {stage} with one more: {seconds:.1f} s")
+        print(f"  the four stages {stages:.1f} s = {stages / full:.2%} of the full run,")
+        print(f"  DVC itself about {one_more - stages:.1f} s")
+        shutil.rmtree(folder / ".scratch")
+        for stage in ("frames", "crops"):
+            seconds, memory = run(folder, sys.executable, "-m", f"stages.{stage}")
+            quarters = ", ".join(f"{value:.0f}" for value in memory)
+            print(f"  {stage} from nothing: {seconds:.1f} s, memory by quarters: {quarters} MB")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

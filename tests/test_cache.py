@@ -1,0 +1,64 @@
+"""The scratch cache: what goes in comes out, damage is noticed, a full disk is told."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from deepfake.cache import Cache, is_leftover
+from deepfake.errors import CacheError
+
+VIDEO = "ab" * 32
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    assert cache.load(VIDEO, "frames-1") is None
+    cache.store(VIDEO, "frames-1", b"result")
+    cache.store(VIDEO, "frames-2", b"")
+    assert cache.load(VIDEO, "frames-1") == b"result"
+    assert cache.load(VIDEO, "frames-2") == b""
+    assert cache.load("cd" * 32, "frames-1") is None
+    assert [(video, path.name) for video, path in cache.entries()] == [
+        (VIDEO, "frames-1"),
+        (VIDEO, "frames-2"),
+    ]
+
+
+@pytest.mark.parametrize("damage", [b"", b"short", b"\0" * 64])
+def test_damage_is_as_if_it_were_not_there(tmp_path: Path, damage: bytes) -> None:
+    """After a power cut a file may be there with half of its bytes, or with zeros."""
+    cache = Cache(tmp_path)
+    cache.store(VIDEO, "frames-1", b"result")
+    cache.path(VIDEO, "frames-1").write_bytes(damage)
+    assert cache.load(VIDEO, "frames-1") is None
+    cache.store(VIDEO, "frames-1", b"result")
+    assert cache.load(VIDEO, "frames-1") == b"result"
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+def test_a_full_or_read_only_disk_is_told_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def fails(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(Path, "replace", fails)
+    with pytest.raises(
+        CacheError, match=rf"frames-1 cannot be written: {os.strerror(code)}\. Make"
+    ):
+        Cache(tmp_path).store(VIDEO, "frames-1", b"result")
+    assert list(Cache(tmp_path).entries()) == []
+
+
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    cache.path(VIDEO, "frames-1").mkdir(parents=True)
+    with pytest.raises(CacheError, match="cannot be read: Is a directory"):
+        cache.load(VIDEO, "frames-1")
+
+
+def test_leftovers_of_a_killed_run(tmp_path: Path) -> None:
+    assert is_leftover(tmp_path / ".writing-x")
+    assert not is_leftover(tmp_path / "frames-1")
