@@ -43,6 +43,7 @@ from deepfake.files import sha256_of
 from deepfake.frames import extract_frames, frame_settings
 from deepfake.parallel import Step, Video, map_videos
 from deepfake.params import ExecutionParams, Params, load_params
+from deepfake.sampling import evenly_spaced
 
 BENCH = Path(__file__).resolve().parents[1].parent / "shared" / "bench"
 SECONDS = 20  # of the made clips
@@ -64,7 +65,7 @@ class Timing:
 
 def decode_only(path: Path, per_video: int) -> bytes:
     """(a) for one clip."""
-    decode_video(path, lambda count: video.evenly_spaced(count, per_video))
+    decode_video(path, lambda count: evenly_spaced(count, per_video))
     return b""
 
 
@@ -109,7 +110,7 @@ def usual(clips: Sequence[Path], per_video: int, detect: Detect, name: str) -> T
             out.mkdir()
             capture = cv2.VideoCapture(str(clip))
             count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-            wanted = {*video.evenly_spaced(count, per_video)}
+            wanted = {*evenly_spaced(count, per_video)}
             index = 0
             while True:
                 decoded, image = capture.read()
@@ -178,7 +179,7 @@ def talking_heads(bench: Path, count: int) -> list[Path]:
     """Evenly chosen clips."""
     with (bench / "talking_heads" / "labels.csv").open(newline="") as file:
         paths = [bench / "talking_heads" / row["path"] for row in csv.DictReader(file)]
-    return [paths[at] for at in video.evenly_spaced(len(paths), count)]
+    return [paths[at] for at in evenly_spaced(len(paths), count)]
 
 
 def make_clip(source: Path, path: Path, size: tuple[int, int], gop: int) -> None:

@@ -10,12 +10,12 @@ import pandas as pd
 from deepfake.cache import Cache, is_leftover
 from deepfake.crops import crop_inputs, crop_step
 from deepfake.errors import CacheError
-from deepfake.files import read_csv
 from deepfake.frames import frame_inputs, frame_step
 from deepfake.identity import embedding_inputs, embedding_step
 from deepfake.near_duplicates import hash_inputs, hash_step
 from deepfake.parallel import Step, Video
 from deepfake.params import Params
+from deepfake.tables import read_csv
 
 COLUMNS = ["step", "results", "bytes", "needed"]
 

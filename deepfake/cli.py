@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 from tqdm import tqdm
 
-from deepfake.datasets import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from deepfake.errors import DeepfakeError
+from deepfake.media import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 

@@ -13,12 +13,13 @@ from deepfake import archive, video
 from deepfake.embedding import embed
 from deepfake.faces import Face, eye_angle, find_faces, find_faces_near
 from deepfake.image import Chroma, Image, decode_image, encode_jpeg
-from deepfake.tracking import Distance, find_cuts, follow_faces, link_tracks
+from deepfake.tracking import find_cuts, follow_faces, link_tracks
 
 NO_FACE, NO_FRAMES = "no_face", "no_frames"
 MAX_STEP = 8  # frames between two passes over whole frames
 EMBED_MARGIN, EMBED_SIZE = 1.3, 150  # dlib's network reads faces of 150 x 150 pixels
 MIN_EMBEDDED = 32  # pixels: a smaller face is not recognised
+PATCH = 12  # pixels of a face at a glance
 AVERAGED = 2  # pixels of the image to one of the crop; above, they are averaged before the warp
 
 
@@ -109,29 +110,43 @@ def find_tracks(
     """
     cuts = find_cuts(images)
     found = follow_faces(images, cuts, step, survey, look)
-    return link_tracks(found, cuts, looks_of(images))
+    return link_tracks(found, cuts, FrameLooks(images))
 
 
-def looks_of(images: Sequence[Image]) -> Distance:
-    """A function of how different two faces in the frames look, for `tracking.link_tracks`.
+class FrameLooks:
+    """What the faces in a video's frames look like, for `tracking.link_tracks`.
 
-    It gives the Euclidean distance of their embeddings, or None if one is too small to be
-    recognised. Embedding takes longer than all else here, so it is done when it is first needed.
+    Embedding a face takes longer than finding it, so it is done when it is first needed.
     """
-    known: dict[tuple[int, Face], NDArray[np.float64]] = {}
 
-    def look(position: int, face: Face) -> NDArray[np.float64]:
-        if (position, face) not in known:
-            crop = cut_out(images[position], face, EMBED_MARGIN, EMBED_SIZE)
-            known[position, face] = embed(crop, EMBED_MARGIN)
-        return known[position, face]
+    def __init__(self, images: Sequence[Image]) -> None:
+        self._images = images
+        self._patches: dict[tuple[int, Face], NDArray[np.float32]] = {}
+        self._embeddings: dict[tuple[int, Face], NDArray[np.float64]] = {}
 
-    def distance(position: int, face: Face, other_position: int, other: Face) -> float | None:
+    def glance(self, at: int, face: Face, other_at: int, other: Face) -> float:
+        """Mean difference of two aligned faces, made very small, in CIELAB of 8 bits."""
+        return float(np.abs(self._colors(at, face) - self._colors(other_at, other)).mean())
+
+    def distance(self, at: int, face: Face, other_at: int, other: Face) -> float | None:
+        """Euclidean distance of two faces' embeddings; None if one is too small for it."""
         if min(face.size, other.size) < MIN_EMBEDDED:
             return None
-        return float(np.linalg.norm(look(position, face) - look(other_position, other)))
+        return float(np.linalg.norm(self._embedding(at, face) - self._embedding(other_at, other)))
 
-    return distance
+    def _colors(self, at: int, face: Face) -> NDArray[np.float32]:
+        if (at, face) not in self._patches:
+            crop = cut_out(self._images[at], face, 1.0, 4 * PATCH)
+            patch = cv2.resize(crop, (PATCH, PATCH), interpolation=cv2.INTER_AREA)
+            lab = cv2.cvtColor(patch, cv2.COLOR_RGB2LAB)
+            self._patches[at, face] = np.asarray(lab, np.float32)
+        return self._patches[at, face]
+
+    def _embedding(self, at: int, face: Face) -> NDArray[np.float64]:
+        if (at, face) not in self._embeddings:
+            crop = cut_out(self._images[at], face, EMBED_MARGIN, EMBED_SIZE)
+            self._embeddings[at, face] = embed(crop, EMBED_MARGIN)
+        return self._embeddings[at, face]
 
 
 def cut_out(image: Image, face: Face, margin: float, size: int) -> Image:

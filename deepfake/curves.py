@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from deepfake.files import write_csv
+from deepfake.tables import write_csv
 
 BINS = 20
 

@@ -2,9 +2,10 @@
 
 Frame i is the i-th frame that reading the file from its start gives. The packets are read once
 without decoding, which is cheap and tells the time stamp of every frame. Then only packets from a
-keyframe to a wanted frame are decoded, and a frame is taken by its exact time stamp. Nothing relies
-on seeking, which is why other readers are fast and wrong. A file with anything unusual is decoded
-from start to end instead, and what PyAV cannot read goes to OpenCV.
+keyframe to a wanted frame are decoded, and a frame is taken by its exact time stamp. Nothing is
+sought by number or time: that gives other frames where the rate varies, and in transport streams.
+A file with anything unusual is decoded from start to end instead, and what PyAV cannot read goes to
+OpenCV.
 """
 
 from __future__ import annotations
@@ -20,20 +21,15 @@ import av
 import cv2
 import numpy as np
 from av.error import FFmpegError
-from av.sidedata.sidedata import Type
-from av.video.reformatter import Colorspace
-from numpy.typing import NDArray
 
-from deepfake.image import Image
+from deepfake.image import MAX_PIXELS, Image
+from deepfake.pixels import upright_rgb
 
 # AV_LOG_QUIET for the FFmpeg in OpenCV, which reads it when the process opens its first video;
 # there is no call for it. That of PyAV is silent anyway.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 OK, TRUNCATED, DAMAGED = "ok", "truncated", "damaged"
-
-# Twice 8K video, and 200 MB for a frame in RGB: larger claims are mistakes or attacks.
-MAX_PIXELS = 64 * 2**20
 
 # Codecs in which a packet always is one frame, with the bytes it must have for that: smaller ones
 # of MPEG-4 may say "not coded" and give none (FFmpeg's mpeg4_unpack_bframes, MAX_NVOP_SIZE). In
@@ -47,18 +43,6 @@ SKIPPABLE = {"h264", "mpeg4"}
 # Containers with the duration in their header; of others FFmpeg guesses it, from the bit rate say.
 TELL_DURATION = {"matroska", "webm", "flv", "asf"}
 TOLERANCE = 0.25  # seconds, and two frames: by so much rounding and audio padding may be wrong
-
-# AVColorSpace of a frame -> the matrix that undoes it.
-MATRICES = {
-    1: Colorspace.ITU709,
-    4: Colorspace.FCC,
-    5: Colorspace.ITU601,
-    6: Colorspace.ITU601,
-    7: Colorspace.SMPTE240M,
-    9: Colorspace.BT2020,
-    10: Colorspace.BT2020,
-}
-HD_LINES = 720  # from here on a video that does not say is taken as BT.709, below as BT.601
 
 Choose = Callable[[int], list[int]]
 
@@ -355,7 +339,7 @@ def _read_chosen(path: Path, survey: _Survey, wanted: list[int]) -> _Reading | N
                 decoded = _decode_run(stream.codec_context, supply, packets, run, set(due))
                 for frame in _expected(decoded, packets[run.start].pts if run.start else None):
                     if frame.pts in due:
-                        frames[due[frame.pts]] = _upright_rgb(frame)
+                        frames[due[frame.pts]] = _pixels(frame)
     except (FFmpegError, _UnexpectedError):
         return None
     return _Reading(frames, len(shown)) if list(frames) == wanted else None
@@ -419,7 +403,7 @@ def _read_all(path: Path, survey: _Survey, wanted: list[int]) -> _Reading:
                 if frame.is_corrupt:
                     bad.add(source)
                 if count in keep:
-                    frames[count] = _upright_rgb(frame)
+                    frames[count] = _pixels(frame)
                 count += 1
     if survey.regular:
         bad.update(waiting.values())
@@ -434,34 +418,19 @@ def _packets_and_end(container: Any, stream: Any) -> Iterator[Any]:
     yield None
 
 
-def _upright_rgb(frame: Any) -> Image:
-    """RGB image of a frame by its own matrix and range, turned as it asks."""
-    default = Colorspace.ITU709 if frame.height >= HD_LINES else Colorspace.ITU601
-    matrix = MATRICES.get(frame.colorspace, default)
+def _pixels(frame: Any) -> Image:
     try:
-        image: Image = frame.to_ndarray(format="rgb24", src_colorspace=matrix, threads=1)
+        return upright_rgb(frame)
     except (FFmpegError, ValueError) as error:
         raise _NotByPyAVError("its pixels cannot be converted") from error
-    turn = frame.side_data.get(Type.DISPLAYMATRIX)
-    if turn is not None:
-        image = _turn(image, np.frombuffer(turn, np.int32))
-    return np.ascontiguousarray(image)
-
-
-def _turn(image: Image, matrix: NDArray[np.int32]) -> Image:
-    """Turn and mirror by a display matrix: x' = a x + c y, y' = b x + d y (a, b, 0, c, d, 0, ...).
-
-    Angles between the right ones go to the nearest of them.
-    """
-    a, b, _, c, d = (int(value) for value in matrix[:5])
-    right, down = a, d
-    if abs(b) + abs(c) > abs(a) + abs(d):
-        image, right, down = image.transpose(1, 0, 2), c, b
-    return image[:: -1 if down < 0 else 1, :: -1 if right < 0 else 1]
 
 
 def _read_with_opencv(path: Path, choose: Choose) -> Decoded | None:
     """Read in order, once more if the header's frame count was wrong; None if no frame comes."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return None  # OpenCV crashes on a name that is not UTF-8
     with _capture(path) as capture:
         if not capture.isOpened():
             return None

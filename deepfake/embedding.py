@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from deepfake import archive
 from deepfake.image import Image, decode_image
-from deepfake.video import evenly_spaced
+from deepfake.sampling import evenly_spaced
 
 DIGITS = 5  # of the stored numbers, far below what tells two faces apart
 LENGTH = 128  # of an embedding
@@ -56,17 +56,27 @@ def embed(crop: Image, margin: float) -> NDArray[np.float64]:
     Returns:
         128 numbers, of length about 1.4 together.
     """
+    import dlib
+
     side = crop.shape[0]
     border = round(side * (1 - 1 / margin) / 2)
-    box = (border, side - border, side - border, border)  # top, right, bottom, left
-    (vector,) = _encoder()(np.ascontiguousarray(crop), [box], 1, "small")
-    return np.asarray(vector, np.float64)
+    pixels = np.ascontiguousarray(crop)
+    predictor, network = _models()
+    face = predictor(pixels, dlib.rectangle(border, border, side - border, side - border))
+    return np.array(network.compute_face_descriptor(pixels, face, 1), np.float64)
 
 
 @cache
-def _encoder() -> Any:
-    """Load the network when it is needed: it takes seconds."""
-    with warnings.catch_warnings():  # its models still use pkg_resources
+def _models() -> tuple[Any, Any]:
+    """The five-point landmarks that align a face for the network, and the network.
+
+    Loaded directly, since importing face_recognition loads four models, which takes seconds.
+    """
+    import dlib
+
+    with warnings.catch_warnings():  # it still uses pkg_resources
         warnings.simplefilter("ignore")
-        import face_recognition
-    return face_recognition.face_encodings
+        import face_recognition_models as models
+
+    predictor = dlib.shape_predictor(models.pose_predictor_five_point_model_location())
+    return predictor, dlib.face_recognition_model_v1(models.face_recognition_model_location())

@@ -9,11 +9,11 @@ import torch
 from torch import nn
 
 from deepfake.data import select_crops, stored_images
-from deepfake.files import read_csv, write_csv
 from deepfake.metrics import all_metrics, rank_metrics, threshold_metrics
 from deepfake.model import ModelCard
 from deepfake.params import EvaluateParams
 from deepfake.scoring import UNDECIDED, frame_scores, predict_logits, verdicts, video_scores
+from deepfake.tables import read_csv, write_csv
 from deepfake.uncertainty import group_bootstrap
 
 

@@ -32,12 +32,14 @@ from deepfake.detection import (
 from deepfake.image import Image
 
 SURVEY_FACE = 20  # pixels of the smallest wanted face in a pass over the image: 19 of 20 are found
-PROPOSED = 0.35  # scores from here on are looked at again; small faces score low
+PROPOSED = 0.25  # scores from here on are looked at again; small faces score low
+FOLLOWED = 0.85  # as in trackers that keep low scores (ByteTrack, Zhang et al., ECCV 2022)
 VIEW = 128  # pixels: side of the views in which faces are looked for and confirmed
 NEAR = 3.0  # sides of a face in the view around its last place: it may move by its own size
 CLOSE = 1.6  # sides of the face in the view that confirms it: it has 80 pixels there
 LANDMARK_VIEW, LANDMARK_CLOSE = 256, 1.6  # the model's points are whole pixels, so many are shown
-BELOW = 0.07  # from the mean of the landmarks down to the middle of the box, in sides of the box
+# From the mean of the landmarks down to the middle of the box, in sides of the box (medians).
+BELOW = {"libfacedetection": 0.06, "hog": 0.13}
 MAX_CORRECTION = 0.15  # of the box's side: further off, the landmarks are not trusted
 
 
@@ -82,11 +84,11 @@ def find_faces(
     boxes = detect(small, detector)
     boxes[:, [0, 2]] *= width / small.shape[1]
     boxes[:, [1, 3]] *= height / small.shape[0]
-    faces = _faces(image, _all_settled(image, boxes, detector), min_score, smallest)
+    faces = _faces(image, _all_settled(image, boxes, detector), detector, min_score, smallest)
     if faces:
         return faces
     around = detect_in(with_border(image, VIEW), detector)  # a face may fill more than the image
-    return _faces(image, _all_settled(image, around, detector), min_score, smallest)
+    return _faces(image, _all_settled(image, around, detector), detector, min_score, smallest)
 
 
 def find_faces_near(
@@ -94,8 +96,10 @@ def find_faces_near(
 ) -> list[Face]:
     """Faces of an RGB image from left to right, looked for only around those of another image.
 
-    A face is found if it moved by at most about its own size. Arguments as for `find_faces`.
+    A face is found if it moved by at most about its own size. Where one was a moment ago, a
+    `FOLLOWED` part of `min_score` is enough. Other arguments as for `find_faces`.
     """
+    min_score *= FOLLOWED
     smallest = min_face * min(image.shape[:2])
     found = []
     for place in places:
@@ -104,7 +108,7 @@ def find_faces_near(
             wide = detect_in(cut_view(image, place.box, NEAR, VIEW), detector)
             boxes = _all_settled(image, wide, detector)
         found.append(boxes)
-    return _faces(image, np.concatenate([np.empty((0, 5)), *found]), min_score, smallest)
+    return _faces(image, np.concatenate([np.empty((0, 5)), *found]), detector, min_score, smallest)
 
 
 def _all_settled(image: Image, proposed: Boxes, detector: str) -> Boxes:
@@ -112,12 +116,14 @@ def _all_settled(image: Image, proposed: Boxes, detector: str) -> Boxes:
     return np.concatenate([np.empty((0, 5)), *(_settled(image, b, detector) for b in likely)])
 
 
-def _faces(image: Image, boxes: Boxes, min_score: float, smallest: float) -> list[Face]:
+def _faces(
+    image: Image, boxes: Boxes, detector: str, min_score: float, smallest: float
+) -> list[Face]:
     """The faces in settled boxes that are certain and large enough (in pixels)."""
     sides = (boxes[:, 2:4] - boxes[:, :2]).max(axis=1, initial=0)
     boxes = distinct(boxes[(boxes[:, 4] >= min_score) & (sides >= smallest)])
     boxes = boxes[np.lexsort(boxes.T[::-1])]
-    return [_face(image, box) for box in boxes]
+    return [_face(image, box, detector) for box in boxes]
 
 
 def _settled(image: Image, box: NDArray[np.float64], detector: str) -> Boxes:
@@ -144,14 +150,14 @@ def _settled(image: Image, box: NDArray[np.float64], detector: str) -> Boxes:
     return np.array([[*box[:4], best]] * seen).reshape(-1, 5)
 
 
-def _face(image: Image, box: NDArray[np.float64]) -> Face:
+def _face(image: Image, box: NDArray[np.float64], detector: str) -> Face:
     """The face in a settled box, its place corrected by its landmarks."""
     points = _landmarks(image, box)
     size = float(max(box[2:4] - box[:2]))
     middle = (box[:2] + box[2:4]) / 2
     angle = np.radians(eye_angle(points))
     down = np.array([-np.sin(angle), np.cos(angle)])
-    correction = points.mean(axis=0) + BELOW * size * down - middle
+    correction = points.mean(axis=0) + BELOW[detector] * size * down - middle
     length = float(np.hypot(*correction))
     correction *= min(1.0, MAX_CORRECTION * size / max(length, 1e-9))
     moved = box[:4] + np.tile(correction, 2)

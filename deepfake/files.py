@@ -8,38 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 TEMPORARY = ".writing-"  # begins the names of files that are being written
 METRIC_DIGITS = 4  # `dvc metrics diff` prints differences of 1e-10; nobody can act on them
-
-# Columns of our tables that hold text, whatever it looks like.
-TEXT = frozenset(
-    [
-        "video_id",
-        "path",
-        "dataset",
-        "method",
-        "compression",
-        "target",
-        "source",
-        "original",
-        "official_split",
-        "kind",
-        "image",
-        "box",
-        "landmarks",
-        "status",
-        "reason",
-        "codec",
-        "indices",
-        "verdict",
-        "sha256",
-        "clusters",
-        "content",
-        "identity",
-    ]
-)
 
 
 def write_bytes(path: Path, data: bytes, durable: bool = True) -> None:
@@ -89,25 +59,6 @@ def _rounded(value: Any) -> Any:
     if isinstance(value, int):
         return value
     return round(float(value), METRIC_DIGITS) if math.isfinite(value) else None
-
-
-def write_csv(path: Path, table: pd.DataFrame, float_format: str = "%.6g") -> None:
-    """Write a table as CSV (a `.tsv` name gives tabs) with LF line ends."""
-    separator = "\t" if path.suffix == ".tsv" else ","
-    text = table.to_csv(index=False, sep=separator, lineterminator="\n", float_format=float_format)
-    write_bytes(path, text.encode())
-
-
-def read_csv(path: Path) -> pd.DataFrame:
-    """Read what `write_csv` wrote: text stays text ("007", "NA", ""), empty numbers become NaN."""
-    table = pd.read_csv(
-        path,
-        sep="\t" if path.suffix == ".tsv" else ",",
-        dtype=dict.fromkeys(TEXT, str),
-        keep_default_na=False,
-        na_values=[""],
-    )
-    return table.fillna(dict.fromkeys(TEXT.intersection(table), ""))
 
 
 def sha256_of(path: Path) -> str:

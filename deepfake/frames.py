@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from deepfake import archive, decoding, image, parallel, video
+from deepfake import archive, decoding, image, parallel, pixels, sampling, still, video
 from deepfake.parallel import Failure, Step, Video, code_version, map_videos
 from deepfake.params import ExecutionParams, FramesParams
 
@@ -26,7 +26,7 @@ def frame_settings(params: FramesParams) -> dict[str, Any]:
 
 def frame_step() -> Step:
     """What is done with each video."""
-    modules = [video, decoding, image, archive]
+    modules = [video, decoding, pixels, still, sampling, image, archive]
     return Step(video.frame_archive, code_version(modules, ["av", "opencv-python", "pillow"]))
 
 

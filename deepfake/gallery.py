@@ -10,8 +10,8 @@ from deepfake import archive
 from deepfake.evaluation import Predictions
 from deepfake.image import Image, decode_image
 from deepfake.plots import image_grid
+from deepfake.sampling import evenly_spaced
 from deepfake.scoring import UNDECIDED
-from deepfake.video import evenly_spaced
 
 SHOWN = 18
 

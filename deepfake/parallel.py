@@ -10,25 +10,25 @@ import inspect
 import json
 import math
 import os
-import resource
 import signal
+import socket
+import subprocess
 import sys
-import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import SimpleQueue
 from types import ModuleType
 from typing import Any
 
-import cv2
 from tqdm import tqdm
 
+from deepfake import worker
 from deepfake.cache import Cache
 from deepfake.errors import DeepfakeError
 from deepfake.files import content_digest
@@ -40,11 +40,12 @@ ATTEMPTS = 2
 AHEAD = 4  # results that may wait per process: bounds memory, keeps processes busy
 START_SECONDS = 120  # for a process to load its libraries, on a busy machine
 GIGABYTE = 1 << 30
-ENVIRONMENT = {
+ENVIRONMENT = {  # of the processes: one thread each, since they are the parallelism
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
     "OPENCV_FFMPEG_LOGLEVEL": "-8",  # broken files are reported by us, once
+    "OPENCV_FOR_THREADS_NUM": "1",
     "OPENCV_LOG_LEVEL": "OFF",
 }
 
@@ -143,8 +144,8 @@ class _Pool:
         self._step = step
         self._workers = [Worker(execution) for _ in range(execution.worker_count)]
         self._idle: SimpleQueue[Worker] = SimpleQueue()
-        for worker in self._workers:
-            self._idle.put(worker)
+        for one in self._workers:
+            self._idle.put(one)
         self._threads = ThreadPoolExecutor(execution.worker_count)
 
     def __enter__(self) -> "_Pool":
@@ -152,8 +153,8 @@ class _Pool:
 
     def __exit__(self, *_: object) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
-        for worker in self._workers:
-            worker.close()
+        for one in self._workers:
+            one.close()
         self._threads.shutdown()
 
     def submit(self, video: Video) -> "Future[bytes | Failure]":
@@ -176,15 +177,15 @@ class _Pool:
 
     def _compute(self, video: Video) -> bytes | Failure:
         failure = Failure(CRASHED, "")
-        worker = self._idle.get()
+        free = self._idle.get()
         try:
             for _ in range(ATTEMPTS):
-                result = worker.run(self._step.function, video)
+                result = free.run(self._step.function, video)
                 if isinstance(result, bytes):
                     return result
                 failure = result
         finally:
-            self._idle.put(worker)
+            self._idle.put(free)
         return failure
 
 
@@ -234,30 +235,34 @@ class Worker:
     def _start(self) -> None:
         if self._closed:
             raise DeepfakeError("the run was stopped")
-        os.environ.update(ENVIRONMENT)  # read by the libraries when the new process loads them
-        context = get_context("spawn")  # a forked OpenCV can hang
-        self._connection, theirs = context.Pipe()
-        limits = (math.ceil(2 * self._seconds), int(self._gigabytes * GIGABYTE))
-        self._process = context.Process(target=_serve, args=(theirs, *limits), daemon=True)
-        self._process.start()
-        theirs.close()
+        ours, theirs = socket.socketpair()
+        paths = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", worker.__name__, str(theirs.fileno())],
+                env={**os.environ, **ENVIRONMENT, **paths},
+                pass_fds=[theirs.fileno()],
+            )
+        self._connection = Connection(ours.detach())
         if not self._is_ready():
             self._kill()
             raise DeepfakeError("a process for the videos does not start; its error stands above")
 
     def _is_ready(self) -> bool:
+        limits = (math.ceil(2 * self._seconds), int(self._gigabytes * GIGABYTE))
         try:
+            self._connection.send(limits)
             return bool(self._connection.poll(START_SECONDS) and self._connection.recv())
-        except EOFError:
+        except (EOFError, OSError):
             return False
 
     def _kill(self) -> int:
         """End the process; its exit code, which is negative for a signal."""
         self._connection.close()
-        self._process.join(1)  # one that is dying tells why
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(1)  # one that is dying tells why
         self._process.kill()
-        self._process.join()
-        code = int(self._process.exitcode)
+        code = int(self._process.wait())
         self._process = None
         return code
 
@@ -275,26 +280,3 @@ def _death(code: int) -> str:
     if code < 0:
         return f"its process ended with {signal.Signals(-code).name}"
     return f"its process ended with exit code {code}"
-
-
-def _serve(connection: Connection, seconds: int, memory: int) -> None:
-    """The main function of a process: answer calls until the other side is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process ends this one
-    cv2.setNumThreads(1)
-    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
-    connection.send(True)
-    while True:
-        try:
-            function, path, arguments = connection.recv()
-        except EOFError:
-            return
-        signal.alarm(seconds)  # ends a hanging process that nobody is left to kill
-        try:
-            answer: Any = function(path, **arguments)
-        except DeepfakeError as error:
-            answer = error
-        except Exception as error:
-            kind = MemoryError if isinstance(error, MemoryError) else type(error)
-            answer = (kind.__name__, traceback.format_exc())
-        signal.alarm(0)
-        connection.send(answer)

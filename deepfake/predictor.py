@@ -9,8 +9,8 @@ from torch import nn
 
 from deepfake import archive, cropping, video
 from deepfake.crops import crop_settings
-from deepfake.datasets import kind_of
 from deepfake.frames import frame_settings
+from deepfake.media import kind_of
 from deepfake.model import ModelCard, load_model, pick_device
 from deepfake.params import CropsParams, FramesParams
 from deepfake.scoring import predict_logits, verdicts, video_scores

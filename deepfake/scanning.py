@@ -13,9 +13,6 @@ import pandas as pd
 from tqdm import tqdm
 
 from deepfake.datasets import (
-    ARCHIVE_SUFFIXES,
-    IMAGE_SUFFIXES,
-    VIDEO_SUFFIXES,
     Listing,
     celebdf,
     csv_file,
@@ -28,12 +25,12 @@ from deepfake.datasets import (
     faceforensics,
     fakeavceleb,
     folders,
-    kind_of,
     uadfv,
     wilddeepfake,
 )
 from deepfake.errors import ManifestError, listed
 from deepfake.files import content_digest
+from deepfake.media import ARCHIVE_SUFFIXES, IMAGE_SUFFIXES, VIDEO_SUFFIXES, kind_of
 
 # Which one may claim a folder under `auto`; those that any folder may look like come last.
 LAYOUTS: dict[str, ModuleType] = {

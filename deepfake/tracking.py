@@ -1,6 +1,7 @@
 """Faces over the frames of a video: followed from frame to frame, and linked into people."""
 
 from collections.abc import Callable, Collection, Sequence
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -18,13 +19,27 @@ SURE_OVERLAP = 0.5
 RIVAL = 0.7  # so is a pair if another one overlaps by this fraction of it
 SAME_PERSON = 0.6  # distance of embeddings: the bound of face_recognition
 SAME_PERSON_ELSEWHERE = 0.5  # where the place says nothing: 99.4 % of strangers are further
+RECENT = 3  # faces of a track that are compared: one of them may be in profile
+# Mean difference of the faces' colours (CIELAB in 8 bits): above, even a face in its place may be
+ALIKE = 8  # another one after a cut or among several (98 of 100 strangers differ by more), and
+SIMILAR = 13  # alone without a cut (9 of 10 do, and 1 of 80 faces from their next look)
 THUMBNAIL = 16  # pixels
 CHANGED = 16  # grey levels by which thumbnails differ after a cut; 19 of 20 pairs of clips do, and
 # 1 of 20 pairs of frames of a clip, which costs time and nothing else
 
 Survey = Callable[[Image], list[Face]]
+Seen = Sequence[tuple[int, Face]]  # where a person was seen, the latest first
 Look = Callable[[Image, Sequence[Face]], list[Face]]
-Distance = Callable[[int, Face, int, Face], float | None]
+
+
+class Looks(Protocol):
+    """What faces look like; each is given by its frame's position and its place in the frame."""
+
+    def glance(self, at: int, face: Face, other_at: int, other: Face) -> float:
+        """Difference of two faces' colours, which is cheap to tell."""
+
+    def distance(self, at: int, face: Face, other_at: int, other: Face) -> float | None:
+        """Distance of two faces' embeddings; None where a face cannot be recognised."""
 
 
 def find_cuts(images: Sequence[Image]) -> frozenset[int]:
@@ -102,7 +117,7 @@ def _joined(faces: Sequence[Face], others: Sequence[Face]) -> list[Face]:
 def link_tracks(
     frames: Sequence[Sequence[Face]],
     cuts: Collection[int] = (),
-    distance: Distance | None = None,
+    looks: Looks | None = None,
 ) -> list[dict[int, Face]]:
     """Link the faces of successive frames into tracks, the most visible person first.
 
@@ -115,43 +130,21 @@ def link_tracks(
     Args:
         frames: the faces of each frame.
         cuts: as `find_cuts` gives them.
-        distance: of the looks of a face in one frame and a face in another, each given by its
-            position in `frames` and the face; None where it cannot be told. Without it only the
-            place counts.
+        looks: without them only the place counts.
 
     Returns:
         One dict per track, from the frame's position in `frames` to the face.
     """
     tracks: list[dict[int, Face]] = []
     for at, faces in enumerate(frames):
-        last = [max(track) for track in tracks]
-        places = np.array(
-            [[_overlap(f, t[p]) for t, p in zip(tracks, last, strict=True)] for f in faces]
-        ).reshape(len(faces), len(tracks))
-        fresh = np.array([p == at - 1 and at not in cuts for p in last], bool)
-        taken = (places * fresh).max(axis=1, initial=0) >= SURE_OVERLAP
-        places[np.ix_(taken, ~fresh)] = 0  # whoever was here a moment ago comes before all others
+        recent = [sorted(track.items(), reverse=True)[:RECENT] for track in tracks]
+        places = _places(faces, [seen[0] for seen in recent], at, cuts)
         likeness = np.where(places >= MIN_OVERLAP, places, 0)
-        matched: dict[int, int] = {}
-        if distance:
-            cut = [any(p < c <= at for c in cuts) for p in last]
-            for row, column in np.argwhere(_doubtful(places, np.array(cut, bool))):
-                old = tracks[column][last[column]]
-                away = distance(last[column], old, at, faces[row])
-                if away is not None:
-                    likeness[row, column] = max(0, 1 - away) if away < SAME_PERSON else 0
-            matched = _assigned(likeness)
-            lost = [c for c in range(len(tracks)) if c not in matched.values()]
-            new = [r for r in range(len(faces)) if r not in matched]
-            looks = np.zeros_like(places)
-            for row in new:
-                for column in lost:
-                    away = distance(last[column], tracks[column][last[column]], at, faces[row])
-                    if away is not None and away < SAME_PERSON_ELSEWHERE:
-                        looks[row, column] = 1 - away
-            matched |= _assigned(looks)
-        else:
-            matched = _assigned(likeness)
+        if looks:
+            likeness = _decided(likeness, faces, recent, at, cuts, looks)
+        matched = _assigned(likeness)
+        if looks:
+            matched |= _found_elsewhere(matched, faces, recent, at, looks)
         for row, face in enumerate(faces):
             if row in matched:
                 tracks[matched[row]][at] = face
@@ -160,16 +153,79 @@ def link_tracks(
     return sorted(tracks, key=_visibility, reverse=True)
 
 
-def _doubtful(places: NDArray[np.float64], cut: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Which pairs (faces x tracks) of enough overlap the place alone does not decide."""
-    possible = places >= MIN_OVERLAP
-    rivalled = np.zeros_like(possible)
-    for row, column in np.argwhere(possible):
-        others = np.append(np.delete(places[row], column), np.delete(places[:, column], row))
-        rival = float(others.max(initial=0))
-        low, high = sorted([rival, float(places[row, column])])
-        rivalled[row, column] = rival >= MIN_OVERLAP and low >= RIVAL * high
-    return possible & (rivalled | (places < WEAK_OVERLAP) | cut[None, :])
+def _places(
+    faces: Sequence[Face], last: Sequence[tuple[int, Face]], at: int, cuts: Collection[int]
+) -> NDArray[np.float64]:
+    """Overlaps of faces (rows) with the last faces of tracks (columns).
+
+    Whoever was clearly there in the frame before comes before those who were there earlier.
+    """
+    overlaps = [[_overlap(face, old) for _, old in last] for face in faces]
+    places = np.array(overlaps, np.float64).reshape(len(faces), len(last))
+    fresh = np.array([seen == at - 1 and at not in cuts for seen, _ in last], bool)
+    taken = (places * fresh).max(axis=1, initial=0) >= SURE_OVERLAP
+    places[np.ix_(taken, ~fresh)] = 0
+    return places
+
+
+def _decided(
+    likeness: NDArray[np.float64],
+    faces: Sequence[Face],
+    recent: Sequence[Seen],
+    at: int,
+    cuts: Collection[int],
+    looks: Looks,
+) -> NDArray[np.float64]:
+    """Likeness by place (faces x tracks), replaced by that of the looks where it leaves doubt."""
+    decided = likeness.copy()
+    doubtful = _doubtful(likeness)
+    for row, column in np.argwhere(likeness > 0):
+        seen, old = recent[column][0]
+        exchangeable = min(likeness.shape) > 1 or any(seen < cut <= at for cut in cuts)
+        allowed = ALIKE if exchangeable else SIMILAR
+        if doubtful[row, column] or looks.glance(seen, old, at, faces[row]) > allowed:
+            decided[row, column] = _likeness(
+                recent[column], at, faces[row], looks, SAME_PERSON, likeness[row, column]
+            )
+    return decided
+
+
+def _found_elsewhere(
+    matched: dict[int, int], faces: Sequence[Face], recent: Sequence[Seen], at: int, looks: Looks
+) -> dict[int, int]:
+    """Which unmatched faces (rows) look like the people of unmatched tracks (columns)."""
+    likeness = np.zeros((len(faces), len(recent)))
+    for row, face in enumerate(faces):
+        for column, seen in enumerate(recent):
+            if row not in matched and column not in matched.values():
+                likeness[row, column] = _likeness(seen, at, face, looks, SAME_PERSON_ELSEWHERE, 0)
+    return _assigned(likeness)
+
+
+def _likeness(
+    track: Seen, at: int, face: Face, looks: Looks, bound: float, unknown: float
+) -> float:
+    """1 less the distance from the first recent face within the bound; 0 if none is.
+
+    `unknown` is returned where the face or the last one of the track cannot be recognised.
+    """
+    for number, (seen, old) in enumerate(track):
+        away = looks.distance(seen, old, at, face)
+        if away is None and number == 0:
+            return unknown
+        if away is not None and away < bound:
+            return 1 - away
+    return 0.0
+
+
+def _doubtful(places: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which pairs (faces x tracks) their places do not decide: weak ones, and such with rivals."""
+    doubtful = (places > 0) & (places < WEAK_OVERLAP)
+    for row, column in np.argwhere(places > 0):
+        others = [*np.delete(places[row], column), *np.delete(places[:, column], row)]
+        low, high = sorted([max(others, default=0.0), places[row, column]])
+        doubtful[row, column] |= low >= RIVAL * high
+    return doubtful
 
 
 def _assigned(likeness: NDArray[np.float64]) -> dict[int, int]:

@@ -21,7 +21,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from deepfake import augment, data, files, model, scoring
+from deepfake import augment, data, files, model, scoring, tables
 from deepfake.calibration import Calibration
 from deepfake.errors import TrainingError
 from deepfake.params import ScoreParams, TrainParams
@@ -127,8 +127,8 @@ def read_crop_set(split: str, main_track_only: bool) -> CropSet:
         split: train or val.
         main_track_only: leave out bystanders; in training their label would be a guess.
     """
-    crops = files.read_csv(Path("data/crops.csv"))
-    videos = files.read_csv(Path(f"data/splits/{split}.csv"))
+    crops = tables.read_csv(Path("data/crops.csv"))
+    videos = tables.read_csv(Path(f"data/splits/{split}.csv"))
     return CropSet(data.select_crops(videos, crops, main_track_only), Path("data/crops"))
 
 

@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePath
 
 from deepfake import archive, decoding
-from deepfake.datasets import IMAGE_SUFFIXES
 from deepfake.decoding import DecodingError, check_file, decode_video
 from deepfake.image import Chroma, Image, encode_jpeg
+from deepfake.media import IMAGE_SUFFIXES
+from deepfake.sampling import evenly_spaced
 from deepfake.still import read_image
 
 OK, TRUNCATED, DAMAGED = decoding.OK, decoding.TRUNCATED, decoding.DAMAGED
@@ -43,19 +44,6 @@ class VideoMeta:
     file_bytes: int = 0
     codec: str = ""
     indices: tuple[int, ...] = ()
-
-
-def evenly_spaced(count: int, wanted: int) -> list[int]:
-    """Indices of the middles of `wanted` equal parts of `count` frames; all of them if too few.
-
-    >>> evenly_spaced(16, 4)
-    [2, 6, 10, 14]
-    >>> evenly_spaced(3, 8)
-    [0, 1, 2]
-    """
-    if count <= wanted:
-        return list(range(count))
-    return [(2 * i + 1) * count // (2 * wanted) for i in range(wanted)]
 
 
 def frame_archive(

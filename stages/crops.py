@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from deepfake.crops import coverage, extract_crops, report_no_face
-from deepfake.files import read_csv, write_csv, write_metrics
+from deepfake.files import write_metrics
 from deepfake.params import Params
 from deepfake.stage import run
+from deepfake.tables import read_csv, write_csv
 
 
 def main(params: Params) -> None:

@@ -4,10 +4,11 @@ from pathlib import Path
 
 from deepfake.curves import write_curves
 from deepfake.evaluation import evaluate, evaluate_datasets, predict_split
-from deepfake.files import read_csv, write_metrics
+from deepfake.files import write_metrics
 from deepfake.model import load_model, pick_device
 from deepfake.params import Params
 from deepfake.stage import run
+from deepfake.tables import read_csv
 
 
 def main(params: Params) -> None:

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from deepfake.failures import report_failures
-from deepfake.files import read_csv, write_csv, write_metrics
+from deepfake.files import write_metrics
 from deepfake.frames import extract_frames, failures, status_counts
 from deepfake.params import Params
 from deepfake.stage import run
+from deepfake.tables import read_csv, write_csv
 from deepfake.video import USABLE
 
 

@@ -5,9 +5,10 @@ from pathlib import Path
 import pandas as pd
 
 from deepfake import identity, near_duplicates
-from deepfake.files import read_csv, write_csv, write_metrics
+from deepfake.files import write_metrics
 from deepfake.params import Params
 from deepfake.stage import run
+from deepfake.tables import read_csv, write_csv
 
 
 def main(params: Params) -> None:

@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 
 from deepfake.datasets import Listing
-from deepfake.files import read_csv, write_bytes, write_csv, write_metrics
+from deepfake.files import write_bytes, write_metrics
 from deepfake.manifest import build_manifest
 from deepfake.params import Params
 from deepfake.stage import run
+from deepfake.tables import read_csv, write_csv
 
 
 def main(params: Params) -> None:

@@ -4,12 +4,12 @@ from pathlib import Path
 
 from deepfake.audit_plots import shortcut_bars, split_overview
 from deepfake.evaluation import Predictions
-from deepfake.files import read_csv
 from deepfake.gallery import crop_sheet, worst_mistakes
 from deepfake.model import read_card
 from deepfake.params import Params
 from deepfake.plots import evaluation_overview, save, training_curves
 from deepfake.stage import run
+from deepfake.tables import read_csv
 
 
 def main(_: Params) -> None:

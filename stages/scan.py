@@ -3,9 +3,10 @@
 import sys
 from pathlib import Path
 
-from deepfake.files import write_csv, write_json
+from deepfake.files import write_json
 from deepfake.scanning import scan
 from deepfake.stage import reporting
+from deepfake.tables import write_csv
 
 
 def main(name: str, root: str, layout: str, include: str) -> None:

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from deepfake.files import read_csv, write_csv, write_metrics
+from deepfake.files import write_metrics
 from deepfake.params import Params
 from deepfake.split_report import balance, describe, group_table, split_metrics
 from deepfake.splits import split_videos, with_links
 from deepfake.stage import run
+from deepfake.tables import read_csv, write_csv
 
 
 def main(params: Params) -> None:

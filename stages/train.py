@@ -4,10 +4,11 @@ import shutil
 from pathlib import Path
 
 from deepfake.calibration import calibrate
-from deepfake.files import write_csv, write_metrics
+from deepfake.files import write_metrics
 from deepfake.model import make_card, save_model
 from deepfake.params import Params
 from deepfake.stage import run
+from deepfake.tables import write_csv
 from deepfake.training import read_crop_set, summary, train
 
 SCRATCH = Path(".scratch/train")

@@ -10,11 +10,11 @@ from conftest import ClipMaker, execution
 
 from deepfake import archive
 from deepfake.crops import extract_crops
-from deepfake.files import read_csv, write_csv
 from deepfake.frames import extract_frames, failures
 from deepfake.manifest import build_manifest
 from deepfake.params import Params
 from deepfake.scanning import scan
+from deepfake.tables import read_csv, write_csv
 from deepfake.video import OK, USABLE
 
 

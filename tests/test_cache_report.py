@@ -14,10 +14,11 @@ from deepfake.cache_report import overview, prune, stored_results
 from deepfake.cli import app
 from deepfake.crops import extract_crops
 from deepfake.errors import CacheError
-from deepfake.files import sha256_of, write_csv
+from deepfake.files import sha256_of
 from deepfake.frames import extract_frames
 from deepfake.near_duplicates import hash_videos
 from deepfake.params import DatasetParams, Params
+from deepfake.tables import write_csv
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Crops: upright, of one size, and an honest record of what was not found."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -13,20 +13,23 @@ from deepfake.image import Image, decode_image, encode_jpeg
 
 SETTINGS: dict[str, Any] = {
     "detector": "libfacedetection",
-    "detect_size": 480,
+    "detect_size": 640,
     "min_score": 0.8,
     "min_face": 0.05,
     "min_track_fraction": 0.25,
     "margin": 1.3,
     "size": 96,
     "jpeg_quality": 95,
+    "jpeg_chroma": "4:4:4",
 }
 BLACK = np.zeros((60, 80, 3), np.uint8)
 
 
 def packed(images: Sequence[Image], status: str = "ok") -> archive.Archive:
     """Frames 0, 5, 10, ... as the frames stage stores them."""
-    members = {f"{5 * i:06d}.jpg": encode_jpeg(image, 95) for i, image in enumerate(images)}
+    members = {
+        f"{5 * i:06d}.jpg": encode_jpeg(image, 95, "4:4:4") for i, image in enumerate(images)
+    }
     return archive.Archive({"status": status}, members)
 
 
@@ -45,14 +48,13 @@ def face(x: float, y: float, side: float, tilt: float = 0.0) -> Face:
 def seen(monkeypatch: pytest.MonkeyPatch) -> list[list[Face]]:
     """Faces that the detector is made to find in the frames, in order."""
     faces: list[list[Face]] = []
-    following: list[Iterator[list[Face]]] = []
 
-    def found(*_: object) -> list[Face]:
-        if not following:
-            following.append(iter(faces))
-        return next(following[0])
+    def found(images: Sequence[Image], *_: object) -> list[list[Face]]:
+        assert len(images) == len(faces)
+        return faces
 
-    monkeypatch.setattr(cropping, "find_faces", found)
+    monkeypatch.setattr(cropping, "follow_faces", found)
+    monkeypatch.setattr(cropping.FrameLooks, "distance", lambda *_: None)
     return faces
 
 
@@ -157,6 +159,11 @@ def test_no_face() -> None:
     found = crop(packed([BLACK, BLACK]))
     assert found.meta == {"status": "no_face", "frames": 2, "dropped_tracks": 0, "crops": []}
     assert found.images == {}
+
+
+@pytest.mark.parametrize("status", ["truncated", "damaged"])
+def test_frames_of_a_broken_video_count(status: str) -> None:
+    assert crop(packed([BLACK], status)).meta["status"] == "no_face"
 
 
 @pytest.mark.parametrize("status", ["unreadable", "too_short"])

@@ -306,8 +306,12 @@ def patched(source: Path, path: Path, at: int, data: bytes) -> Path:
 
 @pytest.mark.parametrize("cut", [1, 7, 12, 20])
 def test_packets_that_an_edit_list_cuts_off_are_no_frames(
-    clips: Callable[[str], tuple[Path, list[Image]]], tmp_path: Path, cut: int
+    clips: Callable[[str], tuple[Path, list[Image]]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    cut: int,
 ) -> None:
+    monkeypatch.setattr(decoding, "_read_all", never)
     source, _ = clips("h264, b-frames")
     data = source.read_bytes()
     at = data.index(b"elst") + EDIT + 4
@@ -321,6 +325,29 @@ def test_packets_that_an_edit_list_cuts_off_are_no_frames(
     for index in range(len(expected)):
         assert_exact(path, expected, [index])
     assert_exact(path, expected, list(range(0, len(expected), 5)))
+
+
+@pytest.mark.parametrize("name", ["hevc, open groups", "h264, open groups", "h264, b-frames"])
+def test_frames_before_the_first_keyframe_are_no_frames(
+    clips: Callable[[str], tuple[Path, list[Image]]], tmp_path: Path, name: str
+) -> None:
+    """A recording that begins in the middle: decoders drop what refers to the part before."""
+    path, numbers = tmp_path / "tail.mkv", []
+    with av.open(str(clips(name)[0])) as source, av.open(str(path), "w") as output:
+        stream = output.add_stream_from_template(source.streams.video[0])
+        packets = [packet for packet in source.demux(video=0) if packet.size]
+        later = [at for at, packet in enumerate(packets) if packet.is_keyframe][2]
+        for packet in packets[later:]:
+            numbers.append(packet.pts)
+            packet.stream = stream
+            output.mux(packet)
+    leading = sum(pts < numbers[0] for pts in numbers)
+    assert (leading > 0) == ("open" in name)
+    expected = sequential(path)
+    if name.startswith("hevc"):
+        assert len(expected) == len(numbers) - leading
+    for index in range(len(expected)):
+        assert_exact(path, expected, [index])
 
 
 def with_matrix(source: Path, path: Path, matrix: tuple[int, int, int, int]) -> Path:
@@ -533,6 +560,19 @@ def test_damage_in_the_middle(
     assert np.array_equal(untouched.frames[0], expected[3])
 
 
+def test_damage_that_the_decoder_paints_over(
+    clips: Callable[[str], tuple[Path, list[Image]]], tmp_path: Path
+) -> None:
+    source, expected = clips("mpeg4")
+    place, size = packets_of(source)[15]
+    noise = np.random.default_rng(15).bytes(size - 4)
+    path = patched(source, tmp_path / "a.mp4", place + 4, noise)
+    found = decode_video(path, lambda count: list(range(count)))
+    assert sum(not np.array_equal(*pair) for pair in zip(found.frames, expected, strict=True)) == 1
+    assert (found.status, found.count) == (DAMAGED, 40)
+    assert found.reason == "1 of 40 frames are missing or damaged"
+
+
 def test_damage_is_met_where_a_wanted_frame_needs_the_damaged_part(
     clips: Callable[[str], tuple[Path, list[Image]]], tmp_path: Path
 ) -> None:
@@ -663,7 +703,7 @@ def test_a_large_claim_is_refused(tmp_path: Path) -> None:
         decode_video(path, lambda _: [0])
     assert str(caught.value) in (
         f"20000 x 20000 pixels, at most {limit} allowed",
-        "no frame can be decoded",
+        "no frame can be decoded",  # where only the pictures in the file tell their size
     )
 
 
@@ -671,6 +711,7 @@ def test_limit_of_pixels(
     clips: Callable[[str], tuple[Path, list[Image]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, _ = clips("h264, b-frames")
+    monkeypatch.setattr(decoding, "_read_with_opencv", never)
     monkeypatch.setattr(decoding, "MAX_PIXELS", CLIP_SIDE**2)
     assert decode_video(path, lambda _: [0]).width == CLIP_SIDE
     monkeypatch.setattr(decoding, "MAX_PIXELS", CLIP_SIDE**2 - 1)
@@ -761,7 +802,7 @@ def test_names_that_ffmpeg_would_take_for_an_address(
     assert code_of(found.frames[0]) == 3
 
 
-def test_many_wanted_frames_hold_no_decoder_frames(tmp_path: Path, make_clip: ClipMaker) -> None:
+def test_the_same_file_twice(tmp_path: Path, make_clip: ClipMaker) -> None:
     """The same twice: nothing is left over from one call to the next."""
     path = make_clip(tmp_path / "a.mp4", 30)
     first, second = (decode_video(path, lambda count: list(range(count))) for _ in range(2))

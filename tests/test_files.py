@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from deepfake import files
@@ -65,35 +64,6 @@ def test_json_has_a_key_per_line_and_refuses_nan(tmp_path: Path) -> None:
     assert (tmp_path / "a.json").read_text() == '{\n  "b": 1,\n  "a": [\n    2\n  ]\n}\n'
     with pytest.raises(ValueError, match="not JSON compliant"):
         files.write_json(tmp_path / "b.json", {"a": NAN})
-
-
-@pytest.mark.parametrize(("name", "separator"), [("t.csv", ","), ("t.tsv", "\t")])
-def test_tables_come_back_as_they_went(tmp_path: Path, name: str, separator: str) -> None:
-    table = pd.DataFrame(
-        {
-            "video_id": ["007", "NA", 'a "b",\tc'],
-            "target": ["1.0", "", "null"],
-            "label": [0, 1, 1],
-            "score": [0.25, NAN, 1e-7],
-        }
-    )
-    files.write_csv(tmp_path / name, table)
-    content = (tmp_path / name).read_bytes()
-    assert content.startswith(separator.join(table.columns).encode() + b"\n")
-    assert b"\r" not in content
-    pd.testing.assert_frame_equal(files.read_csv(tmp_path / name), table)
-
-
-def test_table_without_rows_keeps_its_columns(tmp_path: Path) -> None:
-    files.write_csv(tmp_path / "t.csv", pd.DataFrame(columns=["video_id", "score"]))
-    table = files.read_csv(tmp_path / "t.csv")
-    assert list(table.columns) == ["video_id", "score"]
-    assert table.empty
-
-
-def test_numbers_are_written_with_six_digits(tmp_path: Path) -> None:
-    files.write_csv(tmp_path / "t.csv", pd.DataFrame({"x": [1 / 3, 2.0]}))
-    assert (tmp_path / "t.csv").read_text() == "x\n0.333333\n2\n"
 
 
 @pytest.mark.parametrize("content", [b"", b"abc", bytes(3 << 20)])

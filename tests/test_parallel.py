@@ -72,13 +72,6 @@ def remembered(folder: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in files if path.is_file()}
 
 
-@pytest.fixture(autouse=True)
-def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take back afterwards what is put into the environment for the processes."""
-    for name in parallel.ENVIRONMENT:
-        monkeypatch.setenv(name, "")
-
-
 def test_processes_keep_the_order_and_remember(tmp_path: Path) -> None:
     paths = write(tmp_path, *"abcdefgh")
     inputs = [
@@ -292,7 +285,7 @@ def test_a_full_disk_stops_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_a_process_that_cannot_start_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parallel, "_serve", os._exit)
+    monkeypatch.setattr(sys, "executable", "false")
     with pytest.raises(DeepfakeError, match="does not start"):
         list(map_videos(step(tmp_path), videos(write(tmp_path, "a")), execution(), "t"))
 

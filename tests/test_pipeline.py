@@ -17,8 +17,8 @@ import pytest
 import yaml
 
 from deepfake import archive
-from deepfake.files import read_csv
 from deepfake.predictor import Detector
+from deepfake.tables import read_csv
 
 PEOPLE = [f"orl{number:02d}" for number in range(1, 9)]  # four closed pairs
 CODE = ["deepfake", "stages", "dvc.yaml", "params.yaml", ".dvcignore", ".gitignore"]

@@ -15,9 +15,9 @@ from mutations import mutate
 from deepfake import video
 from deepfake.cache import Cache
 from deepfake.crops import extract_crops
-from deepfake.datasets import kind_of
 from deepfake.files import content_digest
 from deepfake.frames import STATUSES, extract_frames, failures
+from deepfake.media import kind_of
 from deepfake.params import Params
 
 CLIPS = ("real/astronaut_1.mp4", "real/carphone_1.mp4", "real/orl01_1.mp4", "real/pyfeat_3.mp4")

@@ -7,11 +7,10 @@ import cv2
 import numpy as np
 import pytest
 from conftest import CLIP_SIDE, ClipMaker, code_image, code_of
-from hypothesis import given
-from hypothesis import strategies as st
 
 from deepfake import archive, video
 from deepfake.image import decode_image
+from deepfake.sampling import evenly_spaced
 
 FASTSTART = {"movflags": "faststart"}  # the index stands first, so a cut file can be opened
 
@@ -25,35 +24,6 @@ def sample(
 def codes(found: archive.Archive) -> list[int]:
     """The index that each stored frame shows."""
     return [code_of(decode_image(data)) for data in found.images.values()]
-
-
-@given(st.integers(0, 3000), st.integers(1, 300))
-def test_evenly_spaced(count: int, wanted: int) -> None:
-    found = video.evenly_spaced(count, wanted)
-    assert len(found) == min(count, wanted)
-    assert found == sorted(set(found))
-    assert all(0 <= index < count for index in found)
-    if count >= wanted:
-        gaps = np.diff(found)
-        assert len(gaps) == 0 or gaps.max() - gaps.min() <= 1
-        before, after = found[0], count - 1 - found[-1]
-        assert abs(before - after) <= 1
-
-
-@pytest.mark.parametrize(
-    ("count", "wanted", "indices"),
-    [
-        (0, 4, []),
-        (1, 1, [0]),
-        (3, 8, [0, 1, 2]),
-        (8, 8, list(range(8))),
-        (9, 1, [4]),
-        (10, 4, [1, 3, 6, 8]),
-        (100, 4, [12, 37, 62, 87]),
-    ],
-)
-def test_evenly_spaced_by_hand(count: int, wanted: int, indices: list[int]) -> None:
-    assert video.evenly_spaced(count, wanted) == indices
 
 
 @pytest.mark.parametrize(
@@ -94,7 +64,7 @@ def test_truncated_video_keeps_what_decodes(tmp_path: Path, make_clip: ClipMaker
     assert found.meta["status"] == "truncated"
     assert found.meta["reason"] == f"{count} of 60 frames can be decoded"
     assert 20 < count < 50
-    assert codes(found) == found.meta["indices"] == video.evenly_spaced(count, 6)
+    assert codes(found) == found.meta["indices"] == evenly_spaced(count, 6)
 
 
 @pytest.mark.parametrize(

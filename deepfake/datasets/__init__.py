@@ -16,13 +16,9 @@ from typing import Any
 
 import pandas as pd
 
-REAL, FAKE = 0, 1
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
-VIDEO_SUFFIXES = frozenset(
-    {".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".gif"}
-)
-ARCHIVE_SUFFIXES = (".tar", ".tar.gz", ".tgz")  # of a video's frames as images
+from deepfake.media import VIDEO_SUFFIXES
 
+REAL, FAKE = 0, 1
 COLUMNS = [
     "path",  # below the root, with forward slashes; a file, or a folder of a video's frames
     "label",  # REAL or FAKE
@@ -78,15 +74,3 @@ def _is_video_folder(path: Path) -> bool:
 def _between(folder: Path, path: Path) -> list[Path]:
     """Folders below `folder` in which `path` lies."""
     return [above for above in path.parents if above.is_relative_to(folder) and above != folder]
-
-
-def kind_of(path: Path) -> str:
-    """video, image or frames (a folder or archive of them), or what is wrong with the path."""
-    name = path.name.lower()
-    if name.endswith(ARCHIVE_SUFFIXES) or path.is_dir():
-        return "frames"
-    if path.suffix.lower() in IMAGE_SUFFIXES:
-        return "image"
-    if path.suffix.lower() in VIDEO_SUFFIXES:
-        return "video"
-    return f"unknown type {path.suffix or 'without suffix'}"

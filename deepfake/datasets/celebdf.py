@@ -12,8 +12,9 @@ Some copies have a folder videos/ before the names.
 import re
 from pathlib import Path, PurePosixPath
 
-from deepfake.datasets import FAKE, REAL, Listing, files_below, kind_of, table_of
+from deepfake.datasets import FAKE, REAL, Listing, files_below, table_of
 from deepfake.errors import ManifestError, listed
+from deepfake.media import kind_of
 
 FOLDERS = {"Celeb-real": REAL, "YouTube-real": REAL, "Celeb-synthesis": FAKE}
 LIST = "List_of_testing_videos.txt"

@@ -10,9 +10,10 @@ conversion_dict.json of FaceForensics++ may be in the folder too (see `faceforen
 import re
 from pathlib import Path, PurePosixPath
 
-from deepfake.datasets import FAKE, VIDEO_SUFFIXES, Listing, files_below, kind_of, table_of
+from deepfake.datasets import FAKE, Listing, files_below, table_of
 from deepfake.datasets.faceforensics import read_people
 from deepfake.errors import ManifestError, listed
+from deepfake.media import VIDEO_SUFFIXES, kind_of
 
 FAKES = "manipulated_videos"
 SPLITS = ("train", "val", "test")

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from deepfake.datasets import FAKE, REAL, VIDEO_SUFFIXES, Listing, files_below, table_of
+from deepfake.datasets import FAKE, REAL, Listing, files_below, table_of
 from deepfake.datasets.reading import notes_on
 from deepfake.errors import ManifestError, listed
+from deepfake.media import VIDEO_SUFFIXES
 
 FOLDER = "video-data"
 NAME, TRUTH, SPLIT = "Filename", "Video Ground Truth", "Finetuning Set"

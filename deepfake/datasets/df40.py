@@ -14,9 +14,10 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from deepfake.datasets import FAKE, IMAGE_SUFFIXES, REAL, VIDEO_SUFFIXES, Listing, table_of
+from deepfake.datasets import FAKE, REAL, Listing, table_of
 from deepfake.datasets.reading import notes_on
 from deepfake.errors import ManifestError
+from deepfake.media import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 SPLITS = ("train", "val", "test")
 DOMAINS = {"ff": "ffpp", "cdf": "celebdf"}  # and whose names people have there

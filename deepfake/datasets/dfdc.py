@@ -15,9 +15,10 @@ from typing import Any
 
 import pandas as pd
 
-from deepfake.datasets import FAKE, REAL, VIDEO_SUFFIXES, Listing, files_below, table_of
+from deepfake.datasets import FAKE, REAL, Listing, files_below, table_of
 from deepfake.datasets.reading import notes_on, read_json
 from deepfake.errors import ManifestError
+from deepfake.media import VIDEO_SUFFIXES
 
 PART, LIST = "metadata.json", "labels.csv"
 LABELS = {"REAL": REAL, "FAKE": FAKE, "0": REAL, "1": FAKE}

@@ -12,9 +12,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from deepfake.datasets import FAKE, REAL, VIDEO_SUFFIXES, Listing, files_below, table_of
+from deepfake.datasets import FAKE, REAL, Listing, files_below, table_of
 from deepfake.datasets.reading import notes_on, read_json
 from deepfake.errors import ManifestError
+from deepfake.media import VIDEO_SUFFIXES
 
 TABLE = "dataset.json"
 LABELS = {"real": REAL, "fake": FAKE}

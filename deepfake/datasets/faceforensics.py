@@ -15,8 +15,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deepfake.datasets import FAKE, REAL, Listing, files_below, kind_of, table_of
+from deepfake.datasets import FAKE, REAL, Listing, files_below, table_of
 from deepfake.errors import ManifestError, listed
+from deepfake.media import kind_of
 
 PLACES = ("", "splits", "dataset", "dataset/splits")  # below the root
 SPLITS = ("train", "val", "test")

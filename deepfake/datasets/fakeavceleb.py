@@ -13,8 +13,9 @@ import csv
 import re
 from pathlib import Path
 
-from deepfake.datasets import FAKE, REAL, Listing, files_below, kind_of, table_of
+from deepfake.datasets import FAKE, REAL, Listing, files_below, table_of
 from deepfake.errors import ManifestError, listed
+from deepfake.media import kind_of
 
 SILENT = "RealVideo-FakeAudio"  # a picture that nobody changed
 LABELS = {

@@ -7,8 +7,9 @@ fake/NNNN_fake.mp4
 import re
 from pathlib import Path
 
-from deepfake.datasets import FAKE, REAL, Listing, files_below, kind_of, table_of
+from deepfake.datasets import FAKE, REAL, Listing, files_below, table_of
 from deepfake.errors import ManifestError, listed
+from deepfake.media import kind_of
 
 METHOD = "FakeApp"  # what the fakes were made with
 GRAMMAR = {

@@ -9,9 +9,10 @@ numbers N start anew in every folder, so the folder belongs to the name. Nothing
 import re
 from pathlib import Path
 
-from deepfake.datasets import FAKE, IMAGE_SUFFIXES, REAL, Listing, table_of
+from deepfake.datasets import FAKE, REAL, Listing, table_of
 from deepfake.datasets.reading import notes_on
 from deepfake.errors import ManifestError
+from deepfake.media import IMAGE_SUFFIXES
 
 VIDEO = re.compile(r"(?P<number>\d+)(?P<archive>\.tar|\.tar\.gz|\.tgz)?")
 FOLDERS = {
