@@ -9,13 +9,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deepfake import archive, video
+from deepfake import archive
 from deepfake.embedding import embed
 from deepfake.faces import Face, eye_angle, find_faces, find_faces_near
 from deepfake.image import Chroma, Image, decode_image, encode_jpeg
 from deepfake.tracking import find_cuts, follow_faces, link_tracks
 
-NO_FACE, NO_FRAMES = "no_face", "no_frames"
+OK, NO_FACE, NO_FRAMES = "ok", "no_face", "no_frames"
 MAX_STEP = 8  # frames between two passes over whole frames
 EMBED_MARGIN, EMBED_SIZE = 1.3, 150  # dlib's network reads faces of 150 x 150 pixels
 MIN_EMBEDDED = 32  # pixels: a smaller face is not recognised
@@ -85,7 +85,7 @@ def crop_frames(
             name = f"{number}-{frame:06d}.jpg"
             crops[name] = encode_jpeg(crop, jpeg_quality, jpeg_chroma)
             records.append(_record(face, crop, frame, number, name))
-    status = video.OK if crops else NO_FACE
+    status = OK if crops else NO_FACE
     meta = {
         "status": status,
         "frames": len(images),

@@ -14,8 +14,8 @@ from deepfake import (
     faces,
     image,
     parallel,
+    sampling,
     tracking,
-    video,
 )
 from deepfake.failures import report_failures
 from deepfake.parallel import Failure, Step, Video, code_version, map_videos
@@ -38,7 +38,7 @@ def crop_step(params: CropsParams) -> Step:
     """What is done with each video."""
     packages = ["opencv-python", "dlib-bin", "face-recognition", "scipy"]
     packages.append(detection.PACKAGES[params.detector])
-    modules = [cropping, tracking, faces, detection, embedding, archive, image, video]
+    modules = [cropping, tracking, faces, detection, embedding, sampling, archive, image]
     return Step(cropping.crop_archive, code_version(modules, packages))
 
 
@@ -110,11 +110,11 @@ def coverage(crops: pd.DataFrame, videos: pd.DataFrame) -> dict[str, float]:
     counts = Counter(videos["status"])
     return {
         "videos": len(videos),
-        "ok": counts[video.OK],
+        "ok": counts[cropping.OK],
         "no_face": counts[cropping.NO_FACE],
         "no_frames": counts[cropping.NO_FRAMES],
         "failed": sum(counts[status] for status in FAILED) - counts[cropping.NO_FACE],
-        "video_coverage": counts[video.OK] / len(videos),
+        "video_coverage": counts[cropping.OK] / len(videos),
         "frame_coverage": videos["frames_with_face"].sum() / max(1, videos["frames"].sum()),
         "crops": len(crops),
         "videos_with_several_people": int((videos["tracks"] > 1).sum()),
@@ -137,7 +137,7 @@ def crop_table(video_id: str, meta: dict[str, Any]) -> pd.DataFrame:
 
 
 def _is_failure(data: bytes) -> bool:
-    return bool(archive.unpack(data).meta["status"] != video.OK)
+    return bool(archive.unpack(data).meta["status"] != cropping.OK)
 
 
 def _failed(failure: Failure) -> bytes:

@@ -6,7 +6,6 @@ from typing import Protocol
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from deepfake.detection import overlap
 from deepfake.faces import Face
@@ -21,11 +20,11 @@ SAME_PERSON = 0.6  # distance of embeddings: the bound of face_recognition
 SAME_PERSON_ELSEWHERE = 0.5  # where the place says nothing: 99.4 % of strangers are further
 RECENT = 3  # faces of a track that are compared: one of them may be in profile
 # Mean difference of the faces' colours (CIELAB in 8 bits): above, even a face in its place may be
-ALIKE = 8  # another one after a cut or among several (98 of 100 strangers differ by more), and
+ALIKE = 10  # another one after a cut or among several (98 of 100 strangers differ by more), and
 SIMILAR = 13  # alone without a cut (9 of 10 do, and 1 of 80 faces from their next look)
 THUMBNAIL = 16  # pixels
-CHANGED = 16  # grey levels by which thumbnails differ after a cut; 19 of 20 pairs of clips do, and
-# 1 of 20 pairs of frames of a clip, which costs time and nothing else
+CHANGED = 24  # grey levels by which thumbnails differ after a cut; 24 of 25 pairs of clips do, and
+# 1 of 30 pairs of frames of a clip, which costs time and nothing else
 
 Survey = Callable[[Image], list[Face]]
 Seen = Sequence[tuple[int, Face]]  # where a person was seen, the latest first
@@ -230,6 +229,10 @@ def _doubtful(places: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 def _assigned(likeness: NDArray[np.float64]) -> dict[int, int]:
     """The pairs, row to column, that are most alike together; none of likeness 0."""
+    if not likeness.size:
+        return {}
+    from scipy.optimize import linear_sum_assignment  # takes longer to load than a video takes
+
     rows, columns = linear_sum_assignment(-likeness)
     pairs = zip(rows.tolist(), columns.tolist(), strict=True)
     return {row: column for row, column in pairs if likeness[row, column] > 0}
