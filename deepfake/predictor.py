@@ -66,7 +66,9 @@ class Detector:
 
     def crop_file(self, path: Path) -> tuple[video.VideoMeta, archive.Archive]:
         """The record of the file's frames, and the crops of its faces."""
-        data = video.frame_archive(path, kind_of(path), **self._frame_settings)
+        kind = kind_of(path)
+        kind = kind if kind in video.READERS else "video"  # an unknown suffix: let the decoder see
+        data = video.frame_archive(path, kind, **self._frame_settings)
         frames = archive.unpack(data)
         crops = archive.unpack(cropping.crop_frames(frames, **self._crop_settings))
         return video.VideoMeta(**frames.meta), crops

@@ -3,12 +3,14 @@
 import io
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image as Pil
 from PIL import ImageChops
+from PIL import ImageFile as PillowFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
@@ -78,6 +80,22 @@ def read_image(data: bytes) -> StillImage:
     """
     if not data:
         raise ValueError("empty file")
+    with _strict():
+        return _read(data)
+
+
+@contextmanager
+def _strict() -> Iterator[None]:
+    """Have Pillow tell of truncated files; importing face_recognition makes it pass them over."""
+    before = PillowFile.LOAD_TRUNCATED_IMAGES
+    PillowFile.LOAD_TRUNCATED_IMAGES = False
+    try:
+        yield
+    finally:
+        PillowFile.LOAD_TRUNCATED_IMAGES = before
+
+
+def _read(data: bytes) -> StillImage:
     picture = _open(data)
     whole = _load(picture)
     if not whole and data.startswith(b"\xff\xd8"):
@@ -112,10 +130,7 @@ def _open(data: bytes) -> ImageFile:
 
 
 def _load(picture: ImageFile) -> bool:
-    """Decode the pixels; False where only a part of them could be, the rest of them is 0.
-
-    Pillow's LOAD_TRUNCATED_IMAGES would do the same, but for all threads of the process.
-    """
+    """Decode the pixels; False where only a part of them could be, the rest of them is 0."""
     try:
         picture.load()
     except _BROKEN:

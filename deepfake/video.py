@@ -61,9 +61,8 @@ def frame_archive(
     Returns:
         A packed archive: record as `VideoMeta`, images named by frame index.
     """
-    read = {"image": _read_image, "frames": _read_frame_images, "video": _read_video}[kind]
     try:
-        meta, frames = read(path, per_video)
+        meta, frames = READERS[kind](path, per_video)
         if kind != "image" and meta.frame_count < min_frames:
             reason = f"{meta.frame_count} decodable frames, {min_frames} needed"
             meta, frames = replace(meta, status=TOO_SHORT, reason=reason), []
@@ -162,3 +161,6 @@ def _is_image(name: str) -> bool:
 def _by_numbers(name: str) -> list[tuple[int, str]]:
     """A key that puts 2.png before 10.png."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+
+
+READERS = {"video": _read_video, "image": _read_image, "frames": _read_frame_images}

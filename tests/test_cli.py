@@ -55,7 +55,7 @@ def test_what_cannot_be_judged_is_undecided_with_its_reason(
     assert code == 3
     assert lines[0].startswith("UNDECIDED")
     assert lines[0].endswith("no face found")
-    assert lines[1].endswith("broken.mp4  no decoder opens it")
+    assert lines[1].endswith("broken.mp4  not a video")
 
 
 def test_a_folder_is_searched(model_folder: Path, demo_root: Path, tmp_path: Path) -> None:

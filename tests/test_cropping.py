@@ -1,8 +1,10 @@
 """Crops: upright, of one size, and an honest record of what was not found."""
 
+import io
 from collections.abc import Sequence
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -207,3 +209,35 @@ def test_archive_on_disk_gives_the_same(tmp_path: Any, astronaut: Image) -> None
     (tmp_path / "f.tar").write_bytes(archive.pack(frames.meta, frames.images))
     expected = cropping.crop_frames(frames, **SETTINGS)
     assert cropping.crop_archive(tmp_path / "f.tar", **SETTINGS) == expected
+
+
+@pytest.mark.parametrize("crf", [23, 32, 40])
+@pytest.mark.parametrize("side", [180, 360])
+def test_the_crop_of_a_still_face_stands_still(astronaut: Image, crf: int, side: int) -> None:
+    """Under camera noise and H.264 its centre wanders by less than 1 % of its side."""
+    still = cv2.resize(astronaut[:300, 60:360], (side, side), interpolation=cv2.INTER_AREA)
+    rng = np.random.default_rng(0)
+    images = [
+        np.clip(still + rng.normal(0, 3, still.shape), 0, 255).astype(np.uint8) for _ in range(12)
+    ]
+    found = crop(packed(h264(images, crf)), size=160)
+    assert len(found.images) == 12
+    boxes = np.array([one["box"] for one in found.meta["crops"]])
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+    crop_side = 1.3 * (boxes[:, 2:] - boxes[:, :2]).max(axis=1).mean()
+    assert centres.std(axis=0).max() < 0.01 * crop_side
+
+
+def h264(images: Sequence[Image], crf: int) -> list[Image]:
+    """What a codec makes of the pictures."""
+    stream = io.BytesIO()
+    with av.open(stream, "w", format="mp4") as output:
+        clip = output.add_stream("libx264", rate=25, options={"crf": str(crf)})
+        clip.height, clip.width = images[0].shape[:2]
+        clip.pix_fmt = "yuv420p"
+        for image in images:
+            output.mux(clip.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        output.mux(clip.encode())
+    stream.seek(0)
+    with av.open(stream) as clip:
+        return [frame.to_ndarray(format="rgb24") for frame in clip.decode(video=0)]

@@ -1,11 +1,20 @@
 """Tracks: who is who over the frames of a video."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepfake.faces import Face
-from deepfake.tracking import link_tracks
+from deepfake.cropping import find_tracks
+from deepfake.decoding import decode_video
+from deepfake.faces import Face, find_faces, find_faces_near
+from deepfake.image import Image
+from deepfake.sampling import evenly_spaced
+from deepfake.tracking import find_cuts, follow_faces, link_tracks
 
 
 def face(x: float, y: float = 0, side: float = 40, score: float = 0.9) -> Face:
@@ -79,3 +88,131 @@ def test_every_face_is_in_one_track(frames: list[list[Face]]) -> None:
         len(t) * sorted(f.size for f in t.values())[len(t) // 2] for t in tracks if len(t) == 1
     ]
     assert visible == sorted(visible, reverse=True)
+
+
+def picture(value: int, side: int = 64) -> Image:
+    return np.full((side, side, 3), value, np.uint8)
+
+
+def test_a_cut_is_where_the_picture_changes() -> None:
+    assert find_cuts([]) == frozenset()
+    assert find_cuts([picture(90), picture(92), picture(200), picture(200)]) == {2}
+    assert find_cuts([picture(90), picture(90, 32)]) == {1}, "another size is another shot"
+
+
+class Watcher:
+    """Stands for the detector: it knows where faces are in each picture, and counts its passes."""
+
+    def __init__(self, frames: list[list[Face]]) -> None:
+        self.images = [np.full((8, 8, 3), 100 + i, np.uint8) for i in range(len(frames))]
+        self.frames = frames
+        self.surveys: list[int] = []
+
+    def survey(self, image: Image) -> list[Face]:
+        at = int(image[0, 0, 0]) - 100
+        self.surveys.append(at)
+        return self.frames[at]
+
+    def look(self, image: Image, known: Sequence[Face]) -> list[Face]:
+        """Faces that are within a face's width of a known one."""
+        at = int(image[0, 0, 0]) - 100
+        return [f for f in self.frames[at] if any(abs(f.box[0] - k.box[0]) < 40 for k in known)]
+
+    def follow(self, every: int, cuts: Sequence[int] = ()) -> list[list[Face]]:
+        return follow_faces(self.images, cuts, every, self.survey, self.look)
+
+
+def test_followed_faces_need_few_passes_over_whole_frames() -> None:
+    watcher = Watcher([[face(10 + i)] for i in range(9)])
+    assert watcher.follow(4) == watcher.frames
+    assert watcher.surveys == [0, 4, 8]
+    watcher.surveys.clear()
+    assert watcher.follow(1) == watcher.frames
+    assert watcher.surveys == list(range(9))
+
+
+def test_a_lost_face_and_a_cut_are_looked_for_everywhere() -> None:
+    watcher = Watcher([[face(0)], [face(0)], [face(300)], [face(300)], [face(900)], []])
+    assert watcher.follow(9, cuts=[4]) == watcher.frames
+    assert watcher.surveys == [0, 2, 4, 5]
+
+
+def test_who_comes_between_two_passes_loses_no_frame() -> None:
+    """The second person is there from frame 2 on, and first seen by the pass over frame 4."""
+    watcher = Watcher([[face(0)]] * 2 + [[face(0), face(300)]] * 4)
+    assert watcher.follow(4) == watcher.frames
+    assert watcher.surveys == [0, 4]
+
+
+def test_nobody_anywhere() -> None:
+    watcher = Watcher([[]] * 3)
+    assert watcher.follow(4) == [[]] * 3
+    assert Watcher([]).follow(4) == []
+
+
+@pytest.fixture(scope="module")
+def people(demo_root: Path) -> list[list[Image]]:
+    """Six frames each of clips of a woman and a man, 160 x 160 around the face."""
+    return [close_up(demo_root / f"real/{name}.mp4") for name in ("astronaut_1", "pyfeat_1")]
+
+
+def close_up(clip: Path) -> list[Image]:
+    frames = decode_video(clip, lambda count: evenly_spaced(count, 6)).frames
+    found = find_faces(frames[0], *SETTINGS)
+    left, top, right, bottom = found[0].box
+    x, y, half = (left + right) / 2, (top + bottom) / 2, 0.9 * found[0].size
+    return [
+        cv2.resize(
+            frame[
+                max(0, round(y - half)) : round(y + half), max(0, round(x - half)) : round(x + half)
+            ],
+            (160, 160),
+        )
+        for frame in frames
+    ]
+
+
+SETTINGS = ("libfacedetection", 640, 0.8, 0.05)
+
+
+def tracks_of(images: list[Image]) -> list[list[int]]:
+    """Positions of the frames of each person."""
+    found = find_tracks(
+        images,
+        4,
+        lambda image: find_faces(image, *SETTINGS),
+        lambda image, known: find_faces_near(image, known, "libfacedetection", 0.8, 0.05),
+    )
+    return sorted(sorted(track) for track in found)
+
+
+def test_two_people_who_take_turns_at_one_place_are_two_tracks(people: list[list[Image]]) -> None:
+    """Shot and reverse shot: only what they look like tells them apart."""
+    one, other = people
+    assert tracks_of([(one, other)[at % 2][at] for at in range(6)]) == [[0, 2, 4], [1, 3, 5]]
+    assert tracks_of([*one[:3], *other[:3]]) == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_somebody_who_turns_up_elsewhere_is_the_same_track(people: list[list[Image]]) -> None:
+    images = [np.full((160, 640, 3), 90, np.uint8) for _ in range(6)]
+    for at, image in enumerate(images):
+        place = 0 if at < 3 else 480
+        image[:, place : place + 160] = people[0][at]
+    assert tracks_of(images) == [[0, 1, 2, 3, 4, 5]]
+
+
+def test_two_people_side_by_side_stay_apart_when_they_change_places(
+    people: list[list[Image]],
+) -> None:
+    images = [np.full((160, 480, 3), 90, np.uint8) for _ in range(6)]
+    for at, image in enumerate(images):
+        left, right = people if at < 3 else people[::-1]
+        image[:, :160], image[:, 320:] = left[at], right[at]
+    found = find_tracks(
+        images,
+        4,
+        lambda image: find_faces(image, *SETTINGS),
+        lambda image, known: find_faces_near(image, known, "libfacedetection", 0.8, 0.05),
+    )
+    places = [[track[at].box[0] < 200 for at in sorted(track)] for track in found]
+    assert sorted(places) == [[False] * 3 + [True] * 3, [True] * 3 + [False] * 3]
