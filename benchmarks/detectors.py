@@ -123,7 +123,11 @@ def run_opencv(path: Path) -> Callable[[NDArray[np.float32]], NDArray[np.float32
 
 
 def scrfd() -> Detect:
-    """SCRFD with the weights in the source archive of its package, whose path is in SCRFD_MODEL."""
+    """SCRFD with the weights in the source archive of its package, whose path is in SCRFD_MODEL.
+
+    It reads 640 x 640 pixels. A smaller image is put in their corner: enlarged, as the package
+    would do it, its faces become too large to be found (77 of 120 instead of all).
+    """
     import onnxruntime
     from PIL import Image as Pil
     from scrfd import SCRFD, Threshold
@@ -137,7 +141,9 @@ def scrfd() -> Detect:
     model = SCRFD.from_session(onnxruntime.InferenceSession(path, options, providers=providers))
 
     def detect(image: Image) -> Boxes:
-        found = model.detect(Pil.fromarray(image), Threshold(probability=0.3))
+        canvas = np.zeros((LONG_SIDE, LONG_SIDE, 3), np.uint8)
+        canvas[: image.shape[0], : image.shape[1]] = image
+        found = model.detect(Pil.fromarray(canvas), Threshold(probability=0.3))
         corners = [(f.bbox.upper_left, f.bbox.lower_right, f.probability) for f in found]
         return as_boxes([(a.x, a.y, b.x, b.y, score) for a, b, score in corners])
 
