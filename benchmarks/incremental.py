@@ -8,7 +8,6 @@ themselves too, so that DVC's own share (hashing and linking a thousand archives
 from __future__ import annotations
 
 import argparse
-import csv
 import shutil
 import subprocess
 import sys
@@ -20,10 +19,10 @@ from pathlib import Path
 
 import psutil
 import yaml
+from bench import BENCH, is_missing, listed
 from tqdm import tqdm
 
 TOP = Path(__file__).resolve().parents[1]
-BENCH = TOP.parent / "shared" / "bench"
 CODE = ["deepfake", "stages", "dvc.yaml", "params.yaml", ".dvcignore", ".gitignore"]
 DATASET = {"name": "d", "root": "data/raw", "layout": "folders", "include": "*"}
 LARGEST = 300_000  # bytes of the clips that are copied: about 3 seconds of 256 x 256 pixels
@@ -78,9 +77,7 @@ def run(folder: Path, *command: str) -> tuple[float, list[float]]:
 
 def small_clips(bench: Path) -> list[Path]:
     """The small clips of the bench."""
-    with (bench / "talking_heads" / "labels.csv").open(newline="") as file:
-        paths = [bench / "talking_heads" / row["path"] for row in csv.DictReader(file)]
-    return [path for path in paths if path.stat().st_size <= LARGEST]
+    return [path for path in listed(bench, "talking_heads") if path.stat().st_size <= LARGEST]
 
 
 def add_clip(source: Path, path: Path, number: int) -> None:
@@ -117,9 +114,7 @@ def main() -> int:
     parser.add_argument("--clips", type=int, default=1000, help="how many")
     parser.add_argument("--frames", type=int, default=16, help="frames of a clip")
     args = parser.parse_args()
-    if not (args.bench / "talking_heads" / "labels.csv").is_file():
-        print(f"error: {args.bench}/talking_heads is not there; its media are not published with"
-              " the project, point --bench at your copy", file=sys.stderr)  # fmt: skip
+    if is_missing(args.bench, "talking_heads"):
         return 2
     sources = small_clips(args.bench)
     with tempfile.TemporaryDirectory() as name:

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import cProfile
-import csv
 import os
 import pstats
 import sys
@@ -32,6 +31,7 @@ import av
 import cv2
 import numpy as np
 import pandas as pd
+from bench import BENCH, is_missing, listed
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -45,7 +45,6 @@ from deepfake.parallel import Failure, Step, Video, map_videos
 from deepfake.params import ExecutionParams, Params, load_params
 from deepfake.sampling import evenly_spaced
 
-BENCH = Path(__file__).resolve().parents[1].parent / "shared" / "bench"
 SECONDS = 20  # of the made clips
 LARGE = {"720p": (1280, 720), "1080p": (1920, 1080)}
 GOPS = (250, 48)  # x264's own choice, and that of a phone or a platform
@@ -72,7 +71,7 @@ def decode_only(path: Path, per_video: int) -> bytes:
 def bound(clips: Sequence[Path], per_video: int, execution: ExecutionParams) -> Timing:
     """(a)."""
     # The processes do not know what stands in __main__.
-    from preprocess import decode_only as importable  # type: ignore[import-not-found]
+    from preprocess import decode_only as importable
 
     inputs = [Video("", clip, {"per_video": per_video}) for clip in clips]
     start = time.perf_counter()
@@ -182,8 +181,7 @@ def empty_folder() -> Iterator[Path]:
 
 def talking_heads(bench: Path, count: int) -> list[Path]:
     """Evenly chosen clips."""
-    with (bench / "talking_heads" / "labels.csv").open(newline="") as file:
-        paths = [bench / "talking_heads" / row["path"] for row in csv.DictReader(file)]
+    paths = listed(bench, "talking_heads")
     return [paths[at] for at in evenly_spaced(len(paths), count)]
 
 
@@ -273,9 +271,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2, help="processes of (a) and (b)")
     parser.add_argument("--skip-usual", action="store_true", help="leave (c) out: it takes longest")
     args = parser.parse_args()
-    if not (args.bench / "talking_heads" / "labels.csv").is_file():
-        print(f"error: {args.bench}/talking_heads is not there; its media are not published with"
-              " the project, point --bench at your copy", file=sys.stderr)  # fmt: skip
+    if is_missing(args.bench, "talking_heads"):
         return 2
     os.environ["OMP_NUM_THREADS"] = "1"  # for the profile; the processes have it anyway
     params = load_params(Path(__file__).parents[1] / "params.yaml")

@@ -37,7 +37,7 @@ class Stored:
     needed: bool
 
 
-def stored_results(cache: Cache, params: Params, top: Path = Path()) -> list[Stored]:
+def stored_results(cache: Cache, params: Params) -> list[Stored]:
     """Everything in the cache.
 
     Needed is what belongs to a video of `data/manifest.csv`, the parameters and code of now, and
@@ -47,17 +47,16 @@ def stored_results(cache: Cache, params: Params, top: Path = Path()) -> list[Sto
     Args:
         cache: the scratch cache.
         params: params.yaml.
-        top: of the repository.
 
     Raises:
         CacheError: there is no manifest.
     """
-    path = top / "data/manifest.csv"
+    path = Path("data/manifest.csv")
     if not path.is_file():
         raise CacheError(
             f"{path} is missing, so what it needs is not known: run `dvc repro manifest`"
         )
-    needed, steps_needed = _needed(read_csv(path), params, top)
+    needed, steps_needed = _needed(read_csv(path), params)
     found = []
     for video, file in cache.entries():
         step = file.name.split("-")[0]
@@ -85,12 +84,12 @@ def prune(found: list[Stored]) -> None:
 
 
 def _needed(
-    manifest: pd.DataFrame, params: Params, top: Path
+    manifest: pd.DataFrame, params: Params
 ) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
     """Names of needed results by the content of the video, and steps of which all are needed."""
     names: dict[str, set[str]] = defaultdict(set)
     steps: dict[str, set[str]] = defaultdict(set)
-    for step, videos in _work(manifest, params, top):
+    for step, videos in _work(manifest, params):
         for video in videos:
             if video.is_original or video.path.is_file():
                 names[video.content].add(step.name(video))
@@ -99,11 +98,11 @@ def _needed(
     return names, steps
 
 
-def _work(manifest: pd.DataFrame, params: Params, top: Path) -> Iterator[tuple[Step, list[Video]]]:
+def _work(manifest: pd.DataFrame, params: Params) -> Iterator[tuple[Step, list[Video]]]:
     """What the pipeline asks the cache for."""
     roots = {dataset.name: Path(dataset.root) for dataset in params.dataset}
     known = manifest[manifest["dataset"].isin(roots)]
-    frames, crops = top / "data/frames", top / "data/crops"
+    frames, crops = Path("data/frames"), Path("data/crops")
     yield frame_step(), frame_inputs(known, roots, params.frames)
     yield crop_step(params.crops), crop_inputs(known, frames, params.crops)
     yield hash_step(), hash_inputs(known, frames)

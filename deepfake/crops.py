@@ -11,6 +11,7 @@ from deepfake import (
     cropping,
     detection,
     embedding,
+    face_models,
     faces,
     image,
     parallel,
@@ -38,7 +39,17 @@ def crop_step(params: CropsParams) -> Step:
     """What is done with each video."""
     packages = ["opencv-python", "dlib-bin", "face-recognition", "scipy"]
     packages.append(detection.PACKAGES[params.detector])
-    modules = [cropping, tracking, faces, detection, embedding, sampling, archive, image]
+    modules = [
+        cropping,
+        tracking,
+        faces,
+        detection,
+        embedding,
+        face_models,
+        sampling,
+        archive,
+        image,
+    ]
     return Step(cropping.crop_archive, code_version(modules, packages))
 
 

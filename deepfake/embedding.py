@@ -1,8 +1,6 @@
 """What a person looks like as a vector: face embeddings of the crops of one video."""
 
 import json
-import warnings
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepfake import archive
+from deepfake.face_models import embedding_model, landmark_model
 from deepfake.image import Image, decode_image
 from deepfake.sampling import evenly_spaced
 
@@ -61,22 +60,5 @@ def embed(crop: Image, margin: float) -> NDArray[np.float64]:
     side = crop.shape[0]
     border = round(side * (1 - 1 / margin) / 2)
     pixels = np.ascontiguousarray(crop)
-    predictor, network = _models()
-    face = predictor(pixels, dlib.rectangle(border, border, side - border, side - border))
-    return np.array(network.compute_face_descriptor(pixels, face, 1), np.float64)
-
-
-@cache
-def _models() -> tuple[Any, Any]:
-    """The five-point landmarks that align a face for the network, and the network.
-
-    Loaded directly, since importing face_recognition loads four models, which takes seconds.
-    """
-    import dlib
-
-    with warnings.catch_warnings():  # it still uses pkg_resources
-        warnings.simplefilter("ignore")
-        import face_recognition_models as models
-
-    predictor = dlib.shape_predictor(models.pose_predictor_five_point_model_location())
-    return predictor, dlib.face_recognition_model_v1(models.face_recognition_model_location())
+    face = landmark_model()(pixels, dlib.rectangle(border, border, side - border, side - border))
+    return np.array(embedding_model().compute_face_descriptor(pixels, face, 1), np.float64)

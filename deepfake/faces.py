@@ -7,17 +7,12 @@ which the face always has the same size; and the place of the box is corrected b
 wander by a fifth of a percent (docs/detectors.md).
 """
 
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deepfake.detection import DETECTORS as DETECTORS
-from deepfake.detection import PACKAGES as PACKAGES
 from deepfake.detection import (
     Box,
     Boxes,
@@ -29,6 +24,7 @@ from deepfake.detection import (
     reduced,
     with_border,
 )
+from deepfake.face_models import landmark_model
 from deepfake.image import Image
 
 SURVEY_FACE = 20  # pixels of the smallest wanted face in a pass over the image: 19 of 20 are found
@@ -71,7 +67,7 @@ def find_faces(
 
     Args:
         image: height x width x 3.
-        detector: a key of `DETECTORS`.
+        detector: a key of `detection.DETECTORS`.
         detect_size: the image is reduced for the pass until the smallest wanted face has
             `SURVEY_FACE` pixels, and its longer side at most this many.
         min_score: detections below it are ignored.
@@ -188,21 +184,6 @@ def _landmarks(image: Image, box: NDArray[np.float64]) -> NDArray[np.float64]:
     side = (right - left + bottom - top) / 2
     middle, bottom = (left + right) / 2, bottom - 0.02 * (bottom - top)
     corners = (middle - side / 2, bottom - side, middle + side / 2, bottom)
-    shape = _landmark_model()(pixels, dlib.rectangle(*map(round, corners)))
+    shape = landmark_model()(pixels, dlib.rectangle(*map(round, corners)))
     points = np.array([(point.x, point.y) for point in shape.parts()], np.float64)
     return view.to_image(points)
-
-
-@cache
-def _landmark_model() -> Callable[..., Any]:
-    import dlib
-
-    with (
-        warnings.catch_warnings()
-    ):  # it still uses pkg_resources, which setuptools announces to drop
-        warnings.simplefilter("ignore")
-        import face_recognition_models
-
-    path = face_recognition_models.pose_predictor_five_point_model_location()
-    model: Callable[..., Any] = dlib.shape_predictor(path)
-    return model

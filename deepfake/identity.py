@@ -18,7 +18,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from sklearn.metrics import pairwise_distances_chunked
 
-from deepfake import archive, embedding, image, sampling
+from deepfake import archive, embedding, face_models, image, sampling
 from deepfake.parallel import Failure, Step, Video, code_version, map_videos
 from deepfake.params import ExecutionParams, IdentitiesParams
 
@@ -28,7 +28,7 @@ CHUNK_MEGABYTES = 64  # of distances held at a time
 
 def embedding_step() -> Step:
     """What is done with each video."""
-    modules = [embedding, archive, image, sampling]
+    modules = [embedding, face_models, archive, image, sampling]
     packages = ["dlib-bin", "face-recognition", "opencv-python"]
     return Step(embedding.embed_tracks, code_version(modules, packages))
 

@@ -12,7 +12,7 @@ from deepfake import archive
 from deepfake.crops import extract_crops
 from deepfake.frames import extract_frames, failures
 from deepfake.manifest import build_manifest
-from deepfake.params import Params
+from deepfake.params import load_params
 from deepfake.scanning import scan
 from deepfake.tables import read_csv, write_csv
 from deepfake.video import OK, USABLE
@@ -32,13 +32,11 @@ def raw(tmp_path_factory: pytest.TempPathFactory, make_clip: ClipMaker) -> Path:
 
 
 @pytest.fixture(scope="module")
-def tables(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
+def tables(
+    raw: Path, repository: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, pd.DataFrame]:
     """What the stages write about them."""
-    from test_contract import TOP
-
-    from deepfake.params import load_params
-
-    params: Params = load_params(TOP / "params.yaml")
+    params = load_params(repository / "params.yaml")
     before = Path.cwd()
     out = tmp_path_factory.mktemp("project")
     os.chdir(out)

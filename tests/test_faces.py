@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from deepfake.faces import DETECTORS, PACKAGES, Face, eye_angle, find_faces, find_faces_near
+from deepfake.detection import DETECTORS, PACKAGES
+from deepfake.faces import Face, eye_angle, find_faces, find_faces_near
 from deepfake.image import Image
 
 # The head in the photo, by eye: left, top, right, bottom in pixels.

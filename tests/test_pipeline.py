@@ -180,8 +180,10 @@ def test_a_broken_video_is_reported_and_too_many_stop_the_run(project: Path) -> 
     assert "Traceback" not in output.split("ERROR: failed to reproduce")[0]
 
 
-MADE = ("data/frames", "data/crops", "data/frames.csv", "data/failures.csv", "data/crops.csv")
-MADE = (*MADE, "data/coverage.csv", "metrics/frames.json", "metrics/crops.json")
+MADE = (
+    *("data/frames", "data/frames.csv", "data/failures.csv", "metrics/frames.json"),
+    *("data/crops", "data/crops.csv", "data/coverage.csv", "metrics/crops.json"),
+)
 
 
 def made_bytes(project: Path) -> dict[str, bytes]:

@@ -10,13 +10,12 @@ import cv2
 import numpy as np
 import pytest
 from mutations import mutate
+from pictures import BLUE, RED, near, noise, picture
 from PIL import Image as Pil
 from PIL import ImageFile
 
 from deepfake.image import MAX_PIXELS, decode_image, encode_jpeg
 from deepfake.still import read_image
-
-RED, BLUE = (250, 20, 40), (10, 60, 200)
 
 
 def encoded(image: Pil.Image, kind: str, **options: object) -> bytes:
@@ -35,22 +34,6 @@ def png(width: int, height: int, depth: int, colour_type: int, rows: bytes) -> b
     header = struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, 0)
     parts = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + parts
-
-
-def picture() -> Pil.Image:
-    """32 x 24: red to the left, blue to the right."""
-    pixels = np.full((24, 32, 3), RED, np.uint8)
-    pixels[:, 16:] = BLUE
-    return Pil.fromarray(pixels)
-
-
-def noise(height: int = 96, width: int = 128) -> Pil.Image:
-    rng = np.random.default_rng(0)
-    return Pil.fromarray(rng.integers(1, 256, (height, width, 3), np.uint8))
-
-
-def near(found: np.ndarray, expected: object, within: int = 8) -> bool:
-    return bool(np.abs(found.astype(int) - np.asarray(expected)).max() <= within)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF", "PPM"])
