@@ -1,0 +1,258 @@
+"""How much of the detection is left when the test videos are compressed, blurred or noisy.
+
+The crops are spoilt as they are stored and then take the way of evaluate, with the model's own
+threshold, so no decision is fitted to a perturbation.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+import torch
+from numpy.random import Generator
+from numpy.typing import NDArray
+from torch import nn
+from tqdm import tqdm
+
+from deepfake.data import stored_images
+from deepfake.evaluation import Predictions
+from deepfake.image import Image, decode_image
+from deepfake.metrics import threshold_metrics
+from deepfake.model import ModelCard
+from deepfake.perturbations import PERTURBATIONS, perturb, strength_of
+from deepfake.sampling import evenly_spaced
+from deepfake.scoring import UNDECIDED, predict_logits, video_scores
+from deepfake.uncertainty import group_bootstrap
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.int64]
+Condition = tuple[str, int]  # a perturbation and its level
+
+UNPERTURBED: Condition = ("", 0)
+TRACKS_AT_ONCE = 16  # bounds the memory: some hundred crops
+METRICS = ["roc_auc", "low", "high", "balanced_accuracy", "drop", "drop_low", "drop_high"]
+COLUMNS = ["perturbation", "level", "strength", *METRICS]
+
+
+def choose_sample(predictions: Predictions, max_videos: int, per_track: int) -> Predictions:
+    """A bounded part of what evaluate has scored.
+
+    Args:
+        predictions: of the test split.
+        max_videos: as many REAL as FAKE as there are, evenly over the table. UNDECIDED videos, which
+            have no score, are left out.
+        per_track: crops of each person, evenly over the frames; not fewer than the model needs to
+            judge a person.
+
+    Returns:
+        The videos, and their crops by video, person and frame. All of them where the limits allow.
+    """
+    videos = predictions.videos
+    decided = videos[videos["verdict"] != UNDECIDED]
+    chosen = decided.iloc[_balanced(decided["label"].to_numpy(int), max_videos)]
+    frames = predictions.frames[predictions.frames["video_id"].isin(chosen["video_id"])]
+    frames = frames.sort_values(["video_id", "track", "frame"], kind="stable", ignore_index=True)
+    places = [rows[evenly_spaced(len(rows), per_track)] for rows in _tracks(frames)]
+    kept = np.concatenate(places) if places else np.zeros(0, int)
+    return Predictions(frames.iloc[kept].reset_index(drop=True), chosen.reset_index(drop=True))
+
+
+def _balanced(labels: Labels, limit: int) -> Labels:
+    """Positions of `limit` rows, half of each label, or more of one where the other has fewer."""
+    places = [np.flatnonzero(labels == label) for label in (0, 1)]
+    wanted = [
+        max(limit - limit // 2 if label == 0 else limit // 2, limit - len(places[1 - label]))
+        for label in (0, 1)
+    ]
+    chosen = [
+        rows[evenly_spaced(len(rows), count)] for rows, count in zip(places, wanted, strict=True)
+    ]
+    return np.sort(np.concatenate(chosen))
+
+
+def score_levels(
+    network: nn.Module,
+    card: ModelCard,
+    sample: Predictions,
+    folder: Path,
+    levels: Sequence[int],
+    seed: int,
+    device: torch.device | str = "cpu",
+) -> dict[Condition, Floats]:
+    """Scores of the sample's videos under every perturbation.
+
+    Args:
+        network, card: the model.
+        sample: as `choose_sample` gives it.
+        folder: where the crop archives are.
+        levels: 1 to 5.
+        seed: of what is random, together with the name of the crop.
+        device: where the network is.
+
+    Returns:
+        By perturbation and level one score (0..1) per row of `sample.videos`, and those of the crops
+        as they are, taken from evaluate, under UNPERTURBED.
+    """
+    crops = sample.frames
+    stored, tracks = stored_images(folder, crops), _tracks(crops)
+    logits = {UNPERTURBED: crops["logit"].to_numpy(float)}
+    conditions = [(name, level) for name in PERTURBATIONS for level in levels]
+    with tqdm(total=len(conditions) * len(crops), desc="robustness", unit="crop") as bar:
+        for name, level in conditions:
+            bar.set_postfix_str(f"{name} {level}")
+            found = np.zeros(len(crops))
+            for start in range(0, len(tracks), TRACKS_AT_ONCE):
+                part = tracks[start : start + TRACKS_AT_ONCE]
+                spoilt = [_spoilt(stored, crops, rows, name, level, seed) for rows in part]
+                images = [image for track in spoilt for image in track]
+                rows = np.concatenate(part)
+                found[rows] = predict_logits(network, images, card.image_size, device)
+                bar.update(len(rows))
+            logits[name, level] = found
+    return {condition: _video_scores(sample, card, found) for condition, found in logits.items()}
+
+
+def _tracks(crops: pd.DataFrame) -> list[Labels]:
+    """Rows of the crops of each person."""
+    indices = crops.groupby(["video_id", "track"], sort=False).indices
+    return [np.asarray(rows) for rows in indices.values()]
+
+
+def _spoilt(
+    stored: Sequence[bytes], crops: pd.DataFrame, rows: Labels, name: str, level: int, seed: int
+) -> list[bytes]:
+    """The crops of one person at a level of a perturbation, as bytes that `predict_logits` takes."""
+    names = crops["video_id"].iloc[rows] + "/" + crops["image"].iloc[rows]
+    images = [decode_image(stored[row]) for row in rows]
+    return [lossless(image) for image in perturb(name, level, images, generators(seed, names))]
+
+
+def generators(seed: int, names: Sequence[str] | pd.Series) -> list[Generator]:
+    """One per crop, the same at every level, so that a level only adds to the one before."""
+    digests = [hashlib.sha256(name.encode()).digest() for name in names]
+    return [np.random.default_rng([seed, *digest]) for digest in digests]
+
+
+def lossless(image: Image) -> bytes:
+    """BMP of an RGB image: the crop goes the very way of a stored one, without another JPEG."""
+    _, data = cv2.imencode(".bmp", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    return bytes(data)
+
+
+def _video_scores(sample: Predictions, card: ModelCard, logits: Floats) -> Floats:
+    frames = sample.frames.assign(logit=logits)
+    scored = video_scores(frames, card.video_score, card.temperature, card.min_frames)
+    scores: Floats = scored.set_index("video_id")["score"].loc[sample.videos["video_id"]].to_numpy()
+    return scores
+
+
+def compare(
+    scores: dict[Condition, Floats],
+    videos: pd.DataFrame,
+    threshold: float,
+    resamples: int,
+    seed: int,
+) -> pd.DataFrame:
+    """What each perturbation costs.
+
+    Args:
+        scores: as `score_levels` gives them.
+        videos: the sample's videos, with label and group.
+        threshold: the model's; scores from here on are FAKE.
+        resamples, seed: of the group bootstrap.
+
+    Returns:
+        A row per perturbation and level, beginning with level 0, the unperturbed crops: strength
+        (NaN at level 0), roc_auc with its 95 % interval (low, high), balanced_accuracy, and the drop
+        of the ROC-AUC from level 0 with its own interval. The drop compares the same videos, so its
+        interval is narrower than the two others suggest.
+    """
+    labels, groups = videos["label"].to_numpy(int), videos["group"].to_numpy(int)
+    base = scores[UNPERTURBED]
+    measured = {
+        condition: _measure(labels, np.stack([base, found], axis=1), groups, resamples, seed)
+        for condition, found in scores.items()
+    }
+    accuracy = {
+        condition: threshold_metrics(labels, found, threshold)["balanced_accuracy"]
+        for condition, found in scores.items()
+    }
+    rows: list[dict[str, Any]] = []
+    for name in PERTURBATIONS:
+        levels = sorted(level for other, level in scores if other == name)
+        for level in [0, *levels]:
+            condition = (name, level) if level else UNPERTURBED
+            strength = strength_of(name, level) if level else float("nan")
+            row = {"perturbation": name, "level": level, "strength": strength}
+            row["balanced_accuracy"] = accuracy[condition]
+            rows.append(row | measured[condition])
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _measure(
+    labels: Labels, scores: Floats, groups: Labels, resamples: int, seed: int
+) -> dict[str, float]:
+    """ROC-AUC and drop with intervals; `scores` has a column as they were and one perturbed."""
+    low, high = group_bootstrap(_perturbed_auc, labels, scores, groups, resamples, seed)
+    drop_low, drop_high = group_bootstrap(_drop, labels, scores, groups, resamples, seed)
+    return {
+        "roc_auc": _perturbed_auc(labels, scores),
+        "low": low,
+        "high": high,
+        "drop": _drop(labels, scores),
+        "drop_low": drop_low,
+        "drop_high": drop_high,
+    }
+
+
+def _perturbed_auc(labels: Labels, scores: Floats) -> float:
+    return roc_auc(labels, scores[:, 1])
+
+
+def _drop(labels: Labels, scores: Floats) -> float:
+    return roc_auc(labels, scores[:, 0]) - roc_auc(labels, scores[:, 1])
+
+
+def roc_auc(labels: Labels, scores: Floats) -> float:
+    """Share of pairs in which the FAKE has the higher score (Hanley and McNeil, 1982).
+
+    The same as scikit-learn's, and fast enough for thousands of resamples. NaN where one label is
+    missing.
+    """
+    fakes, reals = scores[labels == 1], np.sort(scores[labels == 0])
+    if not len(fakes) or not len(reals):
+        return float("nan")
+    below, up_to = (np.searchsorted(reals, fakes, side) for side in ("left", "right"))
+    return float((below + up_to).mean() / (2 * len(reals)))
+
+
+def as_metrics(found: pd.DataFrame, sample: Predictions, test: Predictions) -> dict[str, Any]:
+    """The numbers of `compare` by perturbation and level, and what they were measured on.
+
+    Args:
+        found: as `compare` gives it.
+        sample, test: the part that was measured, and all that evaluate has scored.
+    """
+    metrics: dict[str, Any] = {
+        "videos": len(sample.videos),
+        "crops": len(sample.frames),
+        "undecided": int((test.videos["verdict"] == UNDECIDED).sum()),
+        "unperturbed": found.iloc[0][["roc_auc", "low", "high", "balanced_accuracy"]].to_dict(),
+    }
+    for name, rows in found[found["level"] > 0].groupby("perturbation", sort=False):
+        records = rows.set_index("level")[METRICS].to_dict("index")
+        metrics[str(name)] = {str(level): record for level, record in records.items()}
+    return metrics
+
+
+def describe(found: pd.DataFrame) -> str:
+    """A line per perturbation: ROC-AUC at each strength."""
+    lines = [f"unperturbed: ROC-AUC {found.iloc[0]['roc_auc']:.3f}"]
+    for name, rows in found[found["level"] > 0].groupby("perturbation", sort=False):
+        values = [f"{row.roc_auc:.3f} at {row.strength:g}" for row in rows.itertuples()]
+        lines.append(f"{name} ({PERTURBATIONS[str(name)].meaning}): {', '.join(values)}")
+    return "\n".join(lines)
