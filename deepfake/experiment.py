@@ -9,6 +9,7 @@ one scratch cache: what one has found out about a video, the next one need not.
 import fcntl
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -24,7 +25,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 from deepfake import scanning
-from deepfake.datasets import Listing
+from deepfake.datasets import Listing, files_below
 from deepfake.errors import DeepfakeError, ParamsError
 from deepfake.files import write_bytes, write_json
 from deepfake.params import Params, Section
@@ -33,6 +34,7 @@ from deepfake.tables import write_csv
 OVERLAYS = Path("experiments")
 RESULTS = OVERLAYS / "results"
 WORK = Path(".scratch/experiments")
+DATA = "data/raw"  # in an experiment's folder, links to the data sets
 DVC_CACHE, VIDEOS = "cache", "videos"  # in WORK, shared; so no experiment has such a name
 CODE = ("deepfake", "stages", "models/pretrained", "dvc.yaml", ".dvcignore")  # what a run needs
 ROOTS = "roots.json"  # in an experiment's folder: where its data is on this machine
@@ -185,13 +187,18 @@ def read_experiment(repository: Path, name: str, settings: Sequence[str] = ()) -
     """The checkout's params.yaml with the overlay called `name` and settings.
 
     Raises:
-        ExperimentError: there is no such overlay.
+        ExperimentError: there is no such overlay, or its name is taken.
         ParamsError: as `combine`.
     """
+    known = sorted(file.stem for file in (repository / OVERLAYS).glob("*.yaml"))
+    if name not in known:
+        there = ", ".join(known) or "none, as this is not the repository's top"
+        raise ExperimentError(f"no experiment is called {name}; in {OVERLAYS}/ there are: {there}")
+    if name in (DVC_CACHE, VIDEOS):
+        raise ExperimentError(
+            f"an experiment must not be called {name}: give its overlay another name"
+        )
     path = repository / OVERLAYS / f"{name}.yaml"
-    if not path.is_file():
-        known = ", ".join(sorted(file.stem for file in path.parent.glob("*.yaml"))) or "none"
-        raise ExperimentError(f"{OVERLAYS}/{name}.yaml is missing; there are: {known}")
     try:
         base = yaml.safe_load((repository / "params.yaml").read_text(encoding="utf-8"))
         overlay = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
@@ -245,9 +252,12 @@ def find_roots(folder: Path, experiment: Experiment, data: Mapping[str, Path]) -
     """Where each data set of the experiment is, as given now or in an earlier run.
 
     Raises:
-        ExperimentError: a data set has no folder, or a folder is given for none of them.
+        ExperimentError: a data set has no folder or an impossible name, or a folder is given for
+            none of them.
     """
     names = [dataset.name for dataset in experiment.params.dataset]
+    if dots := [name for name in names if not name.strip(".")]:
+        raise ExperimentError(f"a data set must not be called {dots[0]}")
     strange = sorted(data.keys() - {*names})
     if strange:
         raise ExperimentError(
@@ -319,15 +329,18 @@ def _is_whole(path: Path) -> bool:
 
 
 def link_data(folder: Path, experiment: Experiment, roots: Mapping[str, Path]) -> dict[str, Any]:
-    """Make the data sets reachable below the folder, under the roots that the params name.
+    """Make each data set reachable as data/raw/NAME below the folder.
 
     Returns:
         The content of params.yaml; data sets that got a table have the layout csv there.
+
+    Raises:
+        ManifestError, ExperimentError: as `prepared_table`.
     """
     entries = []
     for dataset in experiment.params.dataset:
-        entry = dataset.model_dump()
-        place = folder / dataset.root
+        entry = {**dataset.model_dump(), "root": f"{DATA}/{dataset.name}"}
+        place = folder / entry["root"]
         if dataset.name in experiment.preparation.datasets:
             table = prepared_table(experiment, dataset.name, dataset.layout, roots[dataset.name])
             _link_files(place, table, roots[dataset.name])
@@ -374,11 +387,17 @@ def random_split(count: int, shares: Mapping[str, float], seed: int) -> list[str
 
 
 def _link_files(place: Path, table: pd.DataFrame, root: Path) -> None:
-    """Make `place` a folder of labels.csv and links to the files that it names."""
+    """Make `place` a folder of labels.csv and links to the files that it names.
+
+    Every file is linked by itself: DVC does not look through a link to a folder inside of a folder.
+    """
     _remove(place)
     for path in table["path"]:
-        (place / path).parent.mkdir(parents=True, exist_ok=True)
-        (place / path).symlink_to(root / path)
+        is_folder = (root / path).is_dir()
+        for file in files_below(root / path) if is_folder else [root / path]:
+            link = place / file.relative_to(root)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(file)
     write_csv(place / "labels.csv", table)
 
 
@@ -445,7 +464,8 @@ def _check_publishable(name: Path, data: bytes, private: Sequence[str]) -> None:
     if name.suffix not in TEXT | PICTURES or len(data) > LARGEST:
         raise ExperimentError(f"{name} is no small text or picture, and is not copied to {RESULTS}")
     for path in private:
-        if len(path) > 1 and path.encode() in data:
+        whole = rb"(?<![\w.])" + re.escape(path.encode()) + rb"(?![\w])"
+        if len(path) > 1 and re.search(whole, data):
             raise ExperimentError(
                 f"{name} names {path}, a path of this machine: results are not copied to {RESULTS}"
             )
