@@ -125,6 +125,39 @@ def cache(
     typer.echo(f"{len(found)} results in all, {len(rest)} ({size}) {done}")
 
 
+@app.command()
+def experiment(
+    name: Annotated[str, typer.Argument(help="An overlay: experiments/NAME.yaml.")],
+    data: Annotated[
+        list[str] | None,
+        typer.Option("--data", metavar="NAME=PATH", help="Folder of a data set; once is enough."),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A value of params.yaml."),
+    ] = None,
+    stage: Annotated[str | None, typer.Option(help="Run up to this stage only.")] = None,
+) -> None:
+    """Run the pipeline with experiments/NAME.yaml over params.yaml, in a folder of its own.
+
+    The run is in .scratch/experiments/NAME; its metrics and plots are copied to
+    experiments/results/NAME. The same command goes on with a run that was interrupted.
+
+    Exit code: that of `dvc repro`; 1 when the overlay or the data is missing or wrong.
+
+    Example: deepfake experiment dfdc_faces --data dfdc_faces=/data/dfdc_faces --set train.epochs=12
+    """
+    from deepfake import experiment as experiments  # loads every importer
+
+    try:
+        roots = experiments.parse_data(data or [])
+        code = experiments.run_experiment(Path(), name, roots, settings or [], stage)
+    except DeepfakeError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from error
+    raise typer.Exit(code)
+
+
 def _megabytes(size: int) -> str:
     return f"{size / 1e6:.1f} MB"
 

@@ -234,13 +234,13 @@ def run_experiment(
     experiment = read_experiment(repository, name, settings)
     folder = repository / WORK / name
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder):
+    with _alone(folder) as lock:
         roots = find_roots(folder, experiment, data)
         copy_code(repository, folder)
         set_up_dvc(folder)
         content = link_data(folder, experiment, roots)
         _write_yaml(folder / "params.yaml", content)
-        code = repro(folder, stage)
+        code = repro(folder, stage, lock)
         if code == 0 and stage is None:
             private = [repository, Path.home(), *roots.values()]
             copied = publish(folder, repository / RESULTS / name, private)
@@ -307,18 +307,20 @@ def copy_code(repository: Path, folder: Path) -> None:
 def set_up_dvc(folder: Path) -> None:
     """Give the folder a DVC without git, whose caches it shares with the other experiments.
 
-    What DVC writes in place, and was writing when it was killed, is deleted: the shared run cache
-    has the results of all stages that ended.
+    What a killed DVC leaves behind is deleted: its list of who reads and writes what, since nobody
+    does any more, and a lock file that was cut short, since the shared run cache has the results of
+    all stages that ended.
     """
     write_bytes(folder / ".dvc/config", DVC_CONFIG.encode())
     videos = folder.parent / VIDEOS
     videos.mkdir(exist_ok=True)
     (folder / ".scratch").mkdir(exist_ok=True)
     _link(folder / ".scratch/videos", Path("../..") / VIDEOS)
-    for path in (folder / "dvc.lock", folder / ".dvc/tmp/rwlock"):
-        if path.is_file() and not _is_whole(path):
-            print(f"{path.name} was cut short when DVC was killed, and is made anew")
-            path.unlink()
+    (folder / ".dvc/tmp/rwlock").unlink(missing_ok=True)
+    lock = folder / "dvc.lock"
+    if lock.is_file() and not _is_whole(lock):
+        print("dvc.lock was cut short when DVC was killed, and is made anew")
+        lock.unlink()
 
 
 def _is_whole(path: Path) -> bool:
@@ -417,12 +419,16 @@ def _remove(place: Path) -> None:
         shutil.rmtree(place)
 
 
-def repro(folder: Path, stage: str | None) -> int:
-    """`dvc repro` with the interpreter that runs this; its output goes where ours goes."""
+def repro(folder: Path, stage: str | None, lock: int) -> int:
+    """`dvc repro` with the interpreter that runs this; its output goes where ours goes.
+
+    DVC holds the lock too: it may live on when we are killed.
+    """
     command = [sys.executable, "-m", "dvc", "repro", *([stage] if stage else [])]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     sys.stdout.flush()
-    return subprocess.run(command, cwd=folder, env={**os.environ, "PATH": path}).returncode
+    environment = {**os.environ, "PATH": path}
+    return subprocess.run(command, cwd=folder, env=environment, pass_fds=[lock]).returncode
 
 
 def publish(folder: Path, results: Path, private: Sequence[Path]) -> list[Path]:
@@ -476,8 +482,8 @@ def _write_yaml(path: Path, content: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Keep a second run of the same experiment out.
+def _alone(folder: Path) -> Iterator[int]:
+    """Keep a second run of the same experiment out; gives the file that holds the lock.
 
     Raises:
         ExperimentError: there is one.
@@ -487,4 +493,4 @@ def _alone(folder: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise ExperimentError(f"the experiment {folder.name} is running already") from error
-        yield
+        yield file.fileno()

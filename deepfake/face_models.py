@@ -14,14 +14,6 @@ def landmark_model() -> Any:
 
 
 @cache
-def shape_model() -> Any:
-    """The 68 points of jaw, brows, nose, eyes and mouth: `model(pixels, dlib.rectangle)`."""
-    import dlib
-
-    return dlib.shape_predictor(_models().pose_predictor_model_location())
-
-
-@cache
 def embedding_model() -> Any:
     """The network that tells faces apart."""
     import dlib

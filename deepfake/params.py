@@ -140,6 +140,15 @@ class EvaluateParams(Section):
     seed: int
 
 
+class RobustnessParams(Section):
+    """How hard, and on how much, the model is tried under perturbations."""
+
+    levels: Annotated[list[Annotated[int, Field(ge=1, le=5)]], Field(min_length=1)]
+    max_videos: Annotated[int, Field(ge=2)]
+    crops_per_track: Positive
+    seed: Annotated[int, Field(ge=0)]
+
+
 class Params(Section):
     """Everything in params.yaml, one field per section."""
 
@@ -152,6 +161,7 @@ class Params(Section):
     train: TrainParams
     score: ScoreParams
     evaluate: EvaluateParams
+    robustness: RobustnessParams
 
     @model_validator(mode="after")
     def _crops_are_large_enough(self) -> "Params":

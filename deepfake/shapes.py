@@ -2,14 +2,16 @@
 
 import json
 import sys
+import warnings
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepfake import archive, face_models, image
-from deepfake.face_models import shape_model
+from deepfake import archive, image
 from deepfake.image import Image, decode_image
 from deepfake.parallel import Failure, Step, Video, code_version, map_videos
 from deepfake.params import ExecutionParams
@@ -18,6 +20,17 @@ DIGITS = 1  # of the stored coordinates; the landmarks themselves are not that e
 POINTS = 68  # 17 of the jaw, 10 of the brows, 9 of the nose, 12 of the eyes, 20 of the mouth
 
 Shape = NDArray[np.float32]  # 68 x (x, y), in pixels of the crop
+
+
+@cache
+def shape_model() -> Any:
+    """The 68 points of jaw, brows, nose, eyes and mouth: `model(pixels, dlib.rectangle)`."""
+    import dlib
+
+    with warnings.catch_warnings():  # it uses pkg_resources, which setuptools announces to drop
+        warnings.simplefilter("ignore")
+        import face_recognition_models
+    return dlib.shape_predictor(face_recognition_models.pose_predictor_model_location())
 
 
 def find_shape(crop: Image, margin: float) -> Shape:
@@ -63,7 +76,7 @@ def shape_archive(path: Path, margin: float) -> bytes:
 def shape_step() -> Step:
     """What is done with each video."""
     packages = ["dlib-bin", "face-recognition-models", "opencv-python"]
-    modules = [sys.modules[__name__], face_models, archive, image]
+    modules = [sys.modules[__name__], archive, image]
     return Step(shape_archive, code_version(modules, packages))
 
 

@@ -8,6 +8,7 @@ from deepfake.gallery import crop_sheet, worst_mistakes
 from deepfake.model import read_card
 from deepfake.params import Params
 from deepfake.plots import evaluation_overview, save, training_curves
+from deepfake.robustness_plots import robustness_curves
 from deepfake.stage import run
 from deepfake.tables import read_csv
 
@@ -24,6 +25,7 @@ def main(_: Params) -> None:
     tables = [read_csv(Path(f"plots/split/{name}.tsv")) for name in ("balance", "groups")]
     save(split_overview(*tables), Path("plots/split.png"))
     save(shortcut_bars(read_csv(Path("plots/shortcuts.tsv"))), Path("plots/shortcuts.png"))
+    save(robustness_curves(read_csv(Path("plots/robustness.tsv"))), Path("plots/robustness.png"))
     save(crop_sheet(crops, Path("data/crops")), Path("plots/faces/crops.png"))
     save(worst_mistakes(found["test"], Path("data/crops")), Path("plots/faces/mistakes.png"))
 

@@ -30,6 +30,7 @@ SMALL: dict[str, Any] = {
     "split": {"train": 0.5, "val": 0.25, "test": 0.25},
     "train": {"init": "random", "image_size": 32, "epochs": 2, "batch_size": 8},
     "evaluate": {"bootstrap": 20},
+    "robustness": {"levels": [5], "crops_per_track": 2},
 }
 
 
@@ -102,6 +103,7 @@ def finished(repository: Path, demo_root: Path, tmp_path_factory: pytest.TempPat
         "shortcuts",
         "train",
         "evaluate",
+        "robustness",
         "plots",
     ]
     commit(folder, "first run")
@@ -138,7 +140,7 @@ def test_two_runs_from_nothing_are_byte_identical(project: Path) -> None:
 
 def test_a_training_parameter_reruns_training_and_later_stages(project: Path) -> None:
     change(project, {"train": {"learning_rate": 0.01}})
-    assert stages_run(call(project, "dvc", "repro")) == ["train", "evaluate", "plots"]
+    assert stages_run(call(project, "dvc", "repro")) == ["train", "evaluate", "robustness", "plots"]
     table = call(project, "dvc", "metrics", "diff")
     assert "metrics/train.json" in table
     assert "train_loss" in table
