@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from deepfake import scanning
 from deepfake.datasets import Listing, files_below
@@ -55,7 +55,7 @@ class ExperimentError(DeepfakeError):
     """An experiment is unknown, lacks its data, or would publish what it must not."""
 
 
-class Preparation(Section):
+class Preparation(BaseModel):
     """The `experiment` section of an overlay: what is done to the tables of its data sets.
 
     A data set named here is listed by its importer, and what is left of the list becomes a
@@ -66,6 +66,8 @@ class Preparation(Section):
         random_split: data sets of which every video gets an `official_split` at random, by the
             shares and the seed of the split section, blind to people and originals.
     """
+
+    model_config = Section.model_config
 
     keep: dict[str, dict[str, list[str]]] = Field(default_factory=dict)
     random_split: list[str] = Field(default_factory=list)
