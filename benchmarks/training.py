@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import cv2
+import numpy as np
 import pandas as pd
 import torch
 from bench import table
@@ -66,7 +67,8 @@ def enough_crops(source: CropSet, folder: Path, size: int, count: int) -> CropSe
     # Evenly over all, so that both labels are there.
     everything = pd.concat(rows, ignore_index=True)
     chosen = [i * len(everything) // count for i in range(count)]
-    return CropSet(everything.iloc[chosen].reset_index(drop=True), folder)
+    shapes = np.concatenate([source.shapes] * len(repeats))  # where a face is changes no time
+    return CropSet(everything.iloc[chosen].reset_index(drop=True), folder, shapes[:count])
 
 
 def at_least(data: bytes, size: int) -> bytes:

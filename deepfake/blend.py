@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepfake.image import Image
-from deepfake.shapes import Shape
 
+Shape = NDArray[np.float32]  # 68 x (x, y), in pixels of the crop
+Shapes = NDArray[np.float16]  # n x 68 x (x, y); an eighth of a pixel is exact enough
 Mask = NDArray[np.float32]  # height x width, 0..1: how much of the source is seen
 Points = NDArray[np.float64]  # n x (x, y), in pixels of the crop
 Move = NDArray[np.float64]  # 2 x 3, an affine map of pixels

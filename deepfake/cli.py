@@ -137,6 +137,9 @@ def experiment(
         typer.Option("--set", metavar="KEY=VALUE", help="A value of params.yaml."),
     ] = None,
     stage: Annotated[str | None, typer.Option(help="Run up to this stage only.")] = None,
+    variant: Annotated[
+        str | None, typer.Option("--as", metavar="NAME", help="Keep the run under another name.")
+    ] = None,
 ) -> None:
     """Run the pipeline with experiments/NAME.yaml over params.yaml, in a folder of its own.
 
@@ -151,7 +154,7 @@ def experiment(
 
     try:
         roots = experiments.parse_data(data or [])
-        code = experiments.run_experiment(Path(), name, roots, settings or [], stage)
+        code = experiments.run_experiment(Path(), name, roots, settings or [], stage, variant)
     except DeepfakeError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error

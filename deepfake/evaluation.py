@@ -14,7 +14,9 @@ from deepfake.model import ModelCard
 from deepfake.params import EvaluateParams
 from deepfake.scoring import UNDECIDED, frame_scores, predict_logits, verdicts, video_scores
 from deepfake.tables import read_csv, write_csv
-from deepfake.uncertainty import group_bootstrap
+from deepfake.uncertainty import Floats, Labels, group_bootstrap
+
+INTERVALS = ("roc_auc", "pr_auc", "accuracy", "balanced_accuracy", "f1")  # those that have one
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,15 @@ def predict_split(
 
 def evaluate(predictions: Predictions, threshold: float, params: EvaluateParams) -> dict[str, Any]:
     """Frame and video metrics of one split, with group-bootstrap intervals and coverage."""
-    frames = predictions.frames
     videos = predictions.videos
+    frames = predictions.frames.merge(videos[["video_id", "group"]], on="video_id")
     scored = videos[videos["verdict"] != UNDECIDED]
     return {
-        "frame": {"frames": len(frames), **_metrics_of(frames, threshold)},
+        "frame": {
+            "frames": len(frames),
+            **_metrics_of(frames, threshold),
+            "interval_95": _intervals(frames, threshold, params),
+        },
         "video": {
             "videos": len(scored),
             "groups": int(scored["group"].nunique()),
@@ -99,21 +105,18 @@ def _metrics_of(table: pd.DataFrame, threshold: float) -> dict[str, float]:
 
 
 def _intervals(
-    videos: pd.DataFrame, threshold: float, params: EvaluateParams
+    table: pd.DataFrame, threshold: float, params: EvaluateParams
 ) -> dict[str, dict[str, float]]:
-    statistics = {
-        "roc_auc": lambda labels, scores: rank_metrics(labels, scores)["roc_auc"],
-        "balanced_accuracy": lambda labels, scores: threshold_metrics(labels, scores, threshold)[
-            "balanced_accuracy"
-        ],
-    }
-    labels, scores = videos["label"].to_numpy(int), videos["score"].to_numpy(float)
-    groups = videos["group"].to_numpy(int)
-    intervals = {}
-    for name, statistic in statistics.items():
-        bounds = group_bootstrap(statistic, labels, scores, groups, params.bootstrap, params.seed)
-        intervals[name] = dict(zip(("low", "high"), bounds, strict=True))
-    return intervals
+    """Of `INTERVALS`, by resampling the groups of a table with label, score and group."""
+
+    def statistics(labels: Labels, scores: Floats) -> dict[str, float]:
+        found = rank_metrics(labels, scores) | threshold_metrics(labels, scores, threshold)
+        return {name: found[name] for name in INTERVALS}
+
+    labels, scores = table["label"].to_numpy(int), table["score"].to_numpy(float)
+    groups = table["group"].to_numpy(int)
+    found = group_bootstrap(statistics, labels, scores, groups, params.bootstrap, params.seed)
+    return {name: dict(zip(("low", "high"), bounds, strict=True)) for name, bounds in found.items()}
 
 
 def _by_method(videos: pd.DataFrame) -> dict[str, dict[str, float]]:

@@ -36,7 +36,14 @@ RESULTS = OVERLAYS / "results"
 WORK = Path(".scratch/experiments")
 DATA = "data/raw"  # in an experiment's folder, links to the data sets
 DVC_CACHE, VIDEOS = "cache", "videos"  # in WORK, shared; so no experiment has such a name
-CODE = ("deepfake", "stages", "models/pretrained", "dvc.yaml", ".dvcignore")  # what a run needs
+CODE = (
+    "deepfake",
+    "stages",
+    "models/pretrained",
+    "models/starter",
+    "dvc.yaml",
+    ".dvcignore",
+)  # what a run needs
 ROOTS = "roots.json"  # in an experiment's folder: where its data is on this machine
 CARDS = ("models/model.json", "docs/model-card.md")
 TEXT = frozenset({".json", ".tsv", ".md", ".yaml"})
@@ -65,12 +72,14 @@ class Preparation(BaseModel):
         keep: by data set and column of the list, the values whose videos take part.
         random_split: data sets of which every video gets an `official_split` at random, by the
             shares and the seed of the split section, blind to people and originals.
+        model_of: an experiment that was run; its model is `starter` in this one.
     """
 
     model_config = Section.model_config
 
     keep: dict[str, dict[str, list[str]]] = Field(default_factory=dict)
     random_split: list[str] = Field(default_factory=list)
+    model_of: str | None = None
 
     @property
     def datasets(self) -> set[str]:
@@ -196,10 +205,7 @@ def read_experiment(repository: Path, name: str, settings: Sequence[str] = ()) -
     if name not in known:
         there = ", ".join(known) or "none, as this is not the repository's top"
         raise ExperimentError(f"no experiment is called {name}; in {OVERLAYS}/ there are: {there}")
-    if name in (DVC_CACHE, VIDEOS):
-        raise ExperimentError(
-            f"an experiment must not be called {name}: give its overlay another name"
-        )
+    check_name(name)
     path = repository / OVERLAYS / f"{name}.yaml"
     try:
         base = yaml.safe_load((repository / "params.yaml").read_text(encoding="utf-8"))
@@ -209,12 +215,24 @@ def read_experiment(repository: Path, name: str, settings: Sequence[str] = ()) -
     return combine(base, overlay, settings)
 
 
+def check_name(name: str) -> str:
+    """The name of a run, if it can be that of a folder.
+
+    Raises:
+        ExperimentError: it cannot, or is that of a folder that all experiments share.
+    """
+    if name in (DVC_CACHE, VIDEOS) or not re.fullmatch(r"\w[\w.-]*", name):
+        raise ExperimentError(f"an experiment must not be called {name}: give it another name")
+    return name
+
+
 def run_experiment(
     repository: Path,
     name: str,
     data: Mapping[str, Path],
     settings: Sequence[str] = (),
     stage: str | None = None,
+    variant: str | None = None,
 ) -> int:
     """Run an experiment, or go on with it, and copy its results to `experiments/results/NAME`.
 
@@ -224,6 +242,7 @@ def run_experiment(
         data: folders by the name of the data set; those given in an earlier run need not be given.
         settings: like "train.epochs=12".
         stage: run up to this one only; results are then not copied.
+        variant: what the run is called in place of `name`, so that both are kept.
 
     Returns:
         The exit code of `dvc repro`.
@@ -234,19 +253,21 @@ def run_experiment(
     """
     repository = repository.resolve()
     experiment = read_experiment(repository, name, settings)
-    folder = repository / WORK / name
+    run = check_name(variant) if variant else name
+    folder = repository / WORK / run
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder) as lock:
         roots = find_roots(folder, experiment, data)
         copy_code(repository, folder)
+        copy_model(folder, experiment.preparation.model_of)
         set_up_dvc(folder)
         content = link_data(folder, experiment, roots)
         _write_yaml(folder / "params.yaml", content)
         code = repro(folder, stage, lock)
         if code == 0 and stage is None:
             private = [repository, Path.home(), *roots.values()]
-            copied = publish(folder, repository / RESULTS / name, private)
-            print(f"{len(copied)} files of results are in {RESULTS / name}")
+            copied = publish(folder, repository / RESULTS / run, private)
+            print(f"{len(copied)} files of results are in {RESULTS / run}")
     return code
 
 
@@ -304,6 +325,23 @@ def copy_code(repository: Path, folder: Path) -> None:
             ours = path.relative_to(folder).as_posix() in names
             if path.is_file() and not ours and "__pycache__" not in path.parts:
                 path.unlink()
+
+
+def copy_model(folder: Path, run: str | None) -> None:
+    """Make the model of another run the starter of this one.
+
+    Raises:
+        ExperimentError: it has no model yet.
+    """
+    if run is None:
+        return
+    from deepfake import model  # takes seconds; only this needs it
+
+    models = folder.parent / check_name(run) / "models"
+    for name in (model.WEIGHTS, model.CARD):
+        if not (models / name).is_file():
+            raise ExperimentError(f"the experiment {run} has no model yet: run it first")
+        write_bytes(folder / model.STARTER / name, (models / name).read_bytes())
 
 
 def set_up_dvc(folder: Path) -> None:

@@ -20,7 +20,8 @@ from deepfake.params import Params
 
 ARCHITECTURE = "resnet18"
 WEIGHTS, CARD = "model.safetensors", "model.json"
-PRETRAINED = Path("models/pretrained")
+PRETRAINED, STARTER = Path("models/pretrained"), Path("models/starter")
+DEPTHS = (("conv1", "bn1"), ("layer1",), ("layer2",), ("layer3",), ("layer4",), ("fc",))
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,12 @@ class ModelCard:
 
 
 def build_model(init: str) -> nn.Module:
-    """ResNet-18 with a new one-logit head (He et al., CVPR 2016).
+    """ResNet-18 with a one-logit head (He et al., CVPR 2016).
 
     Args:
-        init: "random", "imagenet" (torchvision's IMAGENET1K_V1, hash checked), or the name of a
-            safetensors file in models/pretrained.
+        init: "random"; "imagenet" (torchvision's IMAGENET1K_V1, hash checked); "starter", the model
+            that comes with this repository; or the name of a safetensors file in models/pretrained.
+            The head is that of the weights if theirs has one logit, else random.
 
     Raises:
         ModelError: the weights cannot be had, or are not of a ResNet-18.
@@ -63,16 +65,36 @@ def build_model(init: str) -> nn.Module:
     network = torchvision.models.resnet18(weights=None)
     if init == "imagenet":
         network.load_state_dict(_imagenet_weights())
-    elif init != "random":
-        _load_backbone(network, PRETRAINED / init)
     network.fc = nn.Linear(network.fc.in_features, 1)
+    if init not in ("imagenet", "random"):
+        _load_weights(network, init_path(init))
     model: nn.Module = network
     return model
 
 
+def init_path(init: str) -> Path:
+    """The file that `init` names."""
+    return STARTER / WEIGHTS if init == "starter" else PRETRAINED / init
+
+
+def parameter_groups(
+    network: nn.Module, learning_rate: float, layer_decay: float
+) -> list[dict[str, Any]]:
+    """Parameters by depth, each with a learning rate, from the first layers to the last.
+
+    Each of stem, four stages and head learns `layer_decay` times as fast as the one behind it
+    (discriminative fine-tuning, Howard and Ruder, ACL 2018).
+    """
+    groups = []
+    for distance, names in enumerate(reversed(DEPTHS)):
+        parameters = [p for name in names for p in getattr(network, name).parameters()]
+        groups.append({"params": parameters, "lr": learning_rate * layer_decay**distance})
+    return groups[::-1]
+
+
 def init_digest(init: str) -> str:
     """SHA-256 of the file that `init` names, or `init` itself where it names none."""
-    path = PRETRAINED / init
+    path = init_path(init)
     return sha256_of(path) if path.is_file() else init
 
 
@@ -88,18 +110,22 @@ def _imagenet_weights() -> dict[str, Tensor]:
     return state
 
 
-def _load_backbone(network: nn.Module, path: Path) -> None:
-    """Load every layer but the head, in whatever float type they are stored."""
+def _load_weights(network: nn.Module, path: Path) -> None:
+    """Load every layer, in whatever float type they are stored; the head if it has one logit."""
     if not path.is_file():
-        known = sorted(file.name for file in path.parent.glob("*.safetensors"))
-        raise ModelError(f"train.init: no file {path}; there is {known}, imagenet and random")
-    state, wanted = _backbone(_read(path)), _backbone(network.state_dict())
-    wrong = sorted(state.keys() ^ wanted.keys()) or [
-        name for name, value in wanted.items() if value.shape != state[name].shape
+        known = sorted(file.name for file in PRETRAINED.glob("*.safetensors"))
+        raise ModelError(f"train.init: no file {path}; there is {known}, starter, imagenet, random")
+    state, wanted = _read(path), _backbone(network.state_dict())
+    found = _backbone(state)
+    wrong = sorted(found.keys() ^ wanted.keys()) or [
+        name for name, value in wanted.items() if value.shape != found[name].shape
     ]
     if wrong:
         raise ModelError(f"{path} does not hold a ResNet-18: see its layers {wrong[:5]}")
-    network.load_state_dict(state, strict=False)
+    head = {name: value for name, value in state.items() if name.startswith("fc.")}
+    if all(len(value) == 1 for value in head.values()):
+        found |= head
+    network.load_state_dict(found, strict=False)
 
 
 def _backbone(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

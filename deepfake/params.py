@@ -116,14 +116,25 @@ class TrainParams(Section):
     init: str
     image_size: Positive
     augmentation: Literal["none", "light", "strong"]
-    epochs: Positive
+    epochs: Annotated[int, Field(ge=0)]
     batch_size: Positive
+    pairs: Fraction
+    self_blended: Fraction
+    balance_methods: bool
     learning_rate: Annotated[float, Field(gt=0)]
+    layer_decay: Annotated[float, Field(gt=0, le=1)]
     weight_decay: Annotated[float, Field(ge=0)]
     warmup_fraction: Fraction
     label_smoothing: Annotated[float, Field(ge=0, lt=0.5)]
+    ema: Annotated[float, Field(ge=0, lt=1)]
     precision: Literal["auto", "float32"]
     seed: int
+
+    @model_validator(mode="after")
+    def _only_a_whole_model_needs_no_training(self) -> "TrainParams":
+        if self.epochs == 0 and self.init != "starter":
+            raise ValueError("epochs may be 0 only where init is starter, which is used as it is")
+        return self
 
 
 class ScoreParams(Section):

@@ -197,24 +197,15 @@ def _measure(
     labels: Labels, scores: Floats, groups: Labels, resamples: int, seed: int
 ) -> dict[str, float]:
     """ROC-AUC and drop with intervals; `scores` has a column as they were and one perturbed."""
-    low, high = group_bootstrap(_perturbed_auc, labels, scores, groups, resamples, seed)
-    drop_low, drop_high = group_bootstrap(_drop, labels, scores, groups, resamples, seed)
-    return {
-        "roc_auc": _perturbed_auc(labels, scores),
-        "low": low,
-        "high": high,
-        "drop": _drop(labels, scores),
-        "drop_low": drop_low,
-        "drop_high": drop_high,
-    }
+    known = _auc_and_drop(labels, scores)
+    found = group_bootstrap(_auc_and_drop, labels, scores, groups, resamples, seed)
+    (low, high), (drop_low, drop_high) = found["roc_auc"], found["drop"]
+    return {**known, "low": low, "high": high, "drop_low": drop_low, "drop_high": drop_high}
 
 
-def _perturbed_auc(labels: Labels, scores: Floats) -> float:
-    return roc_auc(labels, scores[:, 1])
-
-
-def _drop(labels: Labels, scores: Floats) -> float:
-    return roc_auc(labels, scores[:, 0]) - roc_auc(labels, scores[:, 1])
+def _auc_and_drop(labels: Labels, scores: Floats) -> dict[str, float]:
+    before, after = roc_auc(labels, scores[:, 0]), roc_auc(labels, scores[:, 1])
+    return {"roc_auc": after, "drop": before - after}
 
 
 def roc_auc(labels: Labels, scores: Floats) -> float:

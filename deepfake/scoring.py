@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from deepfake.augment import evaluation
 from deepfake.data import to_tensor
+from deepfake.image import decode_image
 
 Floats = NDArray[np.float64]
 BATCH = 64
@@ -26,7 +27,8 @@ def predict_logits(
     logits: list[Tensor] = []
     with torch.inference_mode():
         for start in range(0, len(images), BATCH):
-            crops = torch.stack([preset(to_tensor(data)) for data in images[start : start + BATCH]])
+            batch_of = (decode_image(data) for data in images[start : start + BATCH])
+            crops = torch.stack([preset(to_tensor(image)) for image in batch_of])
             batch = crops.to(device, memory_format=torch.channels_last)
             logits.append(model(batch).squeeze(1).float().cpu())
     return torch.cat(logits).double().numpy() if logits else np.zeros(0)

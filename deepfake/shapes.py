@@ -1,5 +1,6 @@
 """Where the face is in a crop: 68 landmarks of every crop of a video, for `blend`."""
 
+import io
 import json
 import sys
 import warnings
@@ -9,17 +10,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from deepfake import archive, image
+from deepfake.blend import Shape, Shapes
 from deepfake.image import Image, decode_image
 from deepfake.parallel import Failure, Step, Video, code_version, map_videos
 from deepfake.params import ExecutionParams
 
 DIGITS = 1  # of the stored coordinates; the landmarks themselves are not that exact
 POINTS = 68  # 17 of the jaw, 10 of the brows, 9 of the nose, 12 of the eyes, 20 of the mouth
-
-Shape = NDArray[np.float32]  # 68 x (x, y), in pixels of the crop
 
 
 @cache
@@ -81,30 +80,44 @@ def shape_step() -> Step:
 
 
 def crop_shapes(
-    manifest: pd.DataFrame, crops: Path, margin: float, execution: ExecutionParams
-) -> dict[tuple[str, str], Shape]:
-    """Landmarks of all crops of some videos, remembered like the results of every other step.
+    manifest: pd.DataFrame,
+    table: pd.DataFrame,
+    crops: Path,
+    margin: float,
+    execution: ExecutionParams,
+) -> Shapes:
+    """Landmarks of the crops of some videos, remembered like the results of every other step.
 
     Args:
         manifest: rows with video_id and sha256, of the videos that are wanted.
+        table: a row per crop (video_id, image).
         crops: folder of crop archives.
         margin: side of the crops over the longer side of the face's box.
         execution: processes and their limits.
 
     Returns:
-        68 x (x, y) by (video_id, name of the image). A video that fails has none, and is told.
+        rows of `table` x 68 x (x, y); NaN for other videos, and for one that fails, which is told.
     """
-    keys = list(zip(manifest["video_id"], manifest["sha256"], strict=True))
     inputs = [
         Video(sha256, archive.path_of(crops, video_id), {"margin": margin})
-        for video_id, sha256 in keys
+        for video_id, sha256 in zip(manifest["video_id"], manifest["sha256"], strict=True)
     ]
-    shapes: dict[tuple[str, str], Shape] = {}
+    found: dict[tuple[str, str], Any] = {}
     results = map_videos(shape_step(), inputs, execution, "landmarks")
-    for (video_id, _), result in zip(keys, results, strict=True):
+    for video_id, result in zip(manifest["video_id"], results, strict=True):
         if isinstance(result, Failure):
             print(f"{video_id}: its faces have no landmarks, {result.status}: {result.reason}")
             continue
-        for name, points in json.loads(result).items():
-            shapes[video_id, name] = np.array(points, np.float32)
+        found |= {(video_id, name): points for name, points in json.loads(result).items()}
+    shapes = np.full((len(table), POINTS, 2), np.nan, np.float16)
+    for row, key in enumerate(zip(table["video_id"], table["image"], strict=True)):
+        if key in found:
+            shapes[row] = found[key]
     return shapes
+
+
+def to_bytes(shapes: Shapes) -> bytes:
+    """NumPy's own format, for `np.load`."""
+    buffer = io.BytesIO()
+    np.save(buffer, shapes, allow_pickle=False)
+    return buffer.getvalue()

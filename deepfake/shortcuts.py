@@ -134,8 +134,9 @@ def audit_shortcuts(
             forest.fit(table.loc[fitted["video_id"]], fitted["label"])
             scores = forest.predict_proba(table.loc[scored["video_id"]])[:, 1]
             labels, groups = scored["label"].to_numpy(int), scored["group"].to_numpy(int)
-            roc_auc = _roc_auc(labels, scores)
-            low, high = group_bootstrap(_roc_auc, labels, scores, groups, resamples, seed)
+            roc_auc = _roc_auc(labels, scores)["roc_auc"]
+            found = group_bootstrap(_roc_auc, labels, scores, groups, resamples, seed)
+            low, high = found["roc_auc"]
         rows.append((name, len(scored), roc_auc, low, high, int(roc_auc > WARN_AT)))
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -167,5 +168,6 @@ def _forest(table: pd.DataFrame, seed: int) -> Any:
     return make_pipeline(make_column_transformer(classes, remainder="passthrough"), forest)
 
 
-def _roc_auc(labels: NDArray[np.int64], scores: NDArray[np.float64]) -> float:
-    return float(roc_auc_score(labels, scores)) if len({*labels.tolist()}) == 2 else float("nan")
+def _roc_auc(labels: NDArray[np.int64], scores: NDArray[np.float64]) -> dict[str, float]:
+    both = len({*labels.tolist()}) == 2
+    return {"roc_auc": float(roc_auc_score(labels, scores)) if both else float("nan")}

@@ -1,11 +1,11 @@
-"""The training loop: balanced batches, warm-up and cosine, best epoch by val, resumable."""
+"""The training loop: pairs of REAL and FAKE, averaged weights, best epoch by val, resumable."""
 
 import hashlib
 import inspect
 import io
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -18,23 +18,48 @@ from lightning_fabric import Fabric
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from deepfake import augment, data, files, model, scoring, tables
+from deepfake import (
+    augment,
+    blend,
+    data,
+    draws,
+    examples,
+    files,
+    model,
+    perturbations,
+    scoring,
+    tables,
+)
+from deepfake.blend import Shapes
 from deepfake.calibration import Calibration
 from deepfake.errors import TrainingError
 from deepfake.params import ScoreParams, TrainParams
 
 STATE = "state.pt"
+HISTORY = [  # columns
+    *("epoch", "learning_rate", "train_loss"),
+    *("val_loss", "val_frame_roc_auc", "val_video_roc_auc"),
+]
+STATEFUL = ("network", "average", "optimizer", "schedule")  # of a _Run, stored after each epoch
 
 
 @dataclass(frozen=True)
 class CropSet:
-    """Crops of one split: a table (video_id, image, track, label) and where the archives are."""
+    """Crops of one split.
+
+    Attributes:
+        table: rows with video_id, image, frame, track, label, method and original.
+        folder: where the archives are.
+        shapes: landmarks of each row, NaN where they are not known.
+    """
 
     table: pd.DataFrame
     folder: Path
+    shapes: Shapes
 
 
 @dataclass(frozen=True)
@@ -44,8 +69,7 @@ class Trained:
     Attributes:
         weights: state dict of the best epoch, float32 on the CPU.
         best_epoch: counted from 1.
-        history: a row per epoch (epoch, learning_rate, train_loss, val_loss, val_frame_roc_auc,
-            val_video_roc_auc).
+        history: a row per epoch (`HISTORY`).
         val_logits: of the best epoch, one per row of the val table.
     """
 
@@ -87,20 +111,21 @@ def train(
     progress = _load_state(state_file, run)
     for epoch in range(len(progress["history"]), params.epochs):
         loss = run.epoch(epoch)
-        logits = scoring.predict_logits(run.network, images, params.image_size, run.device)
+        averaged = run.average.module
+        logits = scoring.predict_logits(averaged, images, params.image_size, run.device)
         row = {"epoch": epoch + 1, "learning_rate": run.rate, "train_loss": loss}
         row.update(_val_metrics(val_set.table, logits, scoring_params))
         progress["history"].append(row)
         if _is_best(progress["history"]):
             progress.update(best_epoch=epoch + 1, logits=torch.from_numpy(logits))
-            weights = run.network.state_dict()
+            weights = averaged.state_dict()
             progress["weights"] = {name: value.cpu().clone() for name, value in weights.items()}
         _save_state(state_file, run, progress)
         print(" ".join(f"{name} {value:.4g}" for name, value in row.items()), flush=True)
     return Trained(
         progress["weights"],
         progress["best_epoch"],
-        pd.DataFrame(progress["history"]),
+        pd.DataFrame(progress["history"], columns=HISTORY),
         progress["logits"].numpy(),
     )
 
@@ -129,7 +154,9 @@ def read_crop_set(split: str, main_track_only: bool) -> CropSet:
     """
     crops = tables.read_csv(Path("data/crops.csv"))
     videos = tables.read_csv(Path(f"data/splits/{split}.csv"))
-    return CropSet(data.select_crops(videos, crops, main_track_only), Path("data/crops"))
+    chosen = data.select_crops(videos, crops, main_track_only)
+    shapes = np.load("data/landmarks.npy", allow_pickle=False)
+    return CropSet(chosen, Path("data/crops"), shapes[chosen["row"]])
 
 
 def summary(trained: Trained, calibration: Calibration) -> dict[str, float]:
@@ -155,12 +182,18 @@ class _Run:
         self.fabric = Fabric(accelerator="auto", devices=1, precision=cast(Any, _precision(params)))
         self.device = self.fabric.device
         self.network = model.build_model(params.init).to(memory_format=torch.channels_last)
+        self.average = AveragedModel(
+            self.network, multi_avg_fn=ema_with_warm_up(params.ema), use_buffers=True
+        )
         self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=params.learning_rate, weight_decay=params.weight_decay
+            model.parameter_groups(self.network, params.learning_rate, params.layer_decay),
+            weight_decay=params.weight_decay,
         )
         transform = augment.training(params.augmentation, params.image_size)
-        dataset = data.CropDataset(train_set.folder, train_set.table, transform, params.seed)
-        self.sampler = data.BalancedSampler(train_set.table, params.seed)
+        table, shapes = train_set.table, train_set.shapes
+        dataset = examples.CropDataset(train_set.folder, table, shapes, transform)
+        blendable = ~np.isnan(shapes[:, 0, 0])
+        self.sampler = draws.PairSampler(table, blendable, params)
         self.loader = DataLoader(
             dataset,
             batch_size=params.batch_size,
@@ -180,8 +213,8 @@ class _Run:
 
     @property
     def rate(self) -> float:
-        """Learning rate of the next step."""
-        return float(self.schedule.get_last_lr()[0])
+        """Learning rate of the next step, of the last layer."""
+        return float(self.schedule.get_last_lr()[-1])
 
     def epoch(self, epoch: int) -> float:
         """One pass over as many crops as there are; returns the mean loss."""
@@ -196,6 +229,7 @@ class _Run:
                 self.fabric.backward(loss)
                 self.wrapped.step()
                 self.schedule.step()
+                self.average.update_parameters(self.network)
                 total += float(loss.detach()) * len(crops)
                 seen += len(crops)
                 bar.update(len(crops))
@@ -223,6 +257,28 @@ def warm_cosine(step: int, steps: int, warmup_fraction: float) -> float:
     if step < warmup:
         return (step + 1) / warmup
     return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
+
+
+Tensors = tuple[Tensor, ...] | list[Tensor]
+
+
+def ema_with_warm_up(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
+    """How `AveragedModel` moves its weights towards those of the network after a step.
+
+    The decay of the exponential moving average rises to `decay` over the first steps, as
+    (1 + step) / (10 + step), so that the start is soon forgotten; 0 gives the network itself.
+    """
+
+    @torch.no_grad()
+    def update(averages: Tensors, current: Tensors, step: Tensor | int) -> None:
+        weight = 1 - min(decay, float((1 + step) / (10 + step)))
+        for average, value in zip(averages, current, strict=True):
+            if average.is_floating_point():
+                average.lerp_(value, weight)
+            else:
+                average.copy_(value)
+
+    return update
 
 
 def _one_thread(_: int) -> None:
@@ -267,7 +323,7 @@ def _key(
         digest.update(crops.table.to_csv(index=False).encode())
     for section in (params, scoring_params):
         digest.update(section.model_dump_json().encode())
-    for module in (augment, data, model, scoring):
+    for module in (augment, blend, data, draws, examples, model, perturbations, scoring):
         digest.update(inspect.getsource(module).encode())
     digest.update(Path(__file__).read_bytes())
     digest.update(model.init_digest(params.init).encode())
@@ -276,8 +332,7 @@ def _key(
 
 def _save_state(path: Path, run: _Run, progress: dict[str, Any]) -> None:
     buffer = io.BytesIO()
-    optimizer, schedule = run.optimizer.state_dict(), run.schedule.state_dict()
-    state = {"network": run.network.state_dict(), "optimizer": optimizer, "schedule": schedule}
+    state = {name: getattr(run, name).state_dict() for name in STATEFUL}
     torch.save({**state, **progress}, buffer)
     files.write_bytes(path, buffer.getvalue())
 
@@ -287,8 +342,7 @@ def _load_state(path: Path, run: _Run) -> dict[str, Any]:
     if not path.is_file():
         return {"history": []}
     state = torch.load(path, map_location="cpu", weights_only=True)
-    run.network.load_state_dict(state.pop("network"))
-    run.optimizer.load_state_dict(state.pop("optimizer"))
-    run.schedule.load_state_dict(state.pop("schedule"))
+    for name in STATEFUL:
+        getattr(run, name).load_state_dict(state.pop(name))
     print(f"going on after epoch {len(state['history'])} of {run.params.epochs}", flush=True)
     return cast(dict[str, Any], state)

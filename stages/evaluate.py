@@ -26,7 +26,11 @@ def main(params: Params) -> None:
     for name, predictions in found.items():
         predictions.write(Path("data/predictions"), name)
     write_curves(Path("plots/evaluate"), found["test"].videos)
-    metrics = {name: evaluate(found[name], card.threshold, params.evaluate) for name in found}
+    metrics = {
+        name: evaluate(found[name], card.threshold, params.evaluate)
+        for name in found
+        if len(splits[name])
+    }
     if len({*splits["val"]["dataset"], *splits["test"]["dataset"]}) > 1:
         by_dataset = evaluate_datasets(found["test"], card.threshold, params.evaluate)
         metrics["test_datasets"] = by_dataset

@@ -3,19 +3,24 @@
 import shutil
 from pathlib import Path
 
+import pandas as pd
+
 from deepfake.calibration import calibrate
 from deepfake.files import write_metrics
-from deepfake.model import make_card, save_model
+from deepfake.model import STARTER, load_model, make_card, save_model
 from deepfake.params import Params
 from deepfake.stage import run
 from deepfake.tables import write_csv
-from deepfake.training import read_crop_set, summary, train
+from deepfake.training import HISTORY, read_crop_set, summary, train
 
 SCRATCH = Path(".scratch/train")
 
 
 def main(params: Params) -> None:
     """Train; choose checkpoint, temperature and threshold on val; publish the model."""
+    if params.train.epochs == 0:
+        publish_starter()
+        return
     train_set = read_crop_set("train", main_track_only=True)
     val_set = read_crop_set("val", main_track_only=False)
     workers = params.execution.worker_count - 1
@@ -26,6 +31,15 @@ def main(params: Params) -> None:
     write_metrics(Path("metrics/train.json"), summary(trained, calibration))
     write_csv(Path("plots/train/history.tsv"), trained.history)
     shutil.rmtree(SCRATCH)  # the resumable state has served
+
+
+def publish_starter() -> None:
+    """The starter as it is, with the temperature and threshold of its own val."""
+    network, card = load_model(STARTER)
+    save_model(Path("models"), network.state_dict(), card)
+    chosen = {"temperature": card.temperature, "threshold": card.threshold}
+    write_metrics(Path("metrics/train.json"), chosen)
+    write_csv(Path("plots/train/history.tsv"), pd.DataFrame(columns=HISTORY))
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ def predictions(scores: dict[str, list[float | None]]) -> Predictions:
         for i, score in enumerate(values)
     ]
     videos = pd.DataFrame(rows).astype({"score": float})
-    return Predictions(videos[videos["score"].notna()], videos)
+    return Predictions(videos[videos["score"].notna()].drop(columns="group"), videos)
 
 
 def test_each_data_set_has_its_own_numbers() -> None:
@@ -43,3 +43,15 @@ def test_each_data_set_has_its_own_numbers() -> None:
 def test_one_data_set_is_the_whole() -> None:
     alone = predictions({"a": [0.1, 0.9, 0.2, 0.4]})
     assert evaluate_datasets(alone, 0.5, SETTINGS) == {"a": evaluate(alone, 0.5, SETTINGS)}
+
+
+def test_intervals_of_frames_and_videos() -> None:
+    """Around the figures, by the groups of the videos also where frames are counted."""
+    scores = [0.2, 0.9, 0.3, 0.7, 0.6, 0.4, 0.1, 0.8] * 4
+    found = evaluate(predictions({"a": [*scores]}), 0.5, SETTINGS)
+    for level in ("frame", "video"):
+        intervals = found[level]["interval_95"]
+        assert list(intervals) == ["roc_auc", "pr_auc", "accuracy", "balanced_accuracy", "f1"]
+        for name, bounds in intervals.items():
+            assert bounds["low"] < found[level][name] < bounds["high"]
+    assert found["frame"]["interval_95"] == found["video"]["interval_95"]  # one frame per video

@@ -118,7 +118,7 @@ def test_an_unknown_experiment_lists_those_there_are(name: str) -> None:
 
 def test_an_experiment_must_not_be_called_like_the_shared_folders(tmp_path: Path) -> None:
     tree(tmp_path, files={"params.yaml": "{}", "experiments/cache.yaml": "{}"})
-    with pytest.raises(ExperimentError, match="give its overlay another name"):
+    with pytest.raises(ExperimentError, match="give it another name"):
         experiments.read_experiment(tmp_path, "cache")
 
 

@@ -68,6 +68,36 @@ def test_start_from_a_file(pretrained: Path, kind: torch.dtype) -> None:
     assert found["conv1.weight"].dtype == torch.float32
 
 
+def test_a_head_of_one_logit_is_kept(pretrained: Path) -> None:
+    """The model of another run goes on as it is, and may be the starter."""
+    network = torchvision.models.resnet18(num_classes=1)
+    save_file(network.state_dict(), pretrained / "mine.safetensors")
+    assert torch.equal(model.build_model("mine.safetensors").fc.weight, network.fc.weight)
+
+
+def test_the_starter_is_found_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, card: model.ModelCard
+) -> None:
+    monkeypatch.setattr(model, "STARTER", tmp_path)
+    with pytest.raises(ModelError, match=r"no file .*model\.safetensors"):
+        model.build_model("starter")
+    network = torchvision.models.resnet18(num_classes=1)
+    model.save_model(tmp_path, network.state_dict(), card)
+    assert torch.equal(model.build_model("starter").fc.bias, network.fc.bias)
+    assert model.init_digest("starter") == sha256_of(tmp_path / "model.safetensors")
+
+
+def test_learning_rates_by_depth() -> None:
+    network = model.build_model("random")
+    groups = model.parameter_groups(network, 0.1, 0.5)
+    assert [group["lr"] for group in groups] == pytest.approx(
+        [0.1 * 0.5**n for n in range(5, -1, -1)]
+    )
+    assert len(groups[-1]["params"]) == 2  # weight and bias of the head
+    found = {id(parameter) for group in groups for parameter in group["params"]}
+    assert found == {id(parameter) for parameter in network.parameters()}
+
+
 def test_weights_of_the_repository_load(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(repository)
     name = "resnet18_imagenet_cc0.safetensors"
@@ -111,7 +141,7 @@ def test_unknown_file_names_the_known_ones(pretrained: Path) -> None:
     with pytest.raises(ModelError) as caught:
         model.build_model("other.safetensors")
     assert str(pretrained / "other.safetensors") in str(caught.value)
-    assert "['mine.safetensors'], imagenet and random" in str(caught.value)
+    assert "['mine.safetensors'], starter, imagenet, random" in str(caught.value)
 
 
 @pytest.mark.parametrize("content", [b"", b"damaged", b"\xff" * 100])

@@ -52,7 +52,7 @@ def test_no_field_has_a_default(section: type[BaseModel]) -> None:
         ("train.epochs", True, "valid integer"),
         ("train.epochs", 8.5, "valid integer"),
         ("train.epochs", None, "valid integer"),
-        ("train.epochs", 0, "greater than or equal to 1"),
+        ("train.epochs", -1, "greater than or equal to 0"),
         ("train.epochs", MISSING, "required"),
         ("train.epohcs", 8, "not permitted"),
         ("train.learning_rate", "3e-4", "valid number"),  # YAML reads 3e-4 as text
@@ -165,4 +165,12 @@ def test_contradictions_are_named(
 ) -> None:
     content[section] = {**content[section], **change} if isinstance(change, dict) else change
     with pytest.raises(ParamsError, match=complaint):
+        load(tmp_path, content)
+
+
+def test_only_the_starter_needs_no_training(tmp_path: Path, content: dict[str, Any]) -> None:
+    content["train"] |= {"epochs": 0, "init": "starter"}
+    assert load(tmp_path, content).train.epochs == 0
+    content["train"] |= {"init": "imagenet"}
+    with pytest.raises(ParamsError, match=r"train: .* epochs may be 0 only where init is starter"):
         load(tmp_path, content)

@@ -65,6 +65,7 @@ def test_set(crops_folder: Path) -> Predictions:
             "path": "",
             "label": [i % 2 for i in range(8)],
             "method": ["real", "swap"] * 4,
+            "original": "",
             "group": [i // 2 for i in range(8)],
         }
     )

@@ -1,6 +1,7 @@
 """Landmarks of crops: on the face, under the name of the image, found out once."""
 
 import csv
+import io
 import json
 from pathlib import Path
 
@@ -89,19 +90,32 @@ def test_archive_as_json(tmp_path: Path, astronaut: Image) -> None:
     assert all(round(value, 1) == value for point in found["a.jpg"] for value in point)
 
 
-def test_shapes_of_all_crops_by_video_and_name(in_threads: Path, astronaut: Image) -> None:
+def rows(*crops: tuple[str, str]) -> pd.DataFrame:
+    """A table of crops: (video_id, name without its suffix)."""
+    return pd.DataFrame(
+        [(video, f"{name}.jpg") for video, name in crops], columns=["video_id", "image"]
+    )
+
+
+def test_shapes_stand_in_the_rows_of_the_table(in_threads: Path, astronaut: Image) -> None:
     crop = cut_out(astronaut, find_face(astronaut), MARGIN, 112)
     moved = np.roll(crop, 9, axis=1)
     archive.write(in_threads, "d/one", pack(x=crop, y=moved))
     archive.write(in_threads, "d/none", pack())
     archive.write(in_threads, "d/two", pack(x=moved))
-    table = videos("d/one", "d/none", "d/two")
-    found = shapes.crop_shapes(table, in_threads, MARGIN, execution())
-    assert sorted(found) == [("d/one", "x.jpg"), ("d/one", "y.jpg"), ("d/two", "x.jpg")]
-    assert all(shape.shape == (68, 2) and shape.dtype == np.float32 for shape in found.values())
-    np.testing.assert_array_equal(found["d/one", "y.jpg"], found["d/two", "x.jpg"])
-    shift = found["d/one", "y.jpg"] - found["d/one", "x.jpg"]
-    assert np.median(shift, axis=0) == pytest.approx([9, 0], abs=2)
+    table = rows(("d/two", "x"), ("d/other", "x"), ("d/one", "x"), ("d/one", "y"))
+    wanted = videos("d/one", "d/none", "d/two")
+    found = shapes.crop_shapes(wanted, table, in_threads, MARGIN, execution())
+    assert found.shape == (4, 68, 2)
+    assert found.dtype == np.float16
+    assert np.isnan(found[1]).all()  # a video that was not asked for
+    assert np.isfinite(found[[0, 2, 3]]).all()
+    np.testing.assert_array_equal(found[0], found[3])
+    assert np.median(found[3] - found[2], axis=0) == pytest.approx([9, 0], abs=2)
+    near = shapes.find_shape(decode_image(encode_jpeg(crop, 95, "4:4:4")), MARGIN)
+    np.testing.assert_allclose(found[2].astype(np.float32), near, atol=0.1)
+    stored = np.load(io.BytesIO(shapes.to_bytes(found)), allow_pickle=False)
+    np.testing.assert_array_equal(stored, found)
 
 
 def test_shapes_are_found_out_once(
@@ -109,12 +123,13 @@ def test_shapes_are_found_out_once(
 ) -> None:
     crop = cut_out(astronaut, find_face(astronaut), MARGIN, 112)
     archive.write(in_threads, "d/one", pack(x=crop))
-    first = shapes.crop_shapes(videos("d/one"), in_threads, MARGIN, execution())
+    one, table = videos("d/one"), rows(("d/one", "x"))
+    first = shapes.crop_shapes(one, table, in_threads, MARGIN, execution())
     monkeypatch.setattr(shapes, "find_shape", None)  # whoever calls it fails
-    again = shapes.crop_shapes(videos("d/one"), in_threads, MARGIN, execution())
-    np.testing.assert_array_equal(again["d/one", "x.jpg"], first["d/one", "x.jpg"])
+    again = shapes.crop_shapes(one, table, in_threads, MARGIN, execution())
+    np.testing.assert_array_equal(again, first)
     with pytest.raises(TypeError):
-        shapes.crop_shapes(videos("d/one"), in_threads, 1.4, execution())
+        shapes.crop_shapes(one, table, in_threads, 1.4, execution())
 
 
 def test_a_failed_video_is_told_and_left_out(
@@ -134,6 +149,8 @@ def test_a_failed_video_is_told_and_left_out(
         return Failure(parallel.TIMED_OUT, "not done") if bad else run(worker, *call)  # type: ignore[arg-type]
 
     monkeypatch.setattr(parallel.Worker, "run", fails)
-    found = shapes.crop_shapes(videos("d/bad", "d/good"), in_threads, MARGIN, execution())
-    assert list(found) == [("d/good", "x.jpg")]
+    table = rows(("d/bad", "x"), ("d/good", "x"))
+    wanted = videos("d/bad", "d/good")
+    found = shapes.crop_shapes(wanted, table, in_threads, MARGIN, execution())
+    assert np.isnan(found).all(axis=(1, 2)).tolist() == [True, False]
     assert "d/bad: its faces have no landmarks, timed_out: not done" in capsys.readouterr().out

@@ -1,5 +1,6 @@
 """Training: it learns, and neither a crash nor the number of workers changes the outcome."""
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,10 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from torch.optim.swa_utils import AveragedModel
 
 from deepfake import archive, model, training
 from deepfake.calibration import Calibration
+from deepfake.draws import Draw
 from deepfake.errors import ModelError, TrainingError
+from deepfake.examples import CropDataset
 from deepfake.image import encode_jpeg
 from deepfake.params import ScoreParams, TrainParams, load_params
 from deepfake.training import CropSet, Trained, train, warm_cosine
@@ -47,10 +51,17 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> tuple[CropSet, CropSet]:
         archive.write(folder, video_id, archive.pack({"status": "ok"}, images))
         rows += [(video_id, name, 0, label) for name in images]
     table = pd.DataFrame(rows, columns=["video_id", "image", "track", "label"])
+    table = table.assign(method=table["label"].map({0: "real", 1: "swap"}), original="", frame=0)
     of_train = table["video_id"].str.startswith("train/")
-    halves = (table[of_train], table[~of_train])
-    one, other = (CropSet(half.reset_index(drop=True), folder) for half in halves)
+    one, other = (crop_set(half, folder) for half in (table[of_train], table[~of_train]))
     return one, other
+
+
+def crop_set(table: pd.DataFrame, folder: Path) -> CropSet:
+    """With a square for a face."""
+    square = [(8 + 16 * (i % 2), 8 + 16 * (i // 2 % 2)) for i in range(68)]
+    shapes = np.broadcast_to(np.array(square, np.float16), (len(table), 68, 2))
+    return CropSet(table.reset_index(drop=True), folder, shapes)
 
 
 @pytest.fixture(scope="module")
@@ -148,17 +159,49 @@ def test_weights_are_those_of_the_best_epoch(
 def test_every_epoch_has_its_own_draws(
     sets: tuple[CropSet, CropSet], settings: TrainParams, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[int] = []
-    original = training.data.CropDataset.__getitem__
+    asked: list[Draw] = []
+    original = CropDataset.__getitem__
 
-    def noted(self: training.data.CropDataset, index: int) -> tuple[torch.Tensor, int]:
-        asked.append(index)
-        return original(self, index)
+    def noted(self: CropDataset, draw: Draw) -> tuple[torch.Tensor, int]:
+        asked.append(draw)
+        return original(self, draw)
 
-    monkeypatch.setattr(training.data.CropDataset, "__getitem__", noted)
-    training._Run(sets[0], settings, 0).epoch(2)
-    assert len(asked) == 24
-    assert all(2 * 24 <= index < 3 * 24 for index in asked)
+    monkeypatch.setattr(CropDataset, "__getitem__", noted)
+    run = training._Run(sets[0], settings, 0)
+    run.epoch(2)
+    run.sampler.epoch = 2
+    assert asked == list(run.sampler)
+    run.sampler.epoch = 1
+    assert asked != list(run.sampler)
+
+
+def test_self_blended_images_are_learnt_from(run: Run, undisturbed: Trained) -> None:
+    """Half of the pairs are blended; which crops they are made of follows the seed."""
+    found = run("blended", self_blended=0.5)
+    assert found.history["train_loss"].tolist() != undisturbed.history["train_loss"].tolist()
+    assert_same(run("blended again", workers=1, self_blended=0.5), found)
+
+
+def test_the_model_is_the_average(run: Run) -> None:
+    """After the last of six steps: weights between those with and without an average."""
+    last, average = run("last", ema=0.0, epochs=1), run("average", ema=0.99, epochs=1)
+    assert last.history["train_loss"].tolist() == average.history["train_loss"].tolist()
+    one, other = last.weights["fc.weight"], average.weights["fc.weight"]
+    assert not torch.equal(one, other)
+    assert torch.allclose(one, other, atol=0.05)
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.9])
+def test_average_by_hand(decay: float) -> None:
+    network = torch.nn.Linear(1, 1, bias=False)
+    average = AveragedModel(network, multi_avg_fn=training.ema_with_warm_up(decay))
+    expected = 0.0
+    for step, value in enumerate([1.0, 2.0, 5.0]):
+        torch.nn.init.constant_(network.weight, value)
+        average.update_parameters(network)
+        kept = min(decay, (1 + step) / (10 + step)) if step else 0.0  # it begins as a copy
+        expected = kept * expected + (1 - kept) * value
+    assert float(average.module.weight.detach()) == pytest.approx(expected)
 
 
 def test_a_killed_run_ends_like_an_undisturbed_one(
@@ -214,7 +257,7 @@ def test_other_inputs_never_resume(
 ) -> None:
     """The name of the state follows everything that decides the result."""
     train_set, val_set = sets
-    fewer = CropSet(val_set.table[:-1], val_set.folder)
+    fewer = dataclasses.replace(val_set, table=val_set.table[:-1])
     keys = [
         training._key(train_set, val_set, settings, SCORE),
         training._key(val_set, train_set, settings, SCORE),
@@ -234,7 +277,7 @@ def test_one_label_is_not_enough(
     sets: tuple[CropSet, CropSet], settings: TrainParams, tmp_path: Path, split: str, rows: str
 ) -> None:
     wrong = {
-        name: CropSet(crops.table.query(rows), crops.folder) if name == split else crops
+        name: crop_set(crops.table.query(rows), crops.folder) if name == split else crops
         for name, crops in zip(("train", "val"), sets, strict=True)
     }
     count = len(wrong[split].table)
@@ -295,12 +338,16 @@ def test_learning_rate_by_hand(step: int, steps: int, warmup: float, factor: flo
 def test_crop_set_of_a_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data" / "splits").mkdir(parents=True)
-    crops = "video_id,track,image\nd/1,0,a\nd/1,1,b\nd/2,0,c\n"
+    crops = "video_id,track,image\nd/0,0,z\nd/1,0,a\nd/1,1,b\nd/2,0,c\n"
     (tmp_path / "data" / "crops.csv").write_text(crops)
-    split = "video_id,label,method,group\nd/1,1,swap,4\n"
+    shapes = np.arange(4, dtype=np.float16)[:, None, None] * np.ones((68, 2), np.float16)
+    np.save(tmp_path / "data" / "landmarks.npy", shapes)
+    split = "video_id,label,method,original,group\nd/1,1,swap,,4\n"
     (tmp_path / "data" / "splits" / "val.csv").write_text(split)
     main = training.read_crop_set("val", main_track_only=True)
     assert main.table[["image", "label"]].values.tolist() == [["a", 1]]
+    assert main.shapes[:, 0, 0].tolist() == [1]
     everybody = training.read_crop_set("val", main_track_only=False)
     assert everybody.table["image"].tolist() == ["a", "b"]
+    assert everybody.shapes[:, 0, 0].tolist() == [1, 2]
     assert everybody.folder == Path("data/crops")

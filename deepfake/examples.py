@@ -1,0 +1,52 @@
+"""What training sees of a draw: the crop, or half of a self-blended pair, augmented."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from deepfake.blend import Shapes, self_blended
+from deepfake.data import stored_images, to_tensor
+from deepfake.draws import BLENDED, WHOLE, Draw
+from deepfake.image import Image, decode_image
+
+
+class CropDataset(Dataset[tuple[Tensor, int]]):
+    """Examples and labels, each the same whatever the worker, order or restart.
+
+    Args:
+        folder: where the crop archives are.
+        table: rows with video_id, image and label.
+        shapes: landmarks of each row, rows x 68 x (x, y); only those of rows that are blended are
+            read.
+        transform: from uint8 3 x h x w (RGB) to the network's input; draws from torch's global
+            generator.
+    """
+
+    def __init__(
+        self, folder: Path, table: pd.DataFrame, shapes: Shapes, transform: nn.Module
+    ) -> None:
+        self.images = stored_images(folder, table)
+        self.labels = [int(label) for label in table["label"]]
+        self.shapes = shapes
+        self.transform = transform
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, draw: Draw) -> tuple[Tensor, int]:
+        crop, label = self._example(draw)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(draw.seed)
+            return self.transform(to_tensor(crop)), label
+
+    def _example(self, draw: Draw) -> tuple[Image, int]:
+        crop = decode_image(self.images[draw.row])
+        if draw.part == WHOLE:
+            return crop, self.labels[draw.row]
+        shape = self.shapes[draw.row].astype(np.float32)
+        target, blended = self_blended(crop, shape, np.random.default_rng(draw.seed))
+        return (blended, 1) if draw.part == BLENDED else (target, 0)
