@@ -161,6 +161,29 @@ def experiment(
     raise typer.Exit(code)
 
 
+@app.command()
+def ship(
+    run: Annotated[str, typer.Argument(help="An experiment that was run, or what --as called it.")],
+) -> None:
+    """Make the model of an experiment the starter model: models/starter, in half precision.
+
+    It is what `deepfake predict` uses before a model of your own is trained, and what
+    train.init: starter begins with.
+
+    Exit code: 0, or 1 when the experiment has no model.
+
+    Example: deepfake ship dfdc_faces
+    """
+    from deepfake import experiment as experiments  # loads every importer
+
+    try:
+        folder = experiments.ship_model(Path(), run)
+    except DeepfakeError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from error
+    typer.echo(f"{folder} is the model of {run} now: write what it is good for into its README.md")
+
+
 def _megabytes(size: int) -> str:
     return f"{size / 1e6:.1f} MB"
 

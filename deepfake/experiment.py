@@ -344,6 +344,27 @@ def copy_model(folder: Path, run: str | None) -> None:
         write_bytes(folder / model.STARTER / name, (models / name).read_bytes())
 
 
+def ship_model(repository: Path, run: str) -> Path:
+    """Make the model of a run the starter that comes with the repository, in half precision.
+
+    Returns:
+        Its folder. The README there, with what the model is good for, is written by people.
+
+    Raises:
+        ExperimentError: the name is none.
+        ModelError: the run has no model.
+    """
+    from deepfake import model  # takes seconds; only this needs it
+
+    network, card = model.load_model(repository / WORK / check_name(run) / "models")
+    halves = {
+        name: value.half() if value.is_floating_point() else value
+        for name, value in network.state_dict().items()
+    }
+    model.save_model(repository / model.STARTER, halves, card)
+    return model.STARTER
+
+
 def set_up_dvc(folder: Path) -> None:
     """Give the folder a DVC without git, whose caches it shares with the other experiments.
 

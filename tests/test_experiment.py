@@ -1,5 +1,6 @@
 """Experiments: overlays, links to data, what is copied; and a run that is killed and goes on."""
 
+import json
 import os
 import re
 import shutil
@@ -11,13 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 from trees import tree
 
 from deepfake import experiment as experiments
+from deepfake import model
+from deepfake.calibration import Calibration
 from deepfake.datasets import csv_file
-from deepfake.errors import ManifestError, ParamsError
+from deepfake.errors import ManifestError, ModelError, ParamsError
 from deepfake.experiment import ExperimentError, combine, merge
+from deepfake.params import Params
 from deepfake.tables import read_csv
 
 TOP = Path(__file__).resolve().parents[1]
@@ -31,6 +36,12 @@ SMALL: dict[str, Any] = {
     "split": {"train": 0.5, "val": 0.25, "test": 0.25},
     "train": {"init": "random", "image_size": 32, "epochs": 1, "batch_size": 8},
     "evaluate": {"bootstrap": 20},
+}
+
+TESTED: dict[str, Any] = {  # the model of "small", as it is, on all videos
+    "experiment": {"model_of": "small"},
+    "split": {"train": 0.0, "val": 0.0, "test": 1.0},
+    "train": {"init": "starter", "epochs": 0},
 }
 
 
@@ -398,6 +409,38 @@ def test_what_is_large_or_neither_text_nor_picture_is_not_copied(
         experiments.publish(folder, tmp_path / "results", [])
 
 
+@pytest.mark.parametrize("name", ["cache", "videos", "../other", ".hidden", ""])
+def test_a_run_must_have_a_name_for_a_folder(name: str) -> None:
+    with pytest.raises(ExperimentError, match="must not be called"):
+        experiments.check_name(name)
+
+
+def test_the_model_of_a_run_that_has_none(tmp_path: Path) -> None:
+    with pytest.raises(ExperimentError, match="the experiment other has no model yet"):
+        experiments.copy_model(tmp_path / "mine", "other")
+    experiments.copy_model(tmp_path / "mine", None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_shipped_model_is_half_as_large_and_says_the_same(tmp_path: Path, params: Params) -> None:
+    with pytest.raises(ModelError, match="no model in"):
+        experiments.ship_model(tmp_path, "mine")
+    torch.manual_seed(0)
+    network, folder = (
+        model.build_model("random").eval(),
+        tmp_path / experiments.WORK / "mine/models",
+    )
+    card = model.make_card(params, Calibration(1.5, 0.25), best_epoch=3)
+    model.save_model(folder, network.state_dict(), card)
+    starter = tmp_path / experiments.ship_model(tmp_path, "mine")
+    sizes = [(place / "model.safetensors").stat().st_size for place in (starter, folder)]
+    assert sizes[0] == pytest.approx(sizes[1] / 2, rel=0.01)
+    shipped, its_card = model.load_model(starter)
+    assert its_card == card
+    crops = torch.randn(4, 3, 32, 32)
+    torch.testing.assert_close(shipped(crops), network(crops), atol=2e-3, rtol=0)
+
+
 def test_a_second_run_of_the_same_experiment_is_refused(tmp_path: Path) -> None:
     with (
         experiments._alone(tmp_path),
@@ -417,9 +460,15 @@ def checkout(demo_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(TOP / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("dvc.yaml", "params.yaml", ".dvcignore", ".gitignore"):
         shutil.copy(TOP / name, folder / name)
-    overlays = {"small": SMALL, "longer": merge(SMALL, {"train": {"learning_rate": 0.01}})}
+    overlays = {
+        "small": SMALL,
+        "longer": merge(SMALL, {"train": {"learning_rate": 0.01}}),
+        "tested": merge(SMALL, TESTED),
+    }
     texts = {f"experiments/{name}.yaml": yaml.safe_dump(one) for name, one in overlays.items()}
-    tree(folder, files={**texts, "models/pretrained/README.md": "no weights needed here\n"})
+    for name in ("pretrained", "starter"):
+        texts[f"models/{name}/README.md"] = "no weights needed here\n"
+    tree(folder, files=texts)
     git(folder, "init", "--quiet")
     labels = read_csv(demo_root / "labels.csv")
     chosen = labels[labels["target"].isin(PEOPLE)]
@@ -480,6 +529,24 @@ def test_a_killed_run_goes_on_and_another_experiment_shares_what_it_found(checko
     git(checkout, "add", "--all")
     listed = subprocess.run(["git", "ls-files"], cwd=checkout, capture_output=True, text=True)
     assert ".scratch" not in listed.stdout
+
+
+def test_a_model_is_tested_on_other_data_without_training(checkout: Path) -> None:
+    """After the test before, which has trained it. Every video is test, and none is val."""
+    running = start(checkout, "tested", f"mine={checkout.parent / 'data'}")
+    output, _ = running.communicate()
+    assert running.returncode == 0, output
+    small, tested = (checkout / ".scratch/experiments" / name for name in ("small", "tested"))
+    for name in ("model.safetensors", "model.json"):
+        assert (tested / "models" / name).read_bytes() == (small / "models" / name).read_bytes()
+    metrics = json.loads((tested / "metrics/evaluate.json").read_text())
+    assert list(metrics) == ["test"]
+    labels = read_csv(checkout.parent / "data/labels.csv")
+    assert metrics["test"]["coverage"]["videos"] == len(labels)
+    assert json.loads((tested / "metrics/train.json").read_text()).keys() == {
+        "temperature",
+        "threshold",
+    }
 
 
 def test_a_stage_that_fails_keeps_dvc_s_exit_code_and_copies_nothing(checkout: Path) -> None:
