@@ -68,7 +68,9 @@ def enough_crops(source: CropSet, folder: Path, size: int, count: int) -> CropSe
     everything = pd.concat(rows, ignore_index=True)
     chosen = [i * len(everything) // count for i in range(count)]
     shapes = np.concatenate([source.shapes] * len(repeats))  # where a face is changes no time
-    return CropSet(everything.iloc[chosen].reset_index(drop=True), folder, shapes[:count])
+    return CropSet(
+        everything.iloc[chosen].reset_index(drop=True), folder, shapes[:count], source.margin
+    )
 
 
 def at_least(data: bytes, size: int) -> bytes:
@@ -136,7 +138,7 @@ def main() -> int:
     workers = params.execution.worker_count - 1
     batches = max(1, options.batches // TURNS)
     count = batches * params.train.batch_size
-    source, rows = read_crop_set("train", main_track_only=True), []
+    source, rows = read_crop_set("train", params.crops.margin, main_track_only=True), []
     for size in options.sizes:
         with tempfile.TemporaryDirectory() as folder:
             crops = enough_crops(source, Path(folder), size, count)

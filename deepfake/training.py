@@ -55,11 +55,13 @@ class CropSet:
         table: rows with video_id, image, frame, track, label, method and original.
         folder: where the archives are.
         shapes: landmarks of each row, NaN where they are not known.
+        margin: side of the crops over the longer side of the face's box.
     """
 
     table: pd.DataFrame
     folder: Path
     shapes: Shapes
+    margin: float
 
 
 @dataclass(frozen=True)
@@ -145,18 +147,19 @@ def _check_labels(train_set: CropSet, val_set: CropSet, min_frames: int) -> None
         )
 
 
-def read_crop_set(split: str, main_track_only: bool) -> CropSet:
+def read_crop_set(split: str, margin: float, main_track_only: bool) -> CropSet:
     """The crops of a split as the stages before have written them.
 
     Args:
         split: train or val.
+        margin: of the crops.
         main_track_only: leave out bystanders; in training their label would be a guess.
     """
     crops = tables.read_csv(Path("data/crops.csv"))
     videos = tables.read_csv(Path(f"data/splits/{split}.csv"))
     chosen = data.select_crops(videos, crops, main_track_only)
     shapes = np.load("data/landmarks.npy", allow_pickle=False)
-    return CropSet(chosen, Path("data/crops"), shapes[chosen["row"]])
+    return CropSet(chosen, Path("data/crops"), shapes[chosen["row"]], margin)
 
 
 def summary(trained: Trained, calibration: Calibration) -> dict[str, float]:
@@ -189,7 +192,7 @@ class _Run:
             model.parameter_groups(self.network, params.learning_rate, params.layer_decay),
             weight_decay=params.weight_decay,
         )
-        transform = augment.training(params.augmentation, params.image_size)
+        transform = augment.training(params.augmentation, params.image_size, train_set.margin)
         table, shapes = train_set.table, train_set.shapes
         dataset = examples.CropDataset(train_set.folder, table, shapes, transform)
         blendable = ~np.isnan(shapes[:, 0, 0])

@@ -43,10 +43,10 @@ def test_evaluation_averages_when_it_shrinks() -> None:
 @pytest.mark.parametrize("preset", sorted(augment.PRESETS))
 @pytest.mark.parametrize("size", [24, 40])
 def test_training_keeps_shape_and_type(preset: str, size: int) -> None:
-    transform = augment.training(preset, size)
+    transform = augment.training(preset, size, 1.3)
     torch.manual_seed(0)
     for _ in range(20):
-        found = transform(noise(32, 36))
+        found = transform(noise(36, 36))
         assert found.shape == (3, size, size)
         assert found.dtype == torch.float32
         assert found.isfinite().all()
@@ -54,7 +54,7 @@ def test_training_keeps_shape_and_type(preset: str, size: int) -> None:
 
 @pytest.mark.parametrize(("preset", "outcomes"), [("none", 1), ("light", 5), ("strong", 5)])
 def test_training_follows_the_seed(preset: str, outcomes: int) -> None:
-    transform = augment.training(preset, 24)
+    transform = augment.training(preset, 24, 1.3)
 
     def drawn(seed: int) -> Tensor:
         torch.manual_seed(seed)
@@ -69,9 +69,47 @@ def test_training_follows_the_seed(preset: str, outcomes: int) -> None:
 
 def test_no_augmentation_is_the_evaluation() -> None:
     image = noise(50, 60)
-    assert torch.equal(augment.training("none", 24)(image), augment.evaluation(24)(image))
+    assert torch.equal(augment.training("none", 24, 1.3)(image), augment.evaluation(24)(image))
 
 
 def test_unknown_preset() -> None:
     with pytest.raises(KeyError, match="heavy"):
-        augment.training("heavy", 24)
+        augment.training("heavy", 24, 1.3)
+
+
+@pytest.mark.parametrize("margin", [1.0, 1.3, 2.0])
+def test_cutout_covers_one_part_of_the_face(margin: float) -> None:
+    """Eyes, nose or mouth, wherever the margin puts them; nothing else changes."""
+    cutout, white = augment.FaceCutout(margin), torch.full((3, 200, 200), 255, dtype=torch.uint8)
+    torch.manual_seed(0)
+    places = set()
+    for _ in range(30):
+        covered = (cutout(white) == 0).all(dim=0)
+        rows, columns = (covered.any(dim=axis).nonzero().flatten() for axis in (1, 0))
+        assert covered[rows][:, columns].all()
+        middle = (float(rows.float().mean()) / 200 - 0.5) * margin + 0.5
+        places.add(round(middle, 1))
+        assert float(columns.float().mean()) == pytest.approx(99.5, abs=1)
+        assert covered.float().mean() < 0.2 / margin**2
+    assert places == {0.4, 0.5, 0.8}  # down the face's box
+    assert (white == 255).all()
+
+
+def test_downscale_takes_detail_and_keeps_the_size() -> None:
+    torch.manual_seed(0)
+    image = noise(40, 40)
+    found = augment.Downscale(0.3)(image)
+    assert found.shape == image.shape
+    assert found.dtype == torch.uint8
+    assert found.float().std() < 0.8 * image.float().std()
+    assert found.float().mean() == pytest.approx(float(image.float().mean()), abs=2)
+
+
+def test_video_codec_gives_another_picture_of_the_same_thing() -> None:
+    torch.manual_seed(0)
+    ramp = torch.arange(0, 240, 5, dtype=torch.uint8)
+    image = torch.stack(
+        [ramp.expand(48, 48), ramp.expand(48, 48).T, torch.full((48, 48), 90)]
+    ).byte()
+    near, far = (augment.VideoCodec(crf, crf)(image).int() - image.int() for crf in (10, 45))
+    assert 0 < near.abs().float().mean() < far.abs().float().mean() < 15

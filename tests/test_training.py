@@ -61,7 +61,7 @@ def crop_set(table: pd.DataFrame, folder: Path) -> CropSet:
     """With a square for a face."""
     square = [(8 + 16 * (i % 2), 8 + 16 * (i // 2 % 2)) for i in range(68)]
     shapes = np.broadcast_to(np.array(square, np.float16), (len(table), 68, 2))
-    return CropSet(table.reset_index(drop=True), folder, shapes)
+    return CropSet(table.reset_index(drop=True), folder, shapes, margin=1.3)
 
 
 @pytest.fixture(scope="module")
@@ -344,10 +344,11 @@ def test_crop_set_of_a_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     np.save(tmp_path / "data" / "landmarks.npy", shapes)
     split = "video_id,label,method,original,group\nd/1,1,swap,,4\n"
     (tmp_path / "data" / "splits" / "val.csv").write_text(split)
-    main = training.read_crop_set("val", main_track_only=True)
+    main = training.read_crop_set("val", 1.2, main_track_only=True)
     assert main.table[["image", "label"]].values.tolist() == [["a", 1]]
     assert main.shapes[:, 0, 0].tolist() == [1]
-    everybody = training.read_crop_set("val", main_track_only=False)
+    assert main.margin == 1.2
+    everybody = training.read_crop_set("val", 1.2, main_track_only=False)
     assert everybody.table["image"].tolist() == ["a", "b"]
     assert everybody.shapes[:, 0, 0].tolist() == [1, 2]
     assert everybody.folder == Path("data/crops")
