@@ -54,7 +54,7 @@ def _sized(heat: NDArray[np.float32], size: Sequence[int]) -> Heat:
     scaled = heat / highest if highest > 0 else np.zeros_like(heat)
     height, width = size
     grown = cv2.resize(scaled, (width, height), interpolation=cv2.INTER_CUBIC)
-    return np.clip(grown, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(grown, 0, 1), np.float32)
 
 
 def overlay(image: Image, heat: Heat) -> Image:

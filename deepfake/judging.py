@@ -74,21 +74,24 @@ def _faces(
     people = video_scores(
         table.assign(video_id=table["track"]), card.video_score, card.temperature, card.min_frames
     )
-    scores = dict(zip(people["track"], people["score"], strict=True))
+    scores: dict[int, float] = dict(
+        zip(people["track"].tolist(), people["score"].tolist(), strict=True)
+    )
     single = frame_scores(table["logit"].to_numpy(float), card.temperature)
     faces = []
-    for track, rows in table.groupby("track"):
+    for track in sorted(table["track"].unique().tolist()):
+        rows = table[table["track"] == track]
         frames = [_frame(crops[at], float(single[at]), video.fps, images) for at in rows.index]
         logits = rows["logit"].to_numpy(float)
-        judged = track in scores
+        score = scores.get(track)
         faces.append(
             Face(
-                track=int(track),
-                score=float(scores[track]) if judged else None,
-                interval=score_interval(logits, card.video_score, card.temperature)
-                if judged
-                else None,
-                reason="" if judged else TOO_FEW,
+                track=track,
+                score=score,
+                interval=None
+                if score is None
+                else score_interval(logits, card.video_score, card.temperature),
+                reason=TOO_FEW if score is None else "",
                 coverage=len(frames) / max(1, len(video.indices)),
                 frames=tuple(sorted(frames, key=lambda one: one.frame)),
             )

@@ -79,19 +79,29 @@ class Detector:
         """End the process that decodes; otherwise it ends with this one."""
         self.preprocessor.close()
 
-    def predict(self, path: Path | str) -> Result:
+    def predict(
+        self, path: Path | str, name: str | None = None, per_video: int | None = None
+    ) -> Result:
         """The result for an image, a video, or the address of one.
 
         What cannot be read or shows no face is UNDECIDED, with its reason; that is no error.
+
+        Args:
+            path: the file, or an address such as https://host/clip.mp4.
+            name: what the result calls it; by default as `path`.
+            per_video: look at this many frames, not at as many as in training.
         """
-        source = Source(str(path))
-        return self._judged(source, self.preprocessor.one(source, self.settings))
+        settings = self.settings
+        if per_video is not None:
+            settings = {**settings, "frames": {**settings["frames"], "per_video": per_video}}
+        data = self.preprocessor.one(Source(str(path)), settings)
+        return self._judged(str(path) if name is None else name, data)
 
     def predict_many(self, sources: Sequence[Source]) -> Iterator[Result]:
         """The results of many files, in order, by several processes and with a progress bar."""
         made = self.preprocessor.many(sources, self.settings)
         for source, data in zip(sources, made, strict=True):
-            yield self._judged(source, data)
+            yield self._judged(source.name, data)
 
     def crop_file(self, path: Path) -> archive.Archive:
         """The crops of a file's faces and what was found out about it, as `preprocess` gives it.
@@ -104,16 +114,16 @@ class Detector:
             raise ValueError(f"{path}: {data.reason}")
         return archive.unpack(data)
 
-    def _judged(self, source: Source, data: bytes | Failure) -> Result:
+    def _judged(self, name: str, data: bytes | Failure) -> Result:
         if isinstance(data, Failure):
             video = VideoMeta(data.status, data.reason)
-            return judge(source.name, self.card, video, [], {}, np.zeros(0))
+            return judge(name, self.card, video, [], {}, np.zeros(0))
         made = archive.unpack(data)
         images = [made.images[crop["image"]] for crop in made.meta["crops"]]
         logits = predict_logits(self.network, images, self.card.image_size, self.device)
         video = VideoMeta(**{**made.meta["video"], "indices": tuple(made.meta["video"]["indices"])})
         return judge(
-            source.name,
+            name,
             self.card,
             video,
             made.meta["crops"],

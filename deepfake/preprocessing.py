@@ -14,8 +14,8 @@ from typing import Any
 from deepfake import archive, cropping, parallel, video
 from deepfake.faces import find_faces
 from deepfake.image import decode_image
-from deepfake.params import ExecutionParams
 from deepfake.parallel import Failure, Step, Video, map_videos
+from deepfake.params import ExecutionParams
 from deepfake.sampling import evenly_spaced
 from deepfake.sources import MAX_BYTES, DownloadError, Source, fetch, sniff
 
@@ -67,13 +67,12 @@ def _why_no_face(frames: archive.Archive, dropped: int, crops: dict[str, Any]) -
     images = [
         decode_image(frames.images[names[at]]) for at in evenly_spaced(len(names), LOOKED_AGAIN)
     ]
-    wanted = [crops["detector"], crops["detect_size"], crops["min_score"]]
-    found = [(face.size, image) for image in images for face in find_faces(image, *wanted, 0.0)]
-    if not found:
+    wanted = {key: crops[key] for key in ("detector", "detect_size", "min_score")}
+    sizes = [face.size for image in images for face in find_faces(image, **wanted, min_face=0)]
+    if not sizes:
         return ""
-    size, image = max(found, key=lambda one: one[0])
-    needed = crops["min_face"] * min(image.shape[:2])
-    return f"face too small ({size:.0f} pixels, {needed:.0f} needed)"
+    needed = crops["min_face"] * min(images[0].shape[:2])
+    return f"face too small ({max(sizes):.0f} pixels, {needed:.0f} needed)"
 
 
 def started(_: Path) -> bytes:

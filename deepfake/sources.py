@@ -1,7 +1,6 @@
 """Where the files come from: names, folders, patterns, a list on standard input, addresses."""
 
 import glob
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,15 @@ BLOCK = 1 << 20
 TAR_MAGIC, TAR_MAGIC_AT = b"ustar", 257
 GZIP_MAGIC = b"\x1f\x8b"
 # What images begin with. A GIF is a video, as it is for the pipeline.
-IMAGE_MAGICS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+IMAGE_MAGICS = (
+    b"\xff\xd8\xff",
+    b"\x89PNG\r\n\x1a\n",
+    b"BM",
+    b"II*\0",
+    b"MM\0*",
+    b"II+\0",
+    b"MM\0+",
+)
 
 
 class DownloadError(DeepfakeError):
@@ -72,7 +79,8 @@ def _files_of(name: str) -> list[str]:
         return _media_below(Path(name))
     if Path(name).exists() or Path(name).is_symlink():
         return [name]
-    matches = sorted(glob.glob(name, recursive=True)) if glob.has_magic(name) else []
+    # Path.glob takes no pattern that begins at the root.
+    matches = sorted(glob.glob(name, recursive=True)) if glob.has_magic(name) else []  # noqa: PTH207
     return [file for match in matches for file in _of_match(Path(match))]
 
 
@@ -140,4 +148,6 @@ def fetch(url: str, path: Path, max_bytes: int) -> None:
         raise
     except Exception as error:  # every file system has errors of its own
         words = str(error).splitlines()[0] if str(error) else ""
-        raise DownloadError(f"cannot be downloaded: {type(error).__name__} {words}".rstrip()) from error
+        raise DownloadError(
+            f"cannot be downloaded: {type(error).__name__} {words}".rstrip()
+        ) from error
