@@ -123,7 +123,7 @@ def new_table(threshold: float) -> Table:
         box=None,
         pad_edge=False,
     )
-    for name in ("verdict", "score", "95 % of frames", "people", "frames"):
+    for name in ("verdict", "score", "95 % range", "people", "frames"):
         table.add_column(name, no_wrap=True, justify="right" if name in {"score"} else "left")
     table.add_column("file", overflow="fold")
     table.add_column("remark", overflow="fold")

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from deepfake.charts import gauge, timeline
-from deepfake.explain import heat_maps, overlay
+from deepfake.explain import Heat, heat_maps, overlay
 from deepfake.image import decode_image, encode_jpeg
 from deepfake.listing import printable
 from deepfake.results import Face, FaceFrame, Result
@@ -25,11 +25,12 @@ QUALITY = 90  # of the JPEGs with heat maps
 
 @dataclass(frozen=True)
 class Shown:
-    """A frame with its crop and heat map as data: addresses."""
+    """A frame with its crop and heat map as data: addresses; `cold` if no region raised the score."""
 
     frame: FaceFrame
     image: str
     heat: str
+    cold: bool
 
 
 @dataclass(frozen=True)
@@ -72,15 +73,13 @@ def _person(face: Face, detector: "Detector", threshold: float) -> Person:
     frames = face.most_suspicious(MOST_CROPS)
     images = [frame.image for frame in frames]
     heats = heat_maps(detector.network, images, detector.card.image_size, detector.device)
-    pictures = [
-        encode_jpeg(overlay(decode_image(image), heat), QUALITY, "4:4:4")
-        for image, heat in zip(images, heats, strict=True)
-    ]
-    crops = [
-        Shown(frame, _data_url(frame.image), _data_url(picture))
-        for frame, picture in zip(frames, pictures, strict=True)
-    ]
+    crops = [_shown(frame, heat) for frame, heat in zip(frames, heats, strict=True)]
     return Person(face, Markup(timeline(face.frames, threshold)), crops)
+
+
+def _shown(frame: FaceFrame, heat: Heat) -> Shown:
+    picture = encode_jpeg(overlay(decode_image(frame.image), heat), QUALITY, "4:4:4")
+    return Shown(frame, _data_url(frame.image), _data_url(picture), cold=not heat.any())
 
 
 def _data_url(jpeg: bytes) -> str:
