@@ -14,8 +14,8 @@ from tqdm import tqdm
 
 from deepfake.errors import DeepfakeError
 from deepfake.files import write_bytes
+from deepfake.intake import Preprocessor
 from deepfake.params import ExecutionParams
-from deepfake.preprocessing import Preprocessor
 from deepfake.sources import MAX_BYTES, Source, expand, fetch
 
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ from torch import nn
 from deepfake import archive
 from deepfake.crops import crop_settings
 from deepfake.frames import frame_settings
+from deepfake.intake import Preprocessor
 from deepfake.judging import judge
 from deepfake.model import ModelCard, load_model, pick_device
 from deepfake.model_source import model_folder
 from deepfake.parallel import Failure
 from deepfake.params import CropsParams, FramesParams
-from deepfake.preprocessing import Preprocessor
 from deepfake.results import Result
 from deepfake.scoring import predict_logits
 from deepfake.sources import Source
@@ -60,7 +60,7 @@ class Detector:
 
         Args:
             model: as for `model_source.model_folder`.
-            preprocessor: with limits of its own; without one, `preprocessing.LIMITS` hold.
+            preprocessor: with limits of its own; without one, `intake.LIMITS` hold.
 
         Raises:
             ModelError: there is no model, or not one of this version.
