@@ -82,6 +82,16 @@ def random_model(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture(scope="session")
+def trained(repository: Path) -> Path:
+    """The checkout, after `make repro`: with a trained model, crops and predictions."""
+    needed = ["models/model.safetensors", "data/predictions/test.csv", "data/crops"]
+    missing = [name for name in needed if not (repository / name).exists()]
+    if missing:
+        pytest.skip(f"{missing[0]} is missing: run `make repro` first")
+    return repository
+
+
+@pytest.fixture(scope="session")
 def detector(random_model: Path) -> Iterator["Detector"]:
     """That model, ready to judge files; its process is shared."""
     from deepfake.predictor import Detector
