@@ -4,6 +4,7 @@ A verdict looks at a few frames; boxes that follow a face need many. So the vide
 more and more densely, and between those frames the boxes move in straight lines.
 """
 
+import tempfile
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -74,9 +75,9 @@ def annotate(result: Result, path: Path, out: Path, detector: "Detector") -> Non
         raise AnnotateError(f"{result.path}: only a video can be annotated")
     count = dense_count(video.frame_count, video.fps, video.width * video.height)
     dense = detector.predict(path, per_video=count)
-    temporary = out.with_name(f"{TEMPORARY}{out.name}")
+    if not dense.video.indices:
+        raise AnnotateError(f"{result.path}: {dense.reason}")
     arguments = {
-        "out": str(temporary),
         "title": title(result),
         "faces": [_without_images(face) for face in dense.faces],
         "threshold": result.threshold,
@@ -84,14 +85,14 @@ def annotate(result: Result, path: Path, out: Path, detector: "Detector") -> Non
     }
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        made = detector.preprocessor.call(draw_video, path, arguments)
-        if isinstance(made, Failure):
-            raise AnnotateError(f"{result.path}: {made.reason}")
-        temporary.replace(out)
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=TEMPORARY) as folder:
+            drawn = Path(folder, out.name)
+            made = detector.preprocessor.call(draw_video, path, {"out": str(drawn), **arguments})
+            if isinstance(made, Failure):
+                raise AnnotateError(f"{result.path}: {made.reason}")
+            drawn.replace(out)
     except OSError as error:
         raise AnnotateError(f"{out} cannot be written: {error.strerror}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _without_images(face: Face) -> Face:
