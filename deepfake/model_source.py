@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from deepfake.errors import ModelError
+from deepfake.model import CARD, WEIGHTS
 from deepfake.sources import DownloadError, fetch, is_url
 
-WEIGHTS, CARD = "model.safetensors", "model.json"
 PUBLISHED = "models"  # the folder of the published model in the repository
 MAX_BYTES = 2**30  # of a file; ResNet-18 has 45 MB
 
