@@ -1,16 +1,12 @@
 """The `deepfake` command."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from tqdm import tqdm
 
 from deepfake.errors import DeepfakeError
-from deepfake.media import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -25,39 +21,63 @@ def main() -> None:
 
 @app.command()
 def predict(
-    paths: Annotated[list[Path], typer.Argument(help="Images, videos, or folders of them.")],
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            help="Images, videos, folders, 'quoted patterns', https:// or s3:// addresses; - reads a"
+            " list from standard input.",
+            metavar="PATH...",
+        ),
+    ],
     model: Annotated[
-        Path, typer.Option(help="Folder with model.safetensors and model.json.")
-    ] = Path("models"),
+        str, typer.Option(help="Folder or address of a model, or a git revision with one.")
+    ] = "models",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per file.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="One line of CSV per file.")] = False,
+    frames: Annotated[
+        bool, typer.Option("--frames", help="Scores of single frames too (CSV: these alone).")
+    ] = False,
+    report: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write a page with heat maps per file.")
+    ] = None,
+    annotate: Annotated[
+        Path | None, typer.Option(metavar="OUT.mp4", help="Write the one video with boxes.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=0, help="Processes; 0 is one per core.")] = 0,
+    video_seconds: Annotated[
+        float, typer.Option(min=0.1, help="A file that takes longer is given up.")
+    ] = 600,
+    video_gigabytes: Annotated[
+        float, typer.Option(min=0.1, help="So is one that needs more memory.")
+    ] = 4,
 ) -> None:
     """Say of each file whether a face in it was swapped: REAL, FAKE or UNDECIDED.
 
-    The score is the calibrated probability of FAKE; FAKE begins at the threshold that training
-    chose on its validation videos. A file without a usable face is UNDECIDED, and the reason is
-    given.
+    The score is the calibrated probability of FAKE of the most suspicious person; FAKE begins at
+    the threshold that training chose on its validation videos. The range beside it says how much the
+    score depends on which frames were looked at. A file without a usable face is UNDECIDED, and the
+    reason is given. docs/predicting.md says more.
 
-    Exit code: 0 when every file got a verdict, 1 when the model or a file cannot be had, 3 when
-    some files are UNDECIDED.
+    Exit code: 0 when every file got a verdict, 3 when some are UNDECIDED, 1 when the model or a
+    path cannot be had (other files are still judged), 2 for wrong options, 130 when interrupted.
 
-    Example: deepfake predict clip.mp4 photos/ --json
+    Example: deepfake predict clip.mp4 photos/ --report reports
     """
-    from deepfake.predictor import Detector  # takes seconds; --help should not
+    from deepfake.params import ExecutionParams
+    from deepfake.predict_command import Wishes, run
 
+    if as_json and as_csv:
+        raise typer.BadParameter("--json and --csv exclude each other")
+    limits = ExecutionParams(
+        workers=workers, video_seconds=video_seconds, video_gigabytes=video_gigabytes
+    )
+    form = "json" if as_json else "csv" if as_csv else "table"
     try:
-        files = list(_expanded(paths))
-        detector = Detector.load(model)
+        code = run(Wishes(paths, model, form, frames, report, annotate, limits))
     except DeepfakeError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error
-    undecided = 0
-    for path in tqdm(files, unit="file", disable=len(files) < 2):
-        verdict = detector.predict(path)
-        undecided += verdict.verdict == "UNDECIDED"
-        score = "   -" if verdict.score is None else f"{verdict.score:.2f}"
-        line = f"{verdict.verdict:<9} {score}  {path}  {verdict.reason}".rstrip()
-        tqdm.write(json.dumps(asdict(verdict)) if as_json else line)
-    raise typer.Exit(3 if undecided else 0)
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -186,21 +206,3 @@ def ship(
 
 def _megabytes(size: int) -> str:
     return f"{size / 1e6:.1f} MB"
-
-
-def _expanded(paths: list[Path]) -> Iterator[Path]:
-    """The files themselves, and the images and videos below the folders, sorted.
-
-    Raises:
-        DeepfakeError: a path does not exist, or a folder holds nothing of ours.
-    """
-    for path in paths:
-        if not path.exists():
-            raise DeepfakeError(f"{path}: no such file or folder")
-        found = [path]
-        if path.is_dir():
-            known = IMAGE_SUFFIXES | VIDEO_SUFFIXES
-            found = sorted(file for file in path.rglob("*") if file.suffix.lower() in known)
-        if not found:
-            raise DeepfakeError(f"{path}: no image or video in this folder")
-        yield from found

@@ -1,100 +1,133 @@
 """A verdict on any file, by the same path that the pipeline's own videos take."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-import pandas as pd
+import numpy as np
 import torch
 from torch import nn
 
-from deepfake import archive, cropping, video
+from deepfake import archive
 from deepfake.crops import crop_settings
 from deepfake.frames import frame_settings
-from deepfake.media import kind_of
+from deepfake.intake import Preprocessor
+from deepfake.judging import judge
 from deepfake.model import ModelCard, load_model, pick_device
+from deepfake.model_source import model_folder
+from deepfake.parallel import Failure
 from deepfake.params import CropsParams, FramesParams
-from deepfake.scoring import predict_logits, verdicts, video_scores
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What the model says of one file.
-
-    Attributes:
-        path: the file as it was given.
-        verdict: REAL, FAKE or UNDECIDED.
-        score: calibrated probability of FAKE, 0..1, of the most suspicious person; None if
-            UNDECIDED.
-        threshold: scores from here on are FAKE; the model's own.
-        reason: why it is UNDECIDED, else "".
-        people: how many people were followed.
-        frames: how many frames were looked at.
-        frames_with_face: in how many of them a face was found.
-    """
-
-    path: str
-    verdict: str
-    score: float | None
-    threshold: float
-    reason: str
-    people: int
-    frames: int
-    frames_with_face: int
+from deepfake.results import Result
+from deepfake.scoring import predict_logits
+from deepfake.sources import Source
+from deepfake.video import VideoMeta
 
 
 class Detector:
     """A published model with its preprocessing.
 
-    >>> Detector.load().predict("clip.mp4").verdict  # doctest: +SKIP
-    'FAKE'
+    Files are decoded in another process with limits of time and memory, since nobody has checked
+    them: one that crashes, hangs or bursts the decoder is UNDECIDED.
+
+    >>> with Detector.load() as detector:  # doctest: +SKIP
+    ...     print(detector.predict("clip.mp4").verdict)
+    FAKE
     """
 
-    def __init__(self, network: nn.Module, card: ModelCard, device: torch.device) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        card: ModelCard,
+        device: torch.device,
+        preprocessor: Preprocessor | None = None,
+    ) -> None:
         self.network = network.to(device)
         self.card = card
         self.device = device
+        self.preprocessor = preprocessor or Preprocessor()
         frames = FramesParams.model_validate(card.preprocessing["frames"])
         crops = CropsParams.model_validate(card.preprocessing["crops"])
-        self._frame_settings = frame_settings(frames)
-        self._crop_settings = crop_settings(crops)
+        self.settings: dict[str, dict[str, Any]] = {
+            "frames": frame_settings(frames),
+            "crops": crop_settings(crops),
+        }
 
     @classmethod
-    def load(cls, folder: Path | str = "models") -> "Detector":
-        """The model in `folder`; raises ModelError where there is none."""
-        network, card = load_model(Path(folder))
-        return cls(network, card, pick_device())
+    def load(
+        cls, model: Path | str = "models", preprocessor: Preprocessor | None = None
+    ) -> "Detector":
+        """The model in a folder, of a git revision, or at an address.
 
-    def crop_file(self, path: Path) -> tuple[video.VideoMeta, archive.Archive]:
-        """The record of the file's frames, and the crops of its faces."""
-        kind = kind_of(path)
-        kind = kind if kind in video.READERS else "video"  # an unknown suffix: let the decoder see
-        data = video.frame_archive(path, kind, **self._frame_settings)
-        frames = archive.unpack(data)
-        crops = archive.unpack(cropping.crop_frames(frames, **self._crop_settings))
-        return video.VideoMeta(**frames.meta), crops
+        Args:
+            model: as for `model_source.model_folder`.
+            preprocessor: with limits of its own; without one, `intake.LIMITS` hold.
 
-    def predict(self, path: Path | str) -> Verdict:
-        """Verdict on an image or a video; what cannot be read or shows no face is UNDECIDED."""
-        meta, crops = self.crop_file(Path(path))
-        table = pd.DataFrame(crops.meta["crops"], columns=["frame", "track"])
-        logits = predict_logits(
-            self.network, list(crops.images.values()), self.card.image_size, self.device
-        )
-        frames = table.assign(logit=logits, video_id=str(path))
-        scored = video_scores(
-            frames, self.card.video_score, self.card.temperature, self.card.min_frames
-        )
-        judged = verdicts(
-            pd.DataFrame({"video_id": [str(path)]}), scored, frames, self.card.threshold
-        )
-        row = judged.iloc[0]
-        return Verdict(
-            path=str(path),
-            verdict=str(row["verdict"]),
-            score=None if pd.isna(row["score"]) else float(row["score"]),
-            threshold=self.card.threshold,
-            reason=meta.reason or str(row["reason"]),
-            people=int(table["track"].nunique()),
-            frames=len(meta.indices),
-            frames_with_face=int(table["frame"].nunique()),
+        Raises:
+            ModelError: there is no model, or not one of this version.
+        """
+        with model_folder(str(model)) as folder:
+            network, card = load_model(folder)
+        return cls(network, card, pick_device(), preprocessor)
+
+    def __enter__(self) -> "Detector":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process that decodes; otherwise it ends with this one."""
+        self.preprocessor.close()
+
+    def predict(
+        self, path: Path | str, name: str | None = None, per_video: int | None = None
+    ) -> Result:
+        """The result for an image, a video, or the address of one.
+
+        What cannot be read or shows no face is UNDECIDED, with its reason; that is no error.
+
+        Args:
+            path: the file, or an address such as https://host/clip.mp4.
+            name: what the result calls it; by default as `path`.
+            per_video: look at this many frames, not at as many as in training.
+        """
+        settings = self.settings
+        if per_video is not None:
+            settings = {**settings, "frames": {**settings["frames"], "per_video": per_video}}
+        data = self.preprocessor.one(Source(str(path)), settings)
+        return self._judged(str(path) if name is None else name, data)
+
+    def predict_many(self, sources: Sequence[Source]) -> Iterator[Result]:
+        """The results of many files, in order, by several processes and with a progress bar."""
+        made = self.preprocessor.many(sources, self.settings)
+        for source, data in zip(sources, made, strict=True):
+            yield self._judged(source.name, data)
+
+    def crop_file(self, path: Path) -> archive.Archive:
+        """The crops of a file's faces and what was found out about it, as `preprocess` gives it.
+
+        Raises:
+            ValueError: the process for it failed.
+        """
+        data = self.preprocessor.one(Source(str(path)), self.settings)
+        if isinstance(data, Failure):
+            raise ValueError(f"{path}: {data.reason}")
+        return archive.unpack(data)
+
+    def _judged(self, name: str, data: bytes | Failure) -> Result:
+        if isinstance(data, Failure):
+            video = VideoMeta(data.status, data.reason)
+            return judge(name, self.card, video, [], {}, np.zeros(0))
+        made = archive.unpack(data)
+        images = [made.images[crop["image"]] for crop in made.meta["crops"]]
+        logits = predict_logits(self.network, images, self.card.image_size, self.device)
+        video = VideoMeta(**{**made.meta["video"], "indices": tuple(made.meta["video"]["indices"])})
+        return judge(
+            name,
+            self.card,
+            video,
+            made.meta["crops"],
+            made.images,
+            logits,
+            made.meta["no_face"],
         )

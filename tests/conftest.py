@@ -4,17 +4,22 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 import numpy as np
 import pytest
 import yaml
 from hypothesis import settings
+from serving import Served, serve
 
 from deepfake import parallel
 from deepfake.image import Image, decode_image
 from deepfake.parallel import Failure, Video
 from deepfake.params import ExecutionParams, Params
+
+if TYPE_CHECKING:
+    from deepfake.predictor import Detector
 
 # The same examples in every run: a pull request must not fail by chance.
 settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=60)
@@ -58,6 +63,48 @@ def astronaut(demo_root: Path) -> Image:
     """RGB photo, 512 x 512, of Eileen Collins (NASA, public domain), her face near (224, 121)."""
     path = demo_root.parent / "downloads" / "astronaut" / "astronaut.png"
     return decode_image(path.read_bytes())
+
+
+@pytest.fixture(scope="session")
+def random_model(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a model that has learned nothing, published as a trained one is."""
+    import torch
+
+    from deepfake.calibration import Calibration
+    from deepfake.model import build_model, make_card, save_model
+
+    params = Params.model_validate(yaml.safe_load((repository / "params.yaml").read_text()))
+    folder = tmp_path_factory.mktemp("random") / "models"
+    torch.manual_seed(0)
+    card = make_card(params, Calibration(1.0, 0.5), best_epoch=1)
+    save_model(folder, build_model("random").state_dict(), card)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained(repository: Path) -> Path:
+    """The checkout, after `make repro`: with a trained model, crops and predictions."""
+    needed = ["models/model.safetensors", "data/predictions/test.csv", "data/crops"]
+    missing = [name for name in needed if not (repository / name).exists()]
+    if missing:
+        pytest.skip(f"{missing[0]} is missing: run `make repro` first")
+    return repository
+
+
+@pytest.fixture(scope="session")
+def detector(random_model: Path) -> Iterator["Detector"]:
+    """That model, ready to judge files; its process is shared."""
+    from deepfake.predictor import Detector
+
+    with Detector.load(random_model) as loaded:
+        yield loaded
+
+
+@pytest.fixture
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """An empty folder behind a web server."""
+    with serve(tmp_path_factory.mktemp("served")) as found:
+        yield found
 
 
 @pytest.fixture

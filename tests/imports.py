@@ -6,7 +6,7 @@ from pathlib import Path
 UNTRACKED = {
     # Has no defaults and computes nothing: the values themselves are tracked as params.
     "deepfake/params.py",
-    # Empty but for a docstring.
+    # They hold no code of a stage: a docstring, and names that are loaded when asked for.
     "deepfake/__init__.py",
     "stages/__init__.py",
 }

@@ -327,7 +327,7 @@ def test_predicting_a_file_gives_the_pipeline_s_crops_and_score(finished: Path) 
     assert len(videos) >= 4
     for row in videos.itertuples():
         file = finished / "data/raw" / row.path
-        _, crops = detector.crop_file(file)
+        crops = detector.crop_file(file)
         stored = archive.read(archive.path_of(finished / "data/crops", row.video_id))
         assert crops.images == stored.images
         verdict = detector.predict(file)

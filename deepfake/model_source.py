@@ -1,0 +1,78 @@
+"""Where a model comes from: a folder, a revision of this repository, or a remote address."""
+
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from deepfake.errors import ModelError
+from deepfake.model import CARD, WEIGHTS
+from deepfake.sources import DownloadError, fetch, is_url
+
+PUBLISHED = "models"  # the folder of the published model in the repository
+MAX_BYTES = 2**30  # of a file; ResNet-18 has 45 MB
+
+
+@contextmanager
+def model_folder(model: str) -> Iterator[Path]:
+    """A folder with the files of a model, which may be gone afterwards.
+
+    Args:
+        model: a folder; an address of one, such as s3://bucket/models; or a git revision (branch,
+            tag, commit) of the repository of the current folder. A folder goes before a revision
+            of the same name. What a revision lacks in DVC's cache is fetched from the remote
+            storage.
+
+    Raises:
+        ModelError: it is none of them, or its files cannot be had.
+    """
+    if Path(model).is_dir():
+        yield Path(model)
+        return
+    with tempfile.TemporaryDirectory(prefix="deepfake-model-") as name:
+        folder = Path(name)
+        if is_url(model):
+            _download(model, folder)
+        elif _is_revision(model):
+            _from_revision(model, folder)
+        else:
+            raise ModelError(
+                f"no model in {model}: run `dvc repro` or `dvc pull`, or name a folder, an address"
+                " or a git revision of this repository"
+            )
+        yield folder
+
+
+def _download(url: str, folder: Path) -> None:
+    for name in (WEIGHTS, CARD):
+        address = f"{url.rstrip('/')}/{name}"
+        try:
+            fetch(address, folder / name, MAX_BYTES)
+        except DownloadError as error:
+            raise ModelError(f"{address}: {error}") from error
+
+
+def _is_revision(name: str) -> bool:
+    """Whether git knows a commit by this name here."""
+    command = ["git", "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"]
+    try:
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:  # no git
+        return False
+
+
+def _from_revision(revision: str, folder: Path) -> None:
+    import dvc.api
+    from dvc.exceptions import DvcException
+    from scmrepo.exceptions import SCMError
+
+    for name in (WEIGHTS, CARD):
+        try:
+            data = dvc.api.read(f"{PUBLISHED}/{name}", repo=".", rev=revision, mode="rb")
+        except (DvcException, SCMError, OSError) as error:
+            raise ModelError(
+                f"{PUBLISHED}/{name} of revision {revision} cannot be had ({error}): see that it"
+                " was pushed with `dvc push`"
+            ) from error
+        (folder / name).write_bytes(data)

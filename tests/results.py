@@ -1,0 +1,55 @@
+"""Results made by hand, for tests of what shows them."""
+
+import numpy as np
+
+from deepfake.image import encode_jpeg
+from deepfake.results import Face, FaceFrame, Result
+from deepfake.video import VideoMeta
+
+VIDEO = VideoMeta("ok", "", 640, 480, 25.0, 100, 12345, "h264", (0, 25, 50, 75))
+CROP = encode_jpeg(np.full((40, 40, 3), 90, np.uint8), 95, "4:4:4")
+
+
+def make_face(track: int, scores: dict[int, float], score: float | None) -> Face:
+    """A person with the given scores by frame, whose box moves to the right."""
+    frames = tuple(
+        FaceFrame(frame, frame / 25, value, (frame, 10.0, frame + 40.0, 60.0), CROP)
+        for frame, value in scores.items()
+    )
+    interval = None if score is None else (max(0, score - 0.1), min(1, score + 0.1))
+    reason = "too few frames with a face" if score is None else ""
+    return Face(track, score, interval, reason, len(frames) / 4, frames)
+
+
+def make_result(
+    path: str = "clip.mp4", faces: tuple[Face, ...] = (), video: VideoMeta = VIDEO
+) -> Result:
+    """The result whose most suspicious person decides, at a threshold of 0.5."""
+    judged = [face for face in faces if face.score is not None]
+    worst = max(judged, key=lambda face: face.score or 0, default=None)
+    score = worst.score if worst else None
+    return Result(
+        path=path,
+        verdict="UNDECIDED" if score is None else "FAKE" if score >= 0.5 else "REAL",
+        score=score,
+        threshold=0.5,
+        interval=worst.interval if worst else None,
+        certainty="clear" if worst else "",
+        reason="" if worst else "no face found",
+        note="",
+        video=video,
+        frames=len(video.indices),
+        frames_with_face=len({one.frame for face in faces for one in face.frames}),
+        decisive=worst.track if worst else None,
+        faces=faces,
+    )
+
+
+TWO = make_result(
+    faces=(
+        make_face(0, {0: 0.1, 25: 0.2, 50: 0.1, 75: 0.2}, 0.15),
+        make_face(1, {25: 0.7, 50: 0.9}, 0.82),
+        make_face(2, {50: 0.9}, None),
+    )
+)
+NOBODY = make_result()

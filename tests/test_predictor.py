@@ -1,0 +1,108 @@
+"""The detector for other programs, and that it gives the pipeline's crops and scores."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from conftest import execution
+from serving import Served
+
+import deepfake
+from deepfake import Detector, Face, Result, archive
+from deepfake.errors import ModelError
+from deepfake.intake import Preprocessor
+from deepfake.sources import Source
+from deepfake.tables import read_csv
+
+
+def test_every_test_video_gets_the_pipeline_s_crops_and_score(trained: Path) -> None:
+    """Of the data set that was trained on, the demo's if nobody changed params.yaml."""
+    params = yaml.safe_load((trained / "params.yaml").read_text())
+    roots = {dataset["name"]: trained / dataset["root"] for dataset in params["dataset"]}
+    videos = read_csv(trained / "data/predictions/test.csv").fillna({"score": -1})
+    rows = list(videos.itertuples())
+    assert len(rows) >= 10
+    sources = [Source(str(roots[row.dataset] / row.path)) for row in rows]
+    with Detector.load(trained / "models", Preprocessor(execution(workers=2))) as detector:
+        results = list(detector.predict_many(sources))
+    assert [result.verdict for result in results] == videos["verdict"].tolist()
+    scores = [-1 if result.score is None else result.score for result in results]
+    assert scores == pytest.approx(videos["score"].tolist(), abs=1e-4)
+    for row, result in zip(rows, results, strict=True):
+        stored = archive.read(archive.path_of(trained / "data/crops", row.video_id)).images
+        crops = [one.image for face in result.faces for one in face.frames]
+        assert crops == [stored[name] for name in sorted(stored)]
+        assert result.decisive == (None if pd.isna(row.track) else row.track)
+
+
+def test_one_file_and_many_give_the_same(detector: Detector, demo_root: Path) -> None:
+    paths = [str(demo_root / f"real/orl0{number}_1.mp4") for number in (1, 2)]
+    assert list(detector.predict_many([Source(path) for path in paths])) == [
+        detector.predict(path) for path in paths
+    ]
+
+
+def test_a_result_is_typed_and_complete(detector: Detector, demo_root: Path) -> None:
+    result = detector.predict(demo_root / "real/orl01_1.mp4")
+    assert isinstance(result, Result)
+    assert result.verdict in {"REAL", "FAKE"}
+    (face,) = result.faces
+    assert isinstance(face, Face)
+    assert (face.score, face.interval) == (result.score, result.interval)
+    assert [one.frame for one in face.frames] == list(result.video.indices)
+    assert all(one.image.startswith(b"\xff\xd8") for one in face.frames)
+    assert "image" not in repr(result), "a result can be printed"
+    again = detector.predict(demo_root / "real/orl01_1.mp4", name="clip", per_video=3)
+    assert (again.path, again.frames) == ("clip", 3)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "empty file"),
+        (b"no video", "not a video"),
+        (b"\xff\xd8\xff no image", "not an image that can be decoded"),
+        (None, "no such file"),
+    ],
+)
+def test_what_cannot_be_read_is_undecided(
+    detector: Detector, tmp_path: Path, content: bytes | None, reason: str
+) -> None:
+    path = tmp_path / "clip.mp4"
+    if content is not None:
+        path.write_bytes(content)
+    result = detector.predict(path)
+    assert (result.verdict, result.reason, result.faces) == ("UNDECIDED", reason, ())
+
+
+def test_a_file_that_takes_too_long_leaves_this_program_alone(
+    random_model: Path, served: Served, demo_root: Path
+) -> None:
+    hasty = Preprocessor(execution(video_seconds=3))
+    with Detector.load(random_model, hasty) as detector:
+        result = detector.predict(served.url("hang"))
+        assert (result.verdict, result.video.status) == ("UNDECIDED", "timed_out")
+        assert result.reason == "not done after 3 seconds"
+    with Detector.load(random_model) as detector:
+        assert detector.predict(demo_root / "real/orl01_1.mp4").score is not None
+
+
+def test_no_model_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no model in"):
+        Detector.load(tmp_path / "nowhere")
+
+
+def test_importing_the_package_and_the_command_loads_nothing_heavy() -> None:
+    heavy = ["torch", "cv2", "pandas", "numpy", "av", "rich.table", "jinja2", "fsspec"]
+    code = f"import sys, deepfake, deepfake.cli; print([m for m in {heavy} if m in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_the_package_has_three_names() -> None:
+    assert deepfake.__all__ == ["Detector", "Face", "Result"]
+    with pytest.raises(AttributeError, match="no attribute 'Nonsense'"):
+        deepfake.Nonsense  # noqa: B018
