@@ -30,8 +30,12 @@ def predict(
         ),
     ],
     model: Annotated[
-        str, typer.Option(help="Folder or address of a model, or a git revision with one.")
-    ] = "models",
+        str | None,
+        typer.Option(
+            help="Folder or address of a model, or a git revision with one. Default: models, or the"
+            " starter where none was trained yet."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per file.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="One line of CSV per file.")] = False,
     frames: Annotated[

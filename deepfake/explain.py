@@ -15,7 +15,7 @@ from torch import nn
 
 from deepfake.augment import evaluation
 from deepfake.data import to_tensor
-from deepfake.image import Image
+from deepfake.image import Image, decode_image
 
 Heat = NDArray[np.float32]  # height x width, 0..1
 STRENGTH = 0.6  # of the colours where the heat is 1
@@ -40,7 +40,7 @@ def heat_maps(
 
     if not images:
         return []
-    crops = [to_tensor(data) for data in images]
+    crops = [to_tensor(decode_image(data)) for data in images]
     preset = evaluation(image_size)
     batch = torch.stack([preset(crop) for crop in crops]).to(device)
     network.eval()

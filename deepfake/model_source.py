@@ -7,11 +7,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from deepfake.errors import ModelError
-from deepfake.model import CARD, WEIGHTS
+from deepfake.model import CARD, STARTER, WEIGHTS
 from deepfake.sources import DownloadError, fetch, is_url
 
 PUBLISHED = "models"  # the folder of the published model in the repository
 MAX_BYTES = 2**30  # of a file; ResNet-18 has 45 MB
+
+
+def default_folder() -> Path:
+    """The model that was trained here, or the starter that comes with the repository."""
+    own = Path(PUBLISHED)
+    return own if (own / CARD).is_file() else Path(__file__).parents[1] / STARTER
 
 
 @contextmanager

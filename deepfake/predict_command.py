@@ -32,7 +32,7 @@ class Wishes:
 
     Attributes:
         paths: as for `sources.expand`.
-        model: as for `model_source.model_folder`.
+        model: as for `Detector.load`.
         form: table, json or csv.
         with_frames: tell the scores of single frames too.
         report: folder for a page about each file.
@@ -41,7 +41,7 @@ class Wishes:
     """
 
     paths: Sequence[str]
-    model: str
+    model: str | None
     form: str
     with_frames: bool
     report: Path | None
@@ -67,6 +67,8 @@ def run(wishes: Wishes) -> int:
         from deepfake.predictor import Detector
 
         detector = Detector.load(wishes.model, preprocessor)
+        trained_on = ", ".join(detector.card.origin["datasets"])
+        typer.echo(f"the model was trained on: {trained_on}", err=True)
         undecided = _judge_all(sources, detector, wishes)
     except KeyboardInterrupt:
         typer.echo("interrupted; what was finished stands above", err=True)

@@ -14,7 +14,7 @@ from deepfake.frames import frame_settings
 from deepfake.intake import Preprocessor
 from deepfake.judging import judge
 from deepfake.model import ModelCard, load_model, pick_device
-from deepfake.model_source import model_folder
+from deepfake.model_source import default_folder, model_folder
 from deepfake.parallel import Failure
 from deepfake.params import CropsParams, FramesParams
 from deepfake.results import Result
@@ -54,18 +54,19 @@ class Detector:
 
     @classmethod
     def load(
-        cls, model: Path | str = "models", preprocessor: Preprocessor | None = None
+        cls, model: Path | str | None = None, preprocessor: Preprocessor | None = None
     ) -> "Detector":
         """The model in a folder, of a git revision, or at an address.
 
         Args:
-            model: as for `model_source.model_folder`.
+            model: as for `model_source.model_folder`; None for that in models/, or the starter where
+                none was trained yet.
             preprocessor: with limits of its own; without one, `intake.LIMITS` hold.
 
         Raises:
             ModelError: there is no model, or not one of this version.
         """
-        with model_folder(str(model)) as folder:
+        with model_folder(str(model or default_folder())) as folder:
             network, card = load_model(folder)
         return cls(network, card, pick_device(), preprocessor)
 

@@ -191,6 +191,7 @@ class _Run:
         self.optimizer = torch.optim.AdamW(
             model.parameter_groups(self.network, params.learning_rate, params.layer_decay),
             weight_decay=params.weight_decay,
+            fused=True,
         )
         transform = augment.training(params.augmentation, params.image_size, train_set.margin)
         table, shapes = train_set.table, train_set.shapes

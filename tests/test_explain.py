@@ -80,7 +80,7 @@ def test_with_equal_weights_it_is_the_sum_of_the_features(
     found: list[Tensor] = []
     changed = with_head(network, 1.0)
     handle = changed.layer4.register_forward_hook(lambda *args: found.append(args[2]))  # type: ignore[union-attr, operator]
-    batch = torch.stack([evaluation(SIZE)(to_tensor(data)) for data in crops])
+    batch = torch.stack([evaluation(SIZE)(to_tensor(decode_image(data))) for data in crops])
     with torch.inference_mode():
         changed(batch)
     handle.remove()

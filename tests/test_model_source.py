@@ -10,7 +10,7 @@ import pytest
 from serving import Served
 
 from deepfake.errors import ModelError
-from deepfake.model_source import model_folder
+from deepfake.model_source import default_folder, model_folder
 
 FILES = ("model.safetensors", "model.json")
 
@@ -30,6 +30,15 @@ def test_a_folder_is_taken_as_it_is(tmp_path: Path) -> None:
     write_model(tmp_path / "models", "mine")
     with model_folder(str(tmp_path / "models")) as folder:
         assert folder == tmp_path / "models"
+
+
+def test_the_starter_stands_in_where_no_model_was_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert default_folder() == repository / "models/starter"
+    write_model(tmp_path / "models", "mine")
+    assert default_folder() == Path("models")
 
 
 def test_an_address_is_downloaded_and_deleted_afterwards(served: Served) -> None:
