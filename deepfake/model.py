@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from deepfake.calibration import Calibration
 from deepfake.errors import ModelError
 from deepfake.files import sha256_of, write_bytes, write_json
-from deepfake.params import Params
+from deepfake.params import CropsParams, Params
 
 ARCHITECTURE = "resnet18"
 WEIGHTS, CARD = "model.safetensors", "model.json"
@@ -166,6 +166,17 @@ def save_model(folder: Path, state: dict[str, Tensor], card: ModelCard) -> None:
     tensors = {name: value.cpu().contiguous() for name, value in sorted(state.items())}
     write_bytes(folder / WEIGHTS, save(tensors))
     write_json(folder / CARD, asdict(card))
+
+
+def check_crops(card: ModelCard, crops: CropsParams) -> None:
+    """Raise ModelError where a model would be shown other crops than it was trained on."""
+    wanted = {**card.preprocessing["crops"], "max_no_face_fraction": crops.max_no_face_fraction}
+    have = crops.model_dump()
+    wrong = [f"{name}: {wanted[name]}" for name in have if have[name] != wanted[name]]
+    if wrong:
+        raise ModelError(
+            f"the starter needs crops like those of its training; set {wrong} in crops"
+        )
 
 
 def pick_device() -> torch.device:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from deepfake.calibration import calibrate
 from deepfake.files import write_metrics
-from deepfake.model import STARTER, load_model, make_card, save_model
+from deepfake.model import STARTER, check_crops, load_model, make_card, save_model
 from deepfake.params import Params
 from deepfake.stage import run
 from deepfake.tables import write_csv
@@ -19,7 +19,7 @@ SCRATCH = Path(".scratch/train")
 def main(params: Params) -> None:
     """Train; choose checkpoint, temperature and threshold on val; publish the model."""
     if params.train.epochs == 0:
-        publish_starter()
+        publish_starter(params)
         return
     train_set = read_crop_set("train", params.crops.margin, main_track_only=True)
     val_set = read_crop_set("val", params.crops.margin, main_track_only=False)
@@ -33,9 +33,10 @@ def main(params: Params) -> None:
     shutil.rmtree(SCRATCH)  # the resumable state has served
 
 
-def publish_starter() -> None:
+def publish_starter(params: Params) -> None:
     """The starter as it is, with the temperature and threshold of its own val."""
     network, card = load_model(STARTER)
+    check_crops(card, params.crops)
     save_model(Path("models"), network.state_dict(), card)
     chosen = {"temperature": card.temperature, "threshold": card.threshold}
     write_metrics(Path("metrics/train.json"), chosen)

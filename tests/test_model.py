@@ -87,6 +87,14 @@ def test_the_starter_is_found_by_its_name(
     assert model.init_digest("starter") == sha256_of(tmp_path / "model.safetensors")
 
 
+def test_a_model_is_not_shown_other_crops(card: model.ModelCard, params: Params) -> None:
+    crops = params.crops
+    model.check_crops(card, crops)
+    model.check_crops(card, crops.model_copy(update={"max_no_face_fraction": 0.9}))
+    with pytest.raises(ModelError, match=f"margin: {crops.margin}"):
+        model.check_crops(card, crops.model_copy(update={"margin": 2.0}))
+
+
 def test_learning_rates_by_depth() -> None:
     network = model.build_model("random")
     groups = model.parameter_groups(network, 0.1, 0.5)
