@@ -22,13 +22,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import yaml
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from deepfake import scanning
 from deepfake.datasets import Listing, files_below
 from deepfake.errors import DeepfakeError, ParamsError
 from deepfake.files import write_bytes, write_json
-from deepfake.params import Params, Section
+from deepfake.params import Params, Section, checked, read_yaml
 from deepfake.tables import write_csv
 
 OVERLAYS = Path("experiments")
@@ -85,6 +85,12 @@ class Preparation(BaseModel):
     def datasets(self) -> set[str]:
         """The data sets that get a table."""
         return {*self.keep, *self.random_split}
+
+
+class ExperimentParams(Params):
+    """params.yaml with an overlay, whose section `experiment` the pipeline does not get to see."""
+
+    experiment: Preparation | None = None
 
 
 @dataclass(frozen=True)
@@ -171,27 +177,13 @@ def combine(
     merged = merge(base, overlay)
     for setting in settings:
         merged = merge(merged, parse_setting(setting))
-    section = merged.pop("experiment", None) or {}
-    try:
-        params = Params.model_validate(merged)
-    except ValidationError as error:
-        raise _mistakes(error, "") from error
-    try:
-        preparation = Preparation.model_validate(section)
-    except ValidationError as error:
-        raise _mistakes(error, "experiment.") from error
+    params = checked(ExperimentParams, merged, "the experiment")
+    preparation = params.experiment or Preparation()
     unknown = sorted(preparation.datasets - {dataset.name for dataset in params.dataset})
     if unknown:
         raise ParamsError(f"experiment: no data set is called {', '.join(unknown)}")
+    merged.pop("experiment", None)
     return Experiment(merged, params, preparation)
-
-
-def _mistakes(error: ValidationError, prefix: str) -> ParamsError:
-    lines = [
-        f"  {prefix}{'.'.join(map(str, item['loc'])) or 'params'}: {item['msg']}"
-        for item in error.errors()
-    ]
-    return ParamsError("\n".join(["the experiment's params have mistakes:", *lines]))
 
 
 def read_experiment(repository: Path, name: str, settings: Sequence[str] = ()) -> Experiment:
@@ -206,13 +198,8 @@ def read_experiment(repository: Path, name: str, settings: Sequence[str] = ()) -
         there = ", ".join(known) or "none, as this is not the repository's top"
         raise ExperimentError(f"no experiment is called {name}; in {OVERLAYS}/ there are: {there}")
     check_name(name)
-    path = repository / OVERLAYS / f"{name}.yaml"
-    try:
-        base = yaml.safe_load((repository / "params.yaml").read_text(encoding="utf-8"))
-        overlay = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
-        raise ParamsError(f"params.yaml or {OVERLAYS}/{name}.yaml is not YAML: {error}") from error
-    return combine(base, overlay, settings)
+    overlay = read_yaml(repository / OVERLAYS / f"{name}.yaml") or {}
+    return combine(read_yaml(repository / "params.yaml"), overlay, settings)
 
 
 def check_name(name: str) -> str:
