@@ -190,14 +190,13 @@ def read_experiment(repository: Path, name: str, settings: Sequence[str] = ()) -
     """The checkout's params.yaml with the overlay called `name` and settings.
 
     Raises:
-        ExperimentError: there is no such overlay, or its name is taken.
+        ExperimentError: there is no such overlay.
         ParamsError: as `combine`.
     """
     known = sorted(file.stem for file in (repository / OVERLAYS).glob("*.yaml"))
     if name not in known:
         there = ", ".join(known) or "none, as this is not the repository's top"
         raise ExperimentError(f"no experiment is called {name}; in {OVERLAYS}/ there are: {there}")
-    check_name(name)
     overlay = read_yaml(repository / OVERLAYS / f"{name}.yaml") or {}
     return combine(read_yaml(repository / "params.yaml"), overlay, settings)
 
@@ -240,7 +239,7 @@ def run_experiment(
     """
     repository = repository.resolve()
     experiment = read_experiment(repository, name, settings)
-    run = check_name(variant) if variant else name
+    run = check_name(variant or name)
     folder = repository / WORK / run
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder) as lock:

@@ -127,12 +127,6 @@ def test_an_unknown_experiment_lists_those_there_are(name: str) -> None:
         experiments.read_experiment(TOP, name)
 
 
-def test_an_experiment_must_not_be_called_like_the_shared_folders(tmp_path: Path) -> None:
-    tree(tmp_path, files={"params.yaml": "{}", "experiments/cache.yaml": "{}"})
-    with pytest.raises(ExperimentError, match="give it another name"):
-        experiments.read_experiment(tmp_path, "cache")
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_the_comments_of_an_overlay_agree_with_its_values(name: str) -> None:
     text = (TOP / f"experiments/{name}.yaml").read_text()
@@ -413,6 +407,13 @@ def test_what_is_large_or_neither_text_nor_picture_is_not_copied(
 def test_a_run_must_have_a_name_for_a_folder(name: str) -> None:
     with pytest.raises(ExperimentError, match="must not be called"):
         experiments.check_name(name)
+
+
+def test_an_experiment_must_not_be_called_like_the_shared_folders(tmp_path: Path) -> None:
+    params = (TOP / "params.yaml").read_text()
+    tree(tmp_path, files={"params.yaml": params, "experiments/cache.yaml": "{}"})
+    with pytest.raises(ExperimentError, match="give it another name"):
+        experiments.run_experiment(tmp_path, "cache", {})
 
 
 def test_the_model_of_a_run_that_has_none(tmp_path: Path) -> None:
