@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -61,9 +62,16 @@ def astronaut(demo_root: Path) -> Image:
 
 
 @pytest.fixture
-def params(repository: Path) -> Params:
+def content(repository: Path) -> dict[str, Any]:
+    """params.yaml of the repository, as plain dicts."""
+    loaded: dict[str, Any] = yaml.safe_load((repository / "params.yaml").read_text())
+    return loaded
+
+
+@pytest.fixture
+def params(content: dict[str, Any]) -> Params:
     """params.yaml of the repository, for tests that change a knob or two of it."""
-    return Params.model_validate(yaml.safe_load((repository / "params.yaml").read_text()))
+    return Params.model_validate(content)
 
 
 class InProcess:
