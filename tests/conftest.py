@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import av
-import numpy as np
 import pytest
 import yaml
+from clips import CLIP_SIDE, CLIPS, code_image, sequential
 from hypothesis import settings
 
 from deepfake import parallel
@@ -21,10 +21,8 @@ from deepfake.params import ExecutionParams, Params
 settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=60)
 settings.load_profile("repeatable")
 
-CLIP_SIDE = 64  # pixels
-CODE_BITS = 8  # so a clip can have 256 different frames
-
 ClipMaker = Callable[..., Path]
+Clips = Callable[[str], tuple[Path, list[Image]]]  # by a name in CLIPS: the file and all its frames
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -119,19 +117,6 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def code_image(index: int) -> Image:
-    """A picture that shows `index` as eight black or white columns, most significant bit first."""
-    bits = [(index >> bit) & 1 for bit in reversed(range(CODE_BITS))]
-    columns = np.repeat(np.array(bits, np.uint8) * 255, CLIP_SIDE // CODE_BITS)
-    return np.broadcast_to(columns[None, :, None], (CLIP_SIDE, CLIP_SIDE, 3)).copy()
-
-
-def code_of(image: Image) -> int:
-    """The index that a picture of `code_image` shows, whatever a codec did to it."""
-    columns = image.mean(axis=(0, 2)).reshape(CODE_BITS, -1).mean(axis=1)
-    return int(sum(int(on) << bit for bit, on in enumerate(columns[::-1] > 127)))
-
-
 @pytest.fixture(scope="session")
 def make_clip() -> ClipMaker:
     """A function that writes an H.264 clip with B-frames, frame i being `code_image(i)`."""
@@ -149,6 +134,20 @@ def make_clip() -> ClipMaker:
         return path
 
     return make
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Clips:
+    """Files of CLIPS with all their frames, made once."""
+    made: dict[str, tuple[Path, list[Image]]] = {}
+
+    def get(name: str) -> tuple[Path, list[Image]]:
+        if name not in made:
+            path = CLIPS[name].write(tmp_path_factory.mktemp("clip"))
+            made[name] = path, sequential(path)
+        return made[name]
+
+    return get
 
 
 @pytest.fixture(scope="session")
