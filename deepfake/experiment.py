@@ -63,8 +63,10 @@ def run_experiment(
         The exit code of `dvc repro`.
 
     Raises:
-        ExperimentError: the overlay or a folder is missing, or the experiment is running already.
-        ParamsError: as `combine`.
+        ExperimentError: the overlay, a folder or the model of another run is missing or cannot have
+            that name, the experiment is running already, or its results must not be published.
+        ManifestError: as `prepared_table`.
+        ParamsError: as `read_experiment`.
     """
     repository = repository.resolve()
     experiment = read_experiment(repository, name, settings)
@@ -123,10 +125,10 @@ def copy_code(repository: Path, folder: Path) -> None:
 
 
 def copy_model(folder: Path, run: str | None) -> None:
-    """Make the model of another run the starter of this one.
+    """Make the model of another run, if one is named, the starter of this one.
 
     Raises:
-        ExperimentError: it has no model yet.
+        ExperimentError: it has no model yet, or no run can have that name.
     """
     if run is None:
         return
@@ -149,7 +151,6 @@ def set_up_dvc(folder: Path) -> None:
     write_bytes(folder / ".dvc/config", DVC_CONFIG.encode())
     videos = folder.parent / VIDEOS
     videos.mkdir(exist_ok=True)
-    (folder / ".scratch").mkdir(exist_ok=True)
     link(folder / ".scratch/videos", Path("../..") / VIDEOS)
     (folder / ".dvc/tmp/rwlock").unlink(missing_ok=True)
     lock = folder / "dvc.lock"
@@ -199,7 +200,7 @@ def ship_model(repository: Path, run: str) -> Path:
         Its folder. The README there, with what the model is good for, is written by people.
 
     Raises:
-        ExperimentError: the name is none.
+        ExperimentError: no run can have that name.
         ModelError: the run has no model.
     """
     from deepfake import model  # takes seconds; only this needs it

@@ -10,6 +10,7 @@ import pandas as pd
 
 from deepfake import scanning
 from deepfake.datasets import Listing, files_below
+from deepfake.errors import ManifestError
 from deepfake.files import write_json
 from deepfake.links import link, remove
 from deepfake.overlay import Experiment, ExperimentError
@@ -70,10 +71,12 @@ def link_data(folder: Path, experiment: Experiment, roots: Mapping[str, Path]) -
     """Make each data set reachable as data/raw/NAME below the folder.
 
     Returns:
-        The content of params.yaml; data sets that got a table have the layout csv there.
+        The content of params.yaml: roots are those links, and data sets that got a table have the
+        layout csv.
 
     Raises:
-        ManifestError, ExperimentError: as `prepared_table`.
+        ManifestError: as `prepared_table`.
+        ExperimentError: as `prepared_table`; or a path of the list is not below its root.
     """
     entries = []
     for dataset in experiment.params.dataset:
@@ -93,11 +96,14 @@ def prepared_table(experiment: Experiment, name: str, layout: str, root: Path) -
     """The videos of a data set that take part, as a labels.csv.
 
     Raises:
-        ManifestError: the importer cannot read the data set.
+        ManifestError: the importer cannot read the data set, or there is none of that name.
         ExperimentError: nothing is left, or the list has no such column.
     """
     preparation, split = experiment.preparation, experiment.params.split
     picked = scanning.pick_layout(root) if layout == scanning.AUTO else layout
+    if picked not in scanning.LAYOUTS:
+        known = ", ".join(scanning.LAYOUTS)
+        raise ManifestError(f"layout {picked} is not known: use auto or one of {known}")
     listing: Listing = scanning.LAYOUTS[picked].listing(root)
     table = listing.rows.sort_values("path")
     for column, values in preparation.keep.get(name, {}).items():
@@ -106,7 +112,8 @@ def prepared_table(experiment: Experiment, name: str, layout: str, root: Path) -
         table = table[table[column].isin(values)]
     if table.empty:
         raise ExperimentError(
-            f"experiment.keep.{name} keeps nothing of {root}: is it complete, with its lists?"
+            f"experiment.keep.{name} keeps nothing of {root}: is it complete, with its lists,"
+            " and is each value spelt as in them?"
         )
     if name in preparation.random_split:
         shares = {"train": split.train, "val": split.val, "test": split.test}
@@ -115,7 +122,7 @@ def prepared_table(experiment: Experiment, name: str, layout: str, root: Path) -
 
 
 def random_split(count: int, shares: Mapping[str, float], seed: int) -> list[str]:
-    """A split for each of `count` videos, whoever they show; for what not to do."""
+    """A split for each of `count` videos, whoever they show: to measure what leaks are worth."""
     ends = np.round(np.cumsum(list(shares.values())) * count).astype(int)
     order = np.random.default_rng(seed).permutation(count)
     names = np.repeat(list(shares), np.diff(ends, prepend=0))
@@ -128,12 +135,18 @@ def _link_files(place: Path, table: pd.DataFrame, root: Path) -> None:
     """Make `place` a folder of labels.csv and links to the files that it names.
 
     Every file is linked by itself: DVC does not look through a link to a folder inside of a folder.
+
+    Raises:
+        ExperimentError: a path leads out of `root`, so that its link would be elsewhere too.
     """
     remove(place)
     for path in table["path"]:
+        if Path(path).is_absolute() or ".." in Path(path).parts:
+            raise ExperimentError(f"{path} is not below {root}, whose list names it")
         is_folder = (root / path).is_dir()
         for file in files_below(root / path) if is_folder else [root / path]:
             here = place / file.relative_to(root)
             here.parent.mkdir(parents=True, exist_ok=True)
-            here.symlink_to(file)
+            if not here.is_symlink():  # a path that comes twice: the manifest refuses it
+                here.symlink_to(file)
     write_csv(place / "labels.csv", table)

@@ -137,11 +137,19 @@ def read_experiment(repository: Path, name: str, settings: Sequence[str] = ()) -
 
     Raises:
         ExperimentError: there is no such overlay.
-        ParamsError: as `combine`.
+        ParamsError: as `combine`; or a file is missing, not YAML or no mapping.
     """
     known = sorted(file.stem for file in (repository / OVERLAYS).glob("*.yaml"))
     if name not in known:
         there = ", ".join(known) or "none, as this is not the repository's top"
         raise ExperimentError(f"no experiment is called {name}; in {OVERLAYS}/ there are: {there}")
-    overlay = read_yaml(repository / OVERLAYS / f"{name}.yaml") or {}
-    return combine(read_yaml(repository / "params.yaml"), overlay, settings)
+    base, overlay = repository / "params.yaml", repository / OVERLAYS / f"{name}.yaml"
+    return combine(_mapping(base), _mapping(overlay), settings)
+
+
+def _mapping(path: Path) -> dict[str, Any]:
+    """Content of a YAML file; an empty one changes nothing."""
+    content = read_yaml(path) or {}
+    if not isinstance(content, dict):
+        raise ParamsError(f"{path} is no mapping: write it like params.yaml")
+    return content

@@ -12,7 +12,7 @@ from deepfake.links import remove
 from deepfake.overlay import OVERLAYS, ExperimentError
 
 RESULTS = OVERLAYS / "results"
-CARDS = ("models/model.json", "docs/model-card.md")
+CARD = "models/model.json"  # what the model is, without its weights
 TEXT = frozenset({".json", ".tsv", ".md", ".yaml"})
 PICTURES = frozenset({".png", ".svg"})
 LARGEST = 2_000_000  # bytes of a file in the repository
@@ -35,10 +35,10 @@ def publish(folder: Path, results: Path, private: Sequence[Path]) -> list[Path]:
         ExperimentError: a file is neither a small text nor a small picture, or names a private path.
     """
     stages = yaml.safe_load((folder / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    names = [*_for_git(stages), *(card for card in CARDS if (folder / card).is_file())]
-    found = {Path(name): (folder / name).read_bytes() for name in sorted({*names, "params.yaml"})}
+    names = {*_for_git(stages), CARD, "params.yaml"}
+    found = {Path(name): (folder / name).read_bytes() for name in sorted(names)}
     for name, data in found.items():
-        _check_publishable(name, data, [str(path) for path in private])
+        _check_publishable(name, data, private)
     remove(results)
     for name, data in found.items():
         write_bytes(results / name, data)
@@ -53,12 +53,12 @@ def _for_git(stages: Mapping[str, Any]) -> Iterator[str]:
                 yield from (path for path, options in out.items() if not options.get("cache", True))
 
 
-def _check_publishable(name: Path, data: bytes, private: Sequence[str]) -> None:
+def _check_publishable(name: Path, data: bytes, private: Sequence[Path]) -> None:
     if name.suffix not in TEXT | PICTURES or len(data) > LARGEST:
         raise ExperimentError(f"{name} is no small text or picture, and is not copied to {RESULTS}")
-    for path in private:
-        whole = rb"(?<![\w.])" + re.escape(path.encode()) + rb"(?![\w])"
-        if len(path) > 1 and re.search(whole, data):
+    for path in private:  # but the root, which is in every path
+        whole = rb"(?<![\w.])" + re.escape(bytes(path)) + rb"(?!\w)"
+        if path != Path(path.anchor) and re.search(whole, data):
             raise ExperimentError(
                 f"{name} names {path}, a path of this machine: results are not copied to {RESULTS}"
             )

@@ -122,6 +122,33 @@ def test_an_unknown_column_is_an_error(content: dict[str, Any], tmp_path: Path) 
         )
 
 
+def test_an_unknown_layout_is_an_error(content: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match="layout other is not known: use auto or one of csv"):
+        experiment_data.prepared_table(experiment(content, "mine"), "mine", "other", tmp_path)
+
+
+@pytest.mark.parametrize("path", ["../b.mp4", "/b.mp4", "real/../../b.mp4"])
+def test_no_link_is_made_outside_of_the_folder(
+    content: dict[str, Any], tmp_path: Path, path: str
+) -> None:
+    root = tree(tmp_path / "root", files={"labels.csv": f"path,label\n{path},0\n"})
+    found = experiment(content, "mine", random_split=["mine"])
+    with pytest.raises(ExperimentError, match=r"b\.mp4 is not below .*root"):
+        experiment_data.link_data(tmp_path / "work", found, {"mine": root})
+    assert not (tmp_path / "work").exists()
+
+
+def test_a_path_that_comes_twice_is_left_to_the_manifest(
+    content: dict[str, Any], tmp_path: Path
+) -> None:
+    table = {"labels.csv": "path,label\na.mp4,0\na.mp4,1\n"}
+    root = tree(tmp_path / "root", "a.mp4", files=table)
+    found = experiment(content, "mine", random_split=["mine"])
+    experiment_data.link_data(tmp_path / "work", found, {"mine": root})
+    listed = csv_file.listing(tmp_path / "work/data/raw/mine").rows
+    assert listed["path"].tolist() == ["a.mp4", "a.mp4"]
+
+
 def test_links_are_replaced_and_the_data_stays(content: dict[str, Any], tmp_path: Path) -> None:
     table = {"labels.csv": "path,label\nreal/a.mp4,0\nframes/b,1\n"}
     root = tree(tmp_path / "root", "real/a.mp4", "frames/b/0.png", files=table)

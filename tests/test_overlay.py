@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from trees import tree
 
 from deepfake.errors import ParamsError
 from deepfake.overlay import ExperimentError, combine, merge, parse_setting, read_experiment
@@ -83,6 +84,13 @@ def test_settings_have_the_last_word(content: dict[str, Any]) -> None:
 def test_an_unknown_experiment_lists_those_there_are(name: str) -> None:
     with pytest.raises(ExperimentError, match="dfdc_faces, dfdc_faces_random, ffpp_c23"):
         read_experiment(TOP, name)
+
+
+@pytest.mark.parametrize("text", ["- train", "train", "train: ["])
+def test_an_overlay_that_is_no_mapping_is_named(tmp_path: Path, text: str) -> None:
+    tree(tmp_path, files={"params.yaml": "{}", "experiments/mine.yaml": text})
+    with pytest.raises(ParamsError, match=r"experiments/mine\.yaml is (no mapping|not valid YAML)"):
+        read_experiment(tmp_path, "mine")
 
 
 @pytest.mark.parametrize("name", NAMES)
