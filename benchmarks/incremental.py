@@ -7,7 +7,6 @@ themselves too, so that DVC's own share (hashing and linking a thousand archives
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from pathlib import Path
 
 import psutil
 import yaml
-from bench import BENCH, is_missing, listed
+from bench import bench_parser, is_missing, listed
 from tqdm import tqdm
 
 TOP = Path(__file__).resolve().parents[1]
@@ -107,10 +106,7 @@ def make_project(folder: Path, sources: Sequence[Path], count: int, frames: int)
 
 def main() -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--bench", type=Path, default=BENCH, help="folder with talking_heads")
+    parser = bench_parser(__doc__)
     parser.add_argument("--clips", type=int, default=1000, help="how many")
     parser.add_argument("--frames", type=int, default=16, help="frames of a clip")
     args = parser.parse_args()

@@ -15,7 +15,6 @@ PYTHONPATH=extra.
 
 from __future__ import annotations
 
-import argparse
 import cProfile
 import os
 import pstats
@@ -31,7 +30,7 @@ import av
 import cv2
 import numpy as np
 import pandas as pd
-from bench import BENCH, is_missing, listed
+from bench import bench_parser, is_missing, listed
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -259,10 +258,7 @@ def compare(clips: Sequence[Path], params: Params, others: dict[str, Detect]) ->
 
 def main() -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--bench", type=Path, default=BENCH, help="folder with talking_heads")
+    parser = bench_parser(__doc__)
     parser.add_argument("--clips", type=int, default=126, help="talking-head clips")
     parser.add_argument(
         "--large", type=int, default=6, help="720p and 1080p clips of each kind, or 0"

@@ -174,11 +174,11 @@ def experiment(
 
     Example: deepfake experiment dfdc_faces --data dfdc_faces=/data/dfdc_faces --set train.epochs=12
     """
-    from deepfake import experiment as experiments  # loads every importer
+    from deepfake.experiment import run_experiment  # loads every importer
+    from deepfake.experiment_data import parse_data
 
     try:
-        roots = experiments.parse_data(data or [])
-        code = experiments.run_experiment(Path(), name, roots, settings or [], stage, variant)
+        code = run_experiment(Path(), name, parse_data(data or []), settings or [], stage, variant)
     except DeepfakeError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error
@@ -198,10 +198,10 @@ def ship(
 
     Example: deepfake ship dfdc_faces
     """
-    from deepfake import experiment as experiments  # loads every importer
+    from deepfake.experiment import ship_model  # loads every importer
 
     try:
-        folder = experiments.ship_model(Path(), run)
+        folder = ship_model(Path(), run)
     except DeepfakeError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import av
 import numpy as np
-from conftest import CLIP_SIDE, code_image
+from clips import CLIP_SIDE, code_image
 from PIL import Image as Pil
 
 from deepfake.image import Image

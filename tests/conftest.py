@@ -4,12 +4,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import av
-import numpy as np
 import pytest
 import yaml
+from clips import CLIP_SIDE, CLIPS, code_image, sequential
 from hypothesis import settings
 from serving import Served, serve
 
@@ -25,10 +25,8 @@ if TYPE_CHECKING:
 settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=60)
 settings.load_profile("repeatable")
 
-CLIP_SIDE = 64  # pixels
-CODE_BITS = 8  # so a clip can have 256 different frames
-
 ClipMaker = Callable[..., Path]
+Clips = Callable[[str], tuple[Path, list[Image]]]  # by a name in CLIPS: the file and all its frames
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -108,9 +106,16 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 @pytest.fixture
-def params(repository: Path) -> Params:
+def content(repository: Path) -> dict[str, Any]:
+    """params.yaml of the repository, as plain dicts."""
+    loaded: dict[str, Any] = yaml.safe_load((repository / "params.yaml").read_text())
+    return loaded
+
+
+@pytest.fixture
+def params(content: dict[str, Any]) -> Params:
     """params.yaml of the repository, for tests that change a knob or two of it."""
-    return Params.model_validate(yaml.safe_load((repository / "params.yaml").read_text()))
+    return Params.model_validate(content)
 
 
 class InProcess:
@@ -158,19 +163,6 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def code_image(index: int) -> Image:
-    """A picture that shows `index` as eight black or white columns, most significant bit first."""
-    bits = [(index >> bit) & 1 for bit in reversed(range(CODE_BITS))]
-    columns = np.repeat(np.array(bits, np.uint8) * 255, CLIP_SIDE // CODE_BITS)
-    return np.broadcast_to(columns[None, :, None], (CLIP_SIDE, CLIP_SIDE, 3)).copy()
-
-
-def code_of(image: Image) -> int:
-    """The index that a picture of `code_image` shows, whatever a codec did to it."""
-    columns = image.mean(axis=(0, 2)).reshape(CODE_BITS, -1).mean(axis=1)
-    return int(sum(int(on) << bit for bit, on in enumerate(columns[::-1] > 127)))
-
-
 @pytest.fixture(scope="session")
 def make_clip() -> ClipMaker:
     """A function that writes an H.264 clip with B-frames, frame i being `code_image(i)`."""
@@ -188,6 +180,20 @@ def make_clip() -> ClipMaker:
         return path
 
     return make
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Clips:
+    """Files of CLIPS with all their frames, made once."""
+    made: dict[str, tuple[Path, list[Image]]] = {}
+
+    def get(name: str) -> tuple[Path, list[Image]]:
+        if name not in made:
+            path = CLIPS[name].write(tmp_path_factory.mktemp("clip"))
+            made[name] = path, sequential(path)
+        return made[name]
+
+    return get
 
 
 @pytest.fixture(scope="session")

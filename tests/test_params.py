@@ -14,13 +14,6 @@ from deepfake.errors import ParamsError
 MISSING = object()
 
 
-@pytest.fixture
-def content(repository: Path) -> dict[str, Any]:
-    """params.yaml of the repository, as plain dicts."""
-    loaded: dict[str, Any] = yaml.safe_load((repository / "params.yaml").read_text())
-    return loaded
-
-
 def load(folder: Path, content: Any) -> params.Params:
     path = folder / "params.yaml"
     path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))

@@ -6,7 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import CLIP_SIDE, ClipMaker, code_image, code_of
+from clips import CLIP_SIDE, code_image, code_of
+from conftest import ClipMaker
 
 from deepfake import archive, video
 from deepfake.image import decode_image

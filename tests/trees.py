@@ -20,3 +20,8 @@ def tree(root: Path, *names: str, files: Mapping[str, str] | None = None) -> Pat
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
     return root
+
+
+def files_in(folder: Path) -> set[str]:
+    """Paths of all files below a folder."""
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
