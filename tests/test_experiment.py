@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from trees import files_in, tree
+from trees import NO_WEIGHTS, files_in, tree
 
 from deepfake import experiment as experiments
 from deepfake import model
@@ -165,9 +165,7 @@ def checkout(demo_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "tested": merge(SMALL, TESTED),
     }
     texts = {f"experiments/{name}.yaml": yaml.safe_dump(one) for name, one in overlays.items()}
-    for name in ("pretrained", "starter"):
-        texts[f"models/{name}/README.md"] = "no weights needed here\n"
-    tree(folder, files=texts)
+    tree(folder, files={**texts, **NO_WEIGHTS})
     git(folder, "init", "--quiet")
     labels = read_csv(demo_root / "labels.csv")
     chosen = labels[labels["target"].isin(PEOPLE)]

@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
+from trees import NO_WEIGHTS, tree
 
 from deepfake import archive
 from deepfake.predictor import Detector
@@ -80,8 +81,7 @@ def finished(repository: Path, demo_root: Path, tmp_path_factory: pytest.TempPat
     for name in CODE:
         copy = shutil.copytree if (repository / name).is_dir() else shutil.copy
         copy(repository / name, folder / name)
-    (folder / "models/pretrained").mkdir(parents=True)
-    (folder / "models/pretrained/README.md").write_text("no weights needed here\n")
+    tree(folder, files=NO_WEIGHTS)
     change(folder, SMALL)
     labels = read_csv(demo_root / "labels.csv")
     chosen = labels[labels["target"].isin(PEOPLE)]

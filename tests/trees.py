@@ -3,6 +3,12 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+NO_WEIGHTS = {  # what the pipeline wants beside the code, for runs that begin at random weights
+    "models/pretrained/README.md": "no weights needed here\n",
+    "models/starter/model.json": "{}\n",
+    "models/starter/model.safetensors": "",
+}
+
 
 def tree(root: Path, *names: str, files: Mapping[str, str] | None = None) -> Path:
     """Make files below `root` (a name that ends in / is a folder), and give `root` back.
