@@ -5,8 +5,7 @@ from pathlib import Path
 
 NO_WEIGHTS = {  # what the pipeline wants beside the code, for runs that begin at random weights
     "models/pretrained/README.md": "no weights needed here\n",
-    "models/starter/model.json": "{}\n",
-    "models/starter/model.safetensors": "",
+    "models/starter/README.md": "no model needed here\n",
 }
 
 
