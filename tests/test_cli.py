@@ -172,7 +172,10 @@ def test_a_file_that_hangs_is_given_up_and_the_others_go_on(
 def test_an_interrupt_keeps_what_is_finished_and_leaves_nothing(
     random_model: Path, demo_root: Path, served: Served, tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-c", "from deepfake.cli import app; app()", "predict"]
+    # A shell that started the tests in the background has switched the signal off for all of them.
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{heard}; from deepfake.cli import app; app()"
+    command = [sys.executable, "-c", code, "predict"]
     files = [str(demo_root / "real/orl01_1.mp4"), served.url("hang")]
     options = ["--model", str(random_model), "--json", "--workers", "1"]
     running = subprocess.Popen(

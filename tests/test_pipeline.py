@@ -98,6 +98,7 @@ def finished(repository: Path, demo_root: Path, tmp_path_factory: pytest.TempPat
         "manifest",
         "frames",
         "crops",
+        "landmarks",
         "identities",
         "split",
         "shortcuts",
