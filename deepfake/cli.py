@@ -2,13 +2,19 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from deepfake.errors import DeepfakeError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+Runtime = Annotated[
+    Literal["torch", "onnx"] | None,
+    typer.Option(help="onnx takes model.onnx, by ONNX Runtime. Default: torch."),
+]
 
 
 @app.callback()
@@ -33,9 +39,10 @@ def predict(
         str | None,
         typer.Option(
             help="Folder or address of a model, or a git revision with one. Default: models, or the"
-            " starter where none was trained yet."
+            " starter where none was trained yet. Or an ONNX file."
         ),
     ] = None,
+    runtime: Runtime = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per file.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="One line of CSV per file.")] = False,
     frames: Annotated[
@@ -77,7 +84,7 @@ def predict(
     )
     form = "json" if as_json else "csv" if as_csv else "table"
     try:
-        code = run(Wishes(paths, model, form, frames, report, annotate, limits))
+        code = run(Wishes(paths, model, form, frames, report, annotate, limits, runtime))
     except DeepfakeError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error

@@ -1,13 +1,15 @@
-"""Where a model comes from: a folder, a revision of this repository, or a remote address."""
+"""Where a model comes from: a folder, a file, a revision of this repository, a remote address."""
 
+import os
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from deepfake.errors import ModelError
 from deepfake.model import CARD, STARTER, WEIGHTS
+from deepfake.onnx_model import FILE
 from deepfake.sources import DownloadError, fetch, is_url
 
 PUBLISHED = "models"  # the folder of the published model in the repository
@@ -21,7 +23,7 @@ def default_folder() -> Path:
 
 
 @contextmanager
-def model_folder(model: str) -> Iterator[Path]:
+def model_folder(model: str, names: Sequence[str] = (WEIGHTS, CARD)) -> Iterator[Path]:
     """A folder with the files of a model, which may be gone afterwards.
 
     Args:
@@ -29,6 +31,7 @@ def model_folder(model: str) -> Iterator[Path]:
             tag, commit) of the repository of the current folder. A folder goes before a revision
             of the same name. What a revision lacks in DVC's cache is fetched from the remote
             storage.
+        names: of the files that are wanted.
 
     Raises:
         ModelError: it is none of them, or its files cannot be had.
@@ -39,9 +42,9 @@ def model_folder(model: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="deepfake-model-") as name:
         folder = Path(name)
         if is_url(model):
-            _download(model, folder)
+            _download(model, names, folder)
         elif _is_revision(model):
-            _from_revision(model, folder)
+            _from_revision(model, names, folder)
         else:
             raise ModelError(
                 f"no model in {model}: run `dvc repro` or `dvc pull`, or name a folder, an address"
@@ -50,8 +53,21 @@ def model_folder(model: str) -> Iterator[Path]:
         yield folder
 
 
-def _download(url: str, folder: Path) -> None:
-    for name in (WEIGHTS, CARD):
+@contextmanager
+def onnx_file(model: str) -> Iterator[Path]:
+    """An ONNX file, named itself or by one of the places of `model_folder`; raises as that does."""
+    place, name = os.path.split(model) if is_onnx(model) else (model, FILE)
+    with model_folder(place or ".", (name,)) as folder:
+        yield folder / name
+
+
+def is_onnx(model: str) -> bool:
+    """Whether this names an ONNX file, not a folder or revision."""
+    return model.endswith(".onnx")
+
+
+def _download(url: str, names: Sequence[str], folder: Path) -> None:
+    for name in names:
         address = f"{url.rstrip('/')}/{name}"
         try:
             fetch(address, folder / name, MAX_BYTES)
@@ -68,12 +84,12 @@ def _is_revision(name: str) -> bool:
         return False
 
 
-def _from_revision(revision: str, folder: Path) -> None:
+def _from_revision(revision: str, names: Sequence[str], folder: Path) -> None:
     import dvc.api
     from dvc.exceptions import DvcException
     from scmrepo.exceptions import SCMError
 
-    for name in (WEIGHTS, CARD):
+    for name in names:
         try:
             data = dvc.api.read(f"{PUBLISHED}/{name}", repo=".", rev=revision, mode="rb")
         except (DvcException, SCMError, OSError) as error:

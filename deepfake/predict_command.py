@@ -32,7 +32,7 @@ class Wishes:
 
     Attributes:
         paths: as for `sources.expand`.
-        model: as for `Detector.load`.
+        model, runtime: as for `Detector.load`.
         form: table, json or csv.
         with_frames: tell the scores of single frames too.
         report: folder for a page about each file.
@@ -47,6 +47,7 @@ class Wishes:
     report: Path | None
     annotate: Path | None
     limits: ExecutionParams
+    runtime: str | None = None
 
 
 def run(wishes: Wishes) -> int:
@@ -66,7 +67,9 @@ def run(wishes: Wishes) -> int:
     try:
         from deepfake.predictor import Detector
 
-        detector = Detector.load(wishes.model, preprocessor)
+        detector = Detector.load(wishes.model, preprocessor, wishes.runtime)
+        if wishes.report is not None:
+            _ = detector.network  # without it there is no page, which is told at once
         trained_on = ", ".join(detector.card.origin["datasets"])
         typer.echo(f"the model was trained on: {trained_on}", err=True)
         undecided = _judge_all(sources, detector, wishes)

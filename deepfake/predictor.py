@@ -10,17 +10,21 @@ from torch import nn
 
 from deepfake import archive
 from deepfake.crops import crop_settings
+from deepfake.errors import ModelError
 from deepfake.frames import frame_settings
 from deepfake.intake import Preprocessor
 from deepfake.judging import judge
 from deepfake.model import ModelCard, load_model, pick_device
-from deepfake.model_source import default_folder, model_folder
+from deepfake.model_source import default_folder, is_onnx, model_folder, onnx_file
+from deepfake.onnx_model import OnnxModel, load_onnx
 from deepfake.parallel import Failure
 from deepfake.params import CropsParams, FramesParams
 from deepfake.results import Result
-from deepfake.scoring import predict_logits
+from deepfake.scoring import Floats, predict_logits
 from deepfake.sources import Source
 from deepfake.video import VideoMeta
+
+RUNTIMES = ("torch", "onnx")
 
 
 class Detector:
@@ -36,12 +40,12 @@ class Detector:
 
     def __init__(
         self,
-        network: nn.Module,
+        network: nn.Module | OnnxModel,
         card: ModelCard,
         device: torch.device,
         preprocessor: Preprocessor | None = None,
     ) -> None:
-        self.network = network.to(device)
+        self._network = network if isinstance(network, OnnxModel) else network.to(device)
         self.card = card
         self.device = device
         self.preprocessor = preprocessor or Preprocessor()
@@ -54,19 +58,32 @@ class Detector:
 
     @classmethod
     def load(
-        cls, model: Path | str | None = None, preprocessor: Preprocessor | None = None
+        cls,
+        model: Path | str | None = None,
+        preprocessor: Preprocessor | None = None,
+        runtime: str | None = None,
     ) -> "Detector":
-        """The model in a folder, of a git revision, or at an address.
+        """The model in a folder, of a git revision, or at an address; or an ONNX file.
 
         Args:
             model: as for `model_source.model_folder`; None for that in models/, or the starter where
                 none was trained yet.
             preprocessor: with limits of its own; without one, `intake.LIMITS` hold.
+            runtime: "torch", or "onnx" for ONNX Runtime, which gives no heat maps; None is torch,
+                but for an ONNX file.
 
         Raises:
             ModelError: there is no model, or not one of this version.
         """
-        with model_folder(str(model or default_folder())) as folder:
+        place = str(model or default_folder())
+        runtime = runtime or ("onnx" if is_onnx(place) else "torch")
+        if runtime not in RUNTIMES:
+            raise ModelError(f"no runtime {runtime}: there is {' and '.join(RUNTIMES)}")
+        if runtime == "onnx":
+            with onnx_file(place) as path:
+                exported = load_onnx(path)
+            return cls(exported, exported.card, torch.device("cpu"), preprocessor)
+        with model_folder(place) as folder:
             network, card = load_model(folder)
         return cls(network, card, pick_device(), preprocessor)
 
@@ -75,6 +92,15 @@ class Detector:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def network(self) -> nn.Module:
+        """What heat maps are made with; raises ModelError where there is none in torch."""
+        if isinstance(self._network, OnnxModel):
+            raise ModelError(
+                "heat maps, and so reports, need the model in torch: ONNX Runtime gives none"
+            )
+        return self._network
 
     def close(self) -> None:
         """End the process that decodes; otherwise it ends with this one."""
@@ -115,13 +141,18 @@ class Detector:
             raise ValueError(f"{path}: {data.reason}")
         return archive.unpack(data)
 
+    def _logits(self, images: Sequence[bytes]) -> Floats:
+        if isinstance(self._network, OnnxModel):
+            return self._network.logits(images)
+        return predict_logits(self._network, images, self.card.image_size, self.device)
+
     def _judged(self, name: str, data: bytes | Failure) -> Result:
         if isinstance(data, Failure):
             video = VideoMeta(data.status, data.reason)
             return judge(name, self.card, video, [], {}, np.zeros(0))
         made = archive.unpack(data)
         images = [made.images[crop["image"]] for crop in made.meta["crops"]]
-        logits = predict_logits(self.network, images, self.card.image_size, self.device)
+        logits = self._logits(images)
         video = VideoMeta(**{**made.meta["video"], "indices": tuple(made.meta["video"]["indices"])})
         return judge(
             name,

@@ -1,0 +1,79 @@
+"""Make the portable model, and see that it gives the same logits."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from deepfake.data import stored_images
+from deepfake.errors import ModelError
+from deepfake.model import ModelCard
+from deepfake.onnx_model import ANY, CARD, INPUT, OUTPUT, OnnxModel, halves
+from deepfake.scoring import predict_logits
+
+TOLERANCE = 1e-4  # between logits of the same crop
+CROPS = 256  # to compare
+
+
+def to_onnx(network: nn.Module, card: ModelCard) -> bytes:
+    """The network as one ONNX file, which takes crops in its size and any number of them.
+
+    In it are the normalisation, the weights, and the card as JSON. The same model gives the same
+    bytes, without paths of this machine.
+
+    Args:
+        network: as `model.load_model` gives it.
+        card: of the model.
+    """
+    _, rest = halves(card.image_size)
+    whole = nn.Sequential(*rest, network, nn.Flatten(0)).eval()
+    example = torch.zeros(2, 3, card.image_size, card.image_size, dtype=torch.uint8)
+    program: Any = torch.onnx.export(
+        whole,
+        (example,),
+        input_names=[INPUT],
+        output_names=[OUTPUT],
+        dynamic_shapes=({0: ANY},),
+        dynamo=True,
+        external_data=False,
+        verbose=False,
+    )
+    found = program.model_proto
+    graph = found.graph
+    parts = (graph.node, graph.input, graph.output, graph.initializer, graph.value_info)
+    for part in (graph, *(one for many in parts for one in many)):
+        part.ClearField("metadata_props")  # where in the code it came from
+    found.metadata_props.add(key=CARD, value=json.dumps(asdict(card)))
+    data: bytes = found.SerializeToString(deterministic=True)
+    return data
+
+
+def sample_crops(crops: pd.DataFrame, folder: Path) -> Sequence[bytes]:
+    """At most `CROPS` JPEGs, evenly spread over data/crops.csv, from the archives in `folder`."""
+    count = min(CROPS, len(crops))
+    return stored_images(folder, crops.iloc[[i * len(crops) // count for i in range(count)]])
+
+
+def check_parity(
+    network: nn.Module, card: ModelCard, exported: OnnxModel, images: Sequence[bytes]
+) -> float:
+    """The largest difference between the logits of the two on the same crops.
+
+    Raises:
+        ModelError: it is above `TOLERANCE`.
+    """
+    expected = predict_logits(network, images, card.image_size)
+    largest = float(np.max(np.abs(exported.logits(images) - expected)))
+    if not largest <= TOLERANCE:  # it may be NaN
+        raise ModelError(
+            f"the exported model's logits differ from torch's by up to {largest:.2g},"
+            f" {TOLERANCE:g} is allowed: the versions of torch, onnxscript and onnxruntime do not go"
+            " together, see requirements.lock"
+        )
+    return largest

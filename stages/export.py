@@ -1,0 +1,31 @@
+"""Make the portable model: model, crops -> models/model.onnx, metrics/export.json."""
+
+from pathlib import Path
+
+from deepfake.export import check_parity, sample_crops, to_onnx
+from deepfake.files import write_bytes, write_metrics
+from deepfake.model import load_model
+from deepfake.onnx_model import OnnxModel
+from deepfake.params import Params
+from deepfake.stage import run
+from deepfake.tables import read_csv
+
+
+def main(_: Params) -> None:
+    """Export the model, and compare both on real crops."""
+    network, card = load_model(Path("models"))
+    data = to_onnx(network, card)
+    images = sample_crops(read_csv(Path("data/crops.csv")), Path("data/crops"))
+    difference = check_parity(network, card, OnnxModel(data), images)
+    print(f"the logits of {len(images)} crops differ by {difference:.1e} at most")
+    write_bytes(Path("models/model.onnx"), data)
+    metrics = {
+        "crops": len(images),
+        "largest_difference_millionths": round(difference * 1e6, 1),
+        "bytes": len(data),
+    }
+    write_metrics(Path("metrics/export.json"), metrics)
+
+
+if __name__ == "__main__":
+    run(main)
