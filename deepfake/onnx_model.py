@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torchvision.transforms import v2
 
@@ -62,8 +63,14 @@ class OnnxModel:
         for start in range(0, len(images), BATCH):
             batch_of = (decode_image(data) for data in images[start : start + BATCH])
             crops = torch.stack([self._resize(to_tensor(image)) for image in batch_of])
-            found += self._session.run([OUTPUT], {INPUT: crops.contiguous().numpy()})
+            found.append(self.run(crops.contiguous().numpy()))
         return np.concatenate(found).astype(np.float64) if found else np.zeros(0)
+
+    def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The logits of crops in the network's size, batch x 3 x size x size, RGB."""
+        (logits,) = self._session.run([OUTPUT], {INPUT: crops})
+        found: NDArray[np.float32] = logits
+        return found
 
 
 def halves(size: int) -> tuple[nn.Module, list[nn.Module]]:

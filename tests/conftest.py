@@ -80,9 +80,20 @@ def random_model(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture(scope="session")
+def portable(random_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same model as an ONNX file, in a folder without anything else."""
+    from deepfake.export import to_onnx
+    from deepfake.model import load_model
+
+    path = tmp_path_factory.mktemp("portable") / "model.onnx"
+    path.write_bytes(to_onnx(*load_model(random_model)))
+    return path
+
+
+@pytest.fixture(scope="session")
 def trained(repository: Path) -> Path:
     """The checkout, after `make repro`: with a trained model, crops and predictions."""
-    needed = ["models/model.safetensors", "data/predictions/test.csv", "data/crops"]
+    needed = ["models/model.onnx", "data/predictions/test.csv", "data/crops"]
     missing = [name for name in needed if not (repository / name).exists()]
     if missing:
         pytest.skip(f"{missing[0]} is missing: run `make repro` first")

@@ -45,6 +45,25 @@ def test_a_video_gets_a_verdict(random_model: Path, demo_root: Path) -> None:
     assert len(verdict["faces"][0]["scores"]) == verdict["frames"]
 
 
+def test_onnx_runtime_gives_the_same_verdict(
+    random_model: Path, portable: Path, demo_root: Path, tmp_path: Path
+) -> None:
+    video = demo_root / "real/orl01_1.mp4"
+    _, out, _ = call(video, "--model", random_model, "--json")
+    by_folder = ["--model", portable.parent, "--runtime", "onnx"]
+    for options in (by_folder, ["--model", portable]):
+        code, found, _ = call(video, *options, "--json")
+        assert code == 0
+        assert records(found)[0]["score"] == pytest.approx(records(out)[0]["score"], abs=1e-4)
+    code, found, error = call(video, *by_folder, "--report", tmp_path / "reports")
+    assert (code, found) == (1, "")
+    assert "heat maps, and so reports, need the model in torch" in error
+    code, _, error = call(video, "--model", random_model, "--runtime", "onnx")
+    assert code == 1
+    assert "model.onnx cannot be read" in error
+    assert call(video, "--runtime", "tensorrt")[0] == 2
+
+
 def test_what_cannot_be_judged_is_undecided_with_its_reason(
     random_model: Path, demo_root: Path, tmp_path: Path
 ) -> None:

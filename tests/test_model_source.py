@@ -10,14 +10,15 @@ import pytest
 from serving import Served
 
 from deepfake.errors import ModelError
-from deepfake.model_source import default_folder, model_folder
+from deepfake.model_source import default_folder, model_folder, onnx_file
 
 FILES = ("model.safetensors", "model.json")
+ONNX = "model.onnx"
 
 
 def write_model(folder: Path, content: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for name in FILES:
+    for name in (*FILES, ONNX):
         (folder / name).write_text(f"{name} {content}")
 
 
@@ -54,6 +55,27 @@ def test_an_address_without_a_model_is_an_error(served: Served) -> None:
         content(served.url("nothing"))
 
 
+def test_an_onnx_file_is_found_by_its_name_folder_or_address(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_model(served.folder / "published", "remote")
+    monkeypatch.chdir(served.folder / "published")
+    folder = served.folder / "published"
+    places = [
+        f"{folder}/{ONNX}",
+        ONNX,
+        str(folder),
+        served.url("published"),
+        served.url(f"published/{ONNX}"),
+    ]
+    for place in places:
+        with onnx_file(place) as path:
+            assert (path.name, path.read_text()) == (ONNX, f"{ONNX} remote")
+    assert not path.exists(), "a download is deleted"
+    with pytest.raises(ModelError, match="no model in nowhere"), onnx_file(f"nowhere/{ONNX}"):
+        pass
+
+
 @pytest.mark.parametrize("name", ["nowhere", "-h", "--all", ""])
 def test_what_is_neither_folder_nor_revision_is_an_error(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -79,7 +101,7 @@ def versions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     call("git", "tag", "empty")
     for version in ("v1", "v2"):
         write_model(folder / "models", version)
-        call("dvc", "add", "--quiet", *(f"models/{name}" for name in FILES))
+        call("dvc", "add", "--quiet", *(f"models/{name}" for name in (*FILES, ONNX)))
         call("git", "add", "--all")
         call("git", *identity, "commit", "--quiet", "--message", version)
         call("git", "tag", version)
@@ -93,6 +115,8 @@ def test_a_revision(
 ) -> None:
     monkeypatch.chdir(versions)
     assert content(revision) == [expected, expected]
+    with onnx_file(revision) as path:
+        assert path.read_text() == f"{ONNX} {expected}"
 
 
 def test_a_folder_goes_before_a_revision_of_its_name(

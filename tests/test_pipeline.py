@@ -105,6 +105,7 @@ def finished(repository: Path, demo_root: Path, tmp_path_factory: pytest.TempPat
         "train",
         "evaluate",
         "robustness",
+        "export",
         "plots",
     ]
     commit(folder, "first run")
@@ -141,7 +142,13 @@ def test_two_runs_from_nothing_are_byte_identical(project: Path) -> None:
 
 def test_a_training_parameter_reruns_training_and_later_stages(project: Path) -> None:
     change(project, {"train": {"learning_rate": 0.01}})
-    assert stages_run(call(project, "dvc", "repro")) == ["train", "evaluate", "robustness", "plots"]
+    assert stages_run(call(project, "dvc", "repro")) == [
+        "train",
+        "evaluate",
+        "robustness",
+        "export",
+        "plots",
+    ]
     table = call(project, "dvc", "metrics", "diff")
     assert "metrics/train.json" in table
     assert "train_loss" in table

@@ -14,11 +14,13 @@ import deepfake
 from deepfake import Detector, Face, Result, archive
 from deepfake.errors import ModelError
 from deepfake.intake import Preprocessor
+from deepfake.report import html_report
 from deepfake.sources import Source
 from deepfake.tables import read_csv
 
 
-def test_every_test_video_gets_the_pipeline_s_crops_and_score(trained: Path) -> None:
+@pytest.mark.parametrize("runtime", ["torch", "onnx"])
+def test_every_test_video_gets_the_pipeline_s_crops_and_score(trained: Path, runtime: str) -> None:
     """Of the data set that was trained on, the demo's if nobody changed params.yaml."""
     params = yaml.safe_load((trained / "params.yaml").read_text())
     roots = {dataset["name"]: trained / dataset["root"] for dataset in params["dataset"]}
@@ -26,7 +28,8 @@ def test_every_test_video_gets_the_pipeline_s_crops_and_score(trained: Path) -> 
     rows = list(videos.itertuples())
     assert len(rows) >= 10
     sources = [Source(str(roots[row.dataset] / row.path)) for row in rows]
-    with Detector.load(trained / "models", Preprocessor(execution(workers=2))) as detector:
+    preprocessor = Preprocessor(execution(workers=2))
+    with Detector.load(trained / "models", preprocessor, runtime) as detector:
         results = list(detector.predict_many(sources))
     assert [result.verdict for result in results] == videos["verdict"].tolist()
     scores = [-1 if result.score is None else result.score for result in results]
@@ -43,6 +46,23 @@ def test_one_file_and_many_give_the_same(detector: Detector, demo_root: Path) ->
     assert list(detector.predict_many([Source(path) for path in paths])) == [
         detector.predict(path) for path in paths
     ]
+
+
+def test_an_onnx_file_suffices_but_gives_no_heat_maps(
+    detector: Detector, portable: Path, demo_root: Path
+) -> None:
+    path = demo_root / "real/orl01_1.mp4"
+    with Detector.load(portable) as by_onnx:
+        found, expected = by_onnx.predict(path), detector.predict(path)
+        assert (found.verdict, found.threshold) == (expected.verdict, expected.threshold)
+        assert found.score == pytest.approx(expected.score, abs=1e-4)
+        with pytest.raises(ModelError, match="heat maps, and so reports, need the model in torch"):
+            html_report(found, by_onnx)
+
+
+def test_an_unknown_runtime_is_an_error(portable: Path) -> None:
+    with pytest.raises(ModelError, match="no runtime tensorrt: there is torch and onnx"):
+        Detector.load(portable, runtime="tensorrt")
 
 
 def test_a_result_is_typed_and_complete(detector: Detector, demo_root: Path) -> None:
@@ -96,7 +116,17 @@ def test_no_model_is_an_error(tmp_path: Path) -> None:
 
 
 def test_importing_the_package_and_the_command_loads_nothing_heavy() -> None:
-    heavy = ["torch", "cv2", "pandas", "numpy", "av", "rich.table", "jinja2", "fsspec"]
+    heavy = [
+        "torch",
+        "cv2",
+        "pandas",
+        "numpy",
+        "av",
+        "rich.table",
+        "jinja2",
+        "fsspec",
+        "onnxruntime",
+    ]
     code = f"import sys, deepfake, deepfake.cli; print([m for m in {heavy} if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
