@@ -55,7 +55,10 @@ def measured(network: nn.Module, card: ModelCard, repeats: int) -> list[list[str
     rows = []
     for batch in BATCHES:
         crops = torch.randint(256, (batch, 3, size, size), dtype=torch.uint8)
-        both = [partial(in_torch, network, normalise, crops), partial(exported.run, crops.numpy())]
+        both: list[Callable[[], object]] = [
+            partial(in_torch, network, normalise, crops),
+            partial(exported.run, crops.numpy()),
+        ]
         # As long for a small batch as for a large one.
         seconds = medians(both, repeats * max(BATCHES) // batch)
         rates = [f"{batch / one:.1f}" for one in seconds]

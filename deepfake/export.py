@@ -18,6 +18,9 @@ from deepfake.onnx_model import ANY, CARD, INPUT, OUTPUT, OnnxModel, halves
 from deepfake.scoring import predict_logits
 
 TOLERANCE = 1e-4  # between logits of the same crop
+# Of the largest logit, where it is above 10, as of a network that has run wild: 32 bits round a logit of
+# 1500 by 0.0025, in both runtimes.
+RELATIVE_TOLERANCE = 1e-5
 CROPS = 256  # to compare
 
 
@@ -66,14 +69,15 @@ def check_parity(
     """The largest difference between the logits of the two on the same crops.
 
     Raises:
-        ModelError: it is above `TOLERANCE`.
+        ModelError: it is above `TOLERANCE` and, relative to the largest logit, `RELATIVE_TOLERANCE`.
     """
     expected = predict_logits(network, images, card.image_size)
     largest = float(np.max(np.abs(exported.logits(images) - expected)))
-    if not largest <= TOLERANCE:  # it may be NaN
+    allowed = max(TOLERANCE, RELATIVE_TOLERANCE * float(np.max(np.abs(expected))))
+    if not largest <= allowed:  # it may be NaN
         raise ModelError(
             f"the exported model's logits differ from torch's by up to {largest:.2g},"
-            f" {TOLERANCE:g} is allowed: the versions of torch, onnxscript and onnxruntime do not go"
+            f" {allowed:.2g} is allowed: the versions of torch, onnxscript and onnxruntime do not go"
             " together, see requirements.lock"
         )
     return largest
