@@ -15,15 +15,17 @@ def evaluation(size: int) -> nn.Module:
     return _chain([v2.Resize((size, size), antialias=True), *_normalised()])
 
 
-def training(preset: str, size: int, margin: float) -> nn.Module:
+def training(preset: str, size: int, region: float, margin: float) -> nn.Module:
     """A preset for training, by name; it draws from torch's global generator.
 
     Args:
         preset: a key of PRESETS.
-        size: side of the network's input in pixels.
+        size: side of a whole crop as the network sees it in tests, in pixels.
+        region: side of the random part that it sees in training, over that of the crop. Less than 1 is
+            faster at the same detail (Touvron et al., NeurIPS 2019: train smaller than you test).
         margin: side of the crops over the longer side of the face's box.
     """
-    return _chain([*PRESETS[preset](size, margin), *_normalised()])
+    return _chain([*PRESETS[preset](size, region, margin), *_normalised()])
 
 
 def _chain(steps: list[nn.Module]) -> nn.Module:
@@ -35,26 +37,34 @@ def _normalised() -> list[nn.Module]:
     return [v2.ToDtype(torch.float32, scale=True), v2.Normalize(MEAN, STD)]
 
 
-def _none(size: int, _: float) -> list[nn.Module]:
-    return [v2.Resize((size, size), antialias=True)]
+def _part(size: int, region: float, smallest: float, ratio: tuple[float, float]) -> nn.Module:
+    """A random part, whose area is at least `smallest` of the region's, as the network's input."""
+    side = round(size * region)
+    areas = (smallest * region**2, region**2)
+    part: nn.Module = v2.RandomResizedCrop((side, side), scale=areas, ratio=ratio, antialias=True)
+    return part
 
 
-def _light(size: int, _: float) -> list[nn.Module]:
+def _none(size: int, region: float, _: float) -> list[nn.Module]:
+    return [v2.Resize((size, size), antialias=True), v2.RandomCrop(round(size * region))]
+
+
+def _light(size: int, region: float, _: float) -> list[nn.Module]:
     """Mirrored, shifted a little, other light and compression."""
     return [
-        v2.RandomResizedCrop((size, size), scale=(0.8, 1.0), ratio=(0.95, 1.05), antialias=True),
+        _part(size, region, 0.8, (0.95, 1.05)),
         v2.RandomHorizontalFlip(),
         v2.ColorJitter(brightness=0.2, contrast=0.2, saturation=0.2),  # hue would take 2 ms more
         v2.RandomApply([v2.JPEG((40, 100))], p=0.3),
     ]
 
 
-def _strong(size: int, margin: float) -> list[nn.Module]:
+def _strong(size: int, region: float, margin: float) -> list[nn.Module]:
     """What videos go through: partly covered, turned, other light, size, noise and compression."""
     return [
         v2.RandomApply([FaceCutout(margin)], p=0.2),
         v2.RandomApply([v2.RandomRotation(10, v2.InterpolationMode.BILINEAR)], p=0.3),
-        v2.RandomResizedCrop((size, size), scale=(0.7, 1.0), ratio=(0.9, 1.1), antialias=True),
+        _part(size, region, 0.7, (0.9, 1.1)),
         v2.RandomHorizontalFlip(),
         v2.ColorJitter(brightness=0.3, contrast=0.3, saturation=0.3),
         v2.RandomGrayscale(0.05),

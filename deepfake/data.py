@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
@@ -23,6 +24,20 @@ def select_crops(split: pd.DataFrame, crops: pd.DataFrame, main_track_only: bool
     wanted = numbered[numbered["track"] == 0] if main_track_only else numbered
     columns = ["video_id", "label", "method", "original", "group"]
     return wanted.merge(split[columns], on="video_id", validate="many_to_one")
+
+
+def share_of(split: pd.DataFrame, share: float, seed: int) -> pd.DataFrame:
+    """The rows of some originals and of their fakes, in the same order.
+
+    Args:
+        split: one of data/splits/*.csv.
+        share: how many of the originals, above 0 to 1; a larger share holds the videos of a smaller.
+        seed: which ones.
+    """
+    families = split["original"].where(split["original"] != "", split["video_id"])
+    names = np.sort(families.unique())
+    taken = np.random.default_rng(seed).permutation(names)[: max(1, round(share * len(names)))]
+    return split[families.isin(taken)]
 
 
 def stored_images(folder: Path, table: pd.DataFrame) -> archive.StoredImages:

@@ -115,7 +115,9 @@ class TrainParams(Section):
 
     init: str
     image_size: Positive
+    region: Annotated[float, Field(gt=0, le=1)]
     augmentation: Literal["none", "light", "strong"]
+    share: Annotated[float, Field(gt=0, le=1)]
     epochs: Annotated[int, Field(ge=0)]
     batch_size: Positive
     pairs: Fraction

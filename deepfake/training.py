@@ -147,17 +147,20 @@ def _check_labels(train_set: CropSet, val_set: CropSet, min_frames: int) -> None
         )
 
 
-def read_crop_set(split: str, margin: float, main_track_only: bool) -> CropSet:
+def read_crop_set(
+    split: str, margin: float, main_track_only: bool, share: float = 1.0, seed: int = 0
+) -> CropSet:
     """The crops of a split as the stages before have written them.
 
     Args:
         split: train or val.
         margin: of the crops.
         main_track_only: leave out bystanders; in training their label would be a guess.
+        share, seed: of the originals, each with its fakes, how many are taken, and which.
     """
     crops = tables.read_csv(Path("data/crops.csv"))
     videos = tables.read_csv(Path(f"data/splits/{split}.csv"))
-    chosen = data.select_crops(videos, crops, main_track_only)
+    chosen = data.select_crops(data.share_of(videos, share, seed), crops, main_track_only)
     shapes = np.load("data/landmarks.npy", allow_pickle=False)
     return CropSet(chosen, Path("data/crops"), shapes[chosen["row"]], margin)
 
@@ -193,7 +196,9 @@ class _Run:
             weight_decay=params.weight_decay,
             fused=True,
         )
-        transform = augment.training(params.augmentation, params.image_size, train_set.margin)
+        transform = augment.training(
+            params.augmentation, params.image_size, params.region, train_set.margin
+        )
         table, shapes = train_set.table, train_set.shapes
         dataset = examples.CropDataset(train_set.folder, table, shapes, transform)
         blendable = ~np.isnan(shapes[:, 0, 0])

@@ -21,8 +21,9 @@ def main(params: Params) -> None:
     if params.train.epochs == 0:
         publish_starter(params)
         return
-    train_set = read_crop_set("train", params.crops.margin, main_track_only=True)
-    val_set = read_crop_set("val", params.crops.margin, main_track_only=False)
+    margin, share, seed = params.crops.margin, params.train.share, params.train.seed
+    train_set = read_crop_set("train", margin, main_track_only=True, share=share, seed=seed)
+    val_set = read_crop_set("val", margin, main_track_only=False)
     workers = params.execution.worker_count - 1
     trained = train(train_set, val_set, params.train, params.score, SCRATCH, workers)
     frames = val_set.table.assign(logit=trained.val_logits)

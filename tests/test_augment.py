@@ -1,5 +1,6 @@
 """What the network sees: exact for predictions, random but repeatable in training."""
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -41,20 +42,22 @@ def test_evaluation_averages_when_it_shrinks() -> None:
 
 
 @pytest.mark.parametrize("preset", sorted(augment.PRESETS))
-@pytest.mark.parametrize("size", [24, 40])
-def test_training_keeps_shape_and_type(preset: str, size: int) -> None:
-    transform = augment.training(preset, size, 1.3)
+@pytest.mark.parametrize(("size", "region", "side"), [(24, 1.0, 24), (40, 1.0, 40), (40, 0.7, 28)])
+def test_training_has_the_shape_of_its_region(
+    preset: str, size: int, region: float, side: int
+) -> None:
+    transform = augment.training(preset, size, region, 1.3)
     torch.manual_seed(0)
     for _ in range(20):
         found = transform(noise(36, 36))
-        assert found.shape == (3, size, size)
+        assert found.shape == (3, side, side)
         assert found.dtype == torch.float32
         assert found.isfinite().all()
 
 
 @pytest.mark.parametrize(("preset", "outcomes"), [("none", 1), ("light", 5), ("strong", 5)])
 def test_training_follows_the_seed(preset: str, outcomes: int) -> None:
-    transform = augment.training(preset, 24, 1.3)
+    transform = augment.training(preset, 24, 1.0, 1.3)
 
     def drawn(seed: int) -> Tensor:
         torch.manual_seed(seed)
@@ -69,12 +72,26 @@ def test_training_follows_the_seed(preset: str, outcomes: int) -> None:
 
 def test_no_augmentation_is_the_evaluation() -> None:
     image = noise(50, 60)
-    assert torch.equal(augment.training("none", 24, 1.3)(image), augment.evaluation(24)(image))
+    assert torch.equal(augment.training("none", 24, 1.0, 1.3)(image), augment.evaluation(24)(image))
+
+
+@pytest.mark.parametrize("preset", ["none", "light"])
+def test_a_region_shows_a_part_in_the_detail_of_the_whole(preset: str) -> None:
+    """A ramp of 100 grey values over 100 pixels, seen at 50: a region of .5 shows half of them."""
+    ramp = torch.arange(100, dtype=torch.uint8).expand(3, 100, 100)
+    transform = augment.training(preset, 50, 0.5, 1.3)
+    extents = []
+    for seed in range(30):
+        torch.manual_seed(seed)
+        found = transform(ramp)[0] * augment.STD[0] + augment.MEAN[0]
+        assert found.shape == (25, 25)
+        extents.append(float(found.max() - found.min()) * 255)
+    assert 25 < np.median(extents) < 60  # light also changes the contrast
 
 
 def test_unknown_preset() -> None:
     with pytest.raises(KeyError, match="heavy"):
-        augment.training("heavy", 24, 1.3)
+        augment.training("heavy", 24, 1.0, 1.3)
 
 
 @pytest.mark.parametrize("margin", [1.0, 1.3, 2.0])

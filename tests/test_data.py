@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from deepfake import archive
-from deepfake.data import select_crops, stored_images, to_tensor
+from deepfake.data import select_crops, share_of, stored_images, to_tensor
 from deepfake.errors import ArchiveError
 from deepfake.image import encode_jpeg
 
@@ -59,3 +59,22 @@ def test_select_crops() -> None:
     ]
     assert select_crops(split, crops, main_track_only=True)["image"].tolist() == ["w", "y"]
     assert select_crops(split[:0], crops, main_track_only=True).empty
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_share_has_whole_families_and_grows(named: bool) -> None:
+    """Originals that are named in their own row, or only by their fakes."""
+    real = [f"r/{i}" for i in range(40)]
+    fakes = pd.DataFrame({"video_id": [f"f/{i}" for i in range(40)], "original": real})
+    own = pd.DataFrame({"video_id": real, "original": real if named else ""})
+    split = pd.concat([fakes, own], ignore_index=True)
+    assert share_of(split, 1.0, 0).equals(split)
+    quarter, half = (share_of(split, share, 0)["video_id"].tolist() for share in (0.25, 0.5))
+    assert [len(quarter), len(half)] == [20, 40]
+    assert set(quarter) < set(half)
+    assert {name[2:] for name in half if name[0] == "f"} == {
+        name[2:] for name in half if name[0] == "r"
+    }
+    assert half == [name for name in split["video_id"] if name in half]
+    assert share_of(split, 0.5, 1)["video_id"].tolist() != half
+    assert len(share_of(split, 0.001, 0)) == 2

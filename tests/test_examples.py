@@ -40,7 +40,7 @@ def shapes() -> "np.ndarray[tuple[int, ...], np.dtype[np.float16]]":
 
 
 def dataset(folder: Path, table: pd.DataFrame, preset: str = "strong") -> CropDataset:
-    return CropDataset(folder, table, shapes(), augment.training(preset, 16, 1.3))
+    return CropDataset(folder, table, shapes(), augment.training(preset, 16, 1.0, 1.3))
 
 
 DRAWS = [Draw(0, WHOLE, 1), Draw(1, WHOLE, 2), Draw(2, BLENDED, 3), Draw(2, TARGET, 3)]
