@@ -1,0 +1,67 @@
+"""How `deepfake app` starts the web page."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from deepfake.uploads import UploadLimits
+
+PAGE = Path(__file__).parent / "page" / "main.py"
+VARIABLE = "DEEPFAKE_PAGE"  # of the environment: how the page learns its settings
+
+
+@dataclass(frozen=True)
+class PageSettings:
+    """What the page must know.
+
+    Attributes:
+        model: as for `Detector.load`.
+        limits: of uploads.
+    """
+
+    model: str | None = None
+    limits: UploadLimits = field(default_factory=UploadLimits)
+
+    def to_text(self) -> str:
+        """As JSON."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "PageSettings":
+        """As `to_text` put them there, else the defaults."""
+        if VARIABLE not in environment:
+            return cls()
+        found = json.loads(environment[VARIABLE])
+        return cls(found["model"], UploadLimits(**found["limits"]))
+
+
+def streamlit_command(limits: UploadLimits, address: str, port: int) -> list[str]:
+    """The command that serves the page: nothing is sent anywhere, and errors show no traces."""
+    options = {
+        "server.address": address,
+        "server.port": port,
+        "server.headless": "true",
+        "server.maxUploadSize": limits.megabytes,
+        "server.fileWatcherType": "none",
+        "server.enableXsrfProtection": "true",
+        "server.enableCORS": "true",
+        "server.enableStaticServing": "false",
+        "browser.gatherUsageStats": "false",
+        "client.showErrorDetails": "none",
+        "client.showErrorLinks": "false",
+        "client.toolbarMode": "minimal",
+        "global.developmentMode": "false",
+    }
+    words = [f"--{name}={value}" for name, value in options.items()]
+    return [sys.executable, "-m", "streamlit", "run", str(PAGE), *words]
+
+
+def serve_page(settings: PageSettings, address: str, port: int) -> None:
+    """Become the server of the page, until it is interrupted."""
+    command = streamlit_command(settings.limits, address, port)
+    environment = {**os.environ, VARIABLE: settings.to_text()}
+    print(f"the page is at http://{address}:{port} (Ctrl+C ends it)", flush=True)
+    os.execve(command[0], command, environment)
