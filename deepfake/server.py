@@ -4,6 +4,7 @@ import asyncio
 import json
 from typing import Any
 
+import uvicorn
 from fastapi import FastAPI, File, HTTPException, Query, Request, UploadFile
 from fastapi.responses import HTMLResponse, JSONResponse
 
@@ -18,6 +19,8 @@ TOO_LARGE, TOO_SLOW, BUSY = 413, 408, 503
 FORM_BYTES = 64 * 1024  # what a form may have around its file
 STALLED_SECONDS = 20.0  # without a byte of the body, then the client is sent away
 RETRY_SECONDS = 10
+HEADER_BYTES = 16 * 1024  # of all headers of a request
+CONNECTIONS = 64
 HEADERS = {  # of every answer
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
@@ -74,6 +77,7 @@ def create_app(service: Service) -> FastAPI:
         Gate,
         max_bytes=service.limits.max_bytes + FORM_BYTES,
         at_once=service.limits.waiting + 1,
+        stalled_seconds=STALLED_SECONDS,
     )
     return app
 
@@ -107,9 +111,7 @@ class Gate:
         stalled_seconds: without a byte, then the client is sent away.
     """
 
-    def __init__(
-        self, app: Any, max_bytes: int, at_once: int, stalled_seconds: float = STALLED_SECONDS
-    ) -> None:
+    def __init__(self, app: Any, max_bytes: int, at_once: int, stalled_seconds: float) -> None:
         self._app = app
         self._max_bytes = max_bytes
         self._at_once = at_once
@@ -181,18 +183,21 @@ def _with_headers(send: Any) -> Any:
     return sender
 
 
-def serve(service: Service, address: str, port: int) -> None:
-    """Answer requests until it is interrupted."""
-    import uvicorn
-
-    uvicorn.run(
+def configuration(service: Service, address: str, port: int) -> uvicorn.Config:
+    """Of the web server: headers that do not end and floods of connections are refused."""
+    return uvicorn.Config(
         create_app(service),
         host=address,
         port=port,
-        http="h11",  # it refuses headers that do not end
-        h11_max_incomplete_event_size=16 * 1024,
-        limit_concurrency=64,
+        http="h11",
+        h11_max_incomplete_event_size=HEADER_BYTES,
+        limit_concurrency=CONNECTIONS,
         timeout_keep_alive=5,
         server_header=False,
         log_level="warning",
     )
+
+
+def serve(service: Service, address: str, port: int) -> None:
+    """Answer requests until it is interrupted."""
+    uvicorn.Server(configuration(service, address, port)).run()
