@@ -1,8 +1,10 @@
 """Parts of the web page as HTML: the same words, gauge and pictures as in a report.
 
-All text from outside is escaped. They hold no script, and load nothing.
+All text from outside is escaped. They hold no script, and load nothing. Charts are images, since
+Streamlit lets no SVG elements through.
 """
 
+import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -44,8 +46,10 @@ def style() -> str:
 
 def verdict_part(result: Result) -> str:
     """Verdict, gauge with the threshold on it, what the numbers mean; or why there are none."""
-    drawn = Markup(gauge(result.score, result.threshold, result.interval))
-    return _rendered("page_verdict.html", result=result, gauge=drawn, advice=advice(result))
+    drawn = gauge(result.score, result.threshold, result.interval)
+    words = "" if result.score is None else f"score {result.score:.2f}, "
+    image = chart_image(drawn, f"{words}threshold {result.threshold:.2f}")
+    return _rendered("page_verdict.html", result=result, gauge=image, advice=advice(result))
 
 
 def people_part(result: Result, people: Sequence[Person]) -> str:
@@ -54,8 +58,22 @@ def people_part(result: Result, people: Sequence[Person]) -> str:
         "page_people.html",
         result=result,
         people=people,
+        timelines={
+            person.face.track: chart_image(person.timeline, "score of each frame over time")
+            for person in people
+        },
         dots={person.face.track: timeline_dots(person.face) for person in people},
         hidden=len(result.faces) - len(people),
+    )
+
+
+def chart_image(svg: str, words: str) -> Markup:
+    """A chart as an image with its own light and dark colours; `words` are for who cannot see it."""
+    named = svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+    whole = named.replace(">", f"><style>{_rendered('chart_image.css')}</style>", 1)
+    data = base64.b64encode(whole.encode()).decode()
+    return Markup('<img class="chart" alt="{}" src="data:image/svg+xml;base64,{}">').format(
+        words, data
     )
 
 

@@ -154,4 +154,4 @@ def display_name(name: str) -> str:
     'pass\\x1bwd'
     """
     last = PurePosixPath(name.replace("\\", "/")).name
-    return printable(last)[:LONGEST_NAME] or "file"
+    return "file" if last in ("", "..") else printable(last)[:LONGEST_NAME]

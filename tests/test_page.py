@@ -41,7 +41,7 @@ def give(page: AppTest, data: bytes, name: str, place: int = 0) -> AppTest:
 def test_it_invites_and_shows_the_model(page: AppTest) -> None:
     assert page.title[0].value == "Was a face swapped?"
     assert [tab.label for tab in page.tabs] == ["Check a file", "Compare two", "The model"]
-    assert page.file_uploader[0].label == "An image or a video, up to 1 MB and 10 minutes"
+    assert page.file_uploader[0].label == "Drop an image or a video, up to 1 MB and 10 minutes"
     assert "fixed here" in words(page)
     assert not page.slider, "the threshold cannot be moved"
     assert not page.number_input
@@ -49,7 +49,7 @@ def test_it_invites_and_shows_the_model(page: AppTest) -> None:
 
 def test_a_sample(page: AppTest) -> None:
     pills = page.button_group[0]
-    assert [option.content for option in pills.options] == [one.title for one in samples()]
+    assert pills.options == [one.title for one in samples()]
     pills.select("No face").run()
     assert "UNDECIDED" in words(page)
     assert "No score: no face found." in words(page)

@@ -1,7 +1,9 @@
 """The parts of the page: complete, escaped, without scripts and addresses."""
 
+import base64
 import re
 from dataclasses import replace
+from xml.etree import ElementTree
 
 import pytest
 from results import NOBODY, TWO
@@ -9,9 +11,11 @@ from test_report import Page
 
 from deepfake import Detector
 from deepfake.advice import NO_FACE
+from deepfake.charts import gauge
 from deepfake.parts import (
     api_page,
     card_sections,
+    chart_image,
     comparison_part,
     model_part,
     people_part,
@@ -29,8 +33,7 @@ def test_a_verdict_with_its_gauge() -> None:
     found = Page(verdict_part(TWO))
     for words in ("FAKE", "The score is 0.82; FAKE begins at 0.50", "not a proof", "clip.mp4"):
         assert words in found.words
-    assert found.count("svg") == 1
-    assert "threshold 0.50" in found.words
+    assert [one["alt"] for tag, one in found.tags if tag == "img"] == ["score 0.82, threshold 0.50"]
 
 
 def test_no_verdict_with_its_reason_and_what_to_try() -> None:
@@ -38,7 +41,7 @@ def test_no_verdict_with_its_reason_and_what_to_try() -> None:
     assert "UNDECIDED" in found.words
     assert "No score: no face found." in found.words
     assert NO_FACE in found.words
-    assert found.count("svg") == 0
+    assert found.count("img") == 0
 
 
 def test_people_side_by_side(detector: Detector) -> None:
@@ -47,9 +50,9 @@ def test_people_side_by_side(detector: Detector) -> None:
     assert "Person 1, who decides" in found.words
     assert "frame 50, 2.0 s: 0.90" in found.words
     assert "does not prove that a bright place was manipulated" in found.words
-    assert found.count("section") == found.count("svg") == 3
+    assert found.count("section") == 3
     frames = sum(len(face.frames) for face in TWO.faces)
-    assert found.count("img") == 2 * (4 + 2 + 1) + frames
+    assert found.count("img") == 3 + 2 * (4 + 2 + 1) + frames
 
 
 def test_nobody_gives_nothing(detector: Detector) -> None:
@@ -69,6 +72,18 @@ def test_dots_lie_on_the_chart() -> None:
     assert all(0 < dot.left < 100 and 0 < dot.top < 100 for dot in dots)
     assert dots[0].top > dots[1].top, "the higher score is above"
     assert dots[1].words == "frame 25, 1.0 s: 0.20"
+
+
+def test_a_chart_is_an_image_of_its_own() -> None:
+    (image,) = [
+        one for tag, one in Page(chart_image(gauge(0.8, 0.5, None), '"<')).tags if tag == "img"
+    ]
+    kind, data = str(image["src"]).split(",")
+    assert kind == "data:image/svg+xml;base64"
+    assert image["alt"] == '"<'
+    drawn = ElementTree.fromstring(base64.b64decode(data))
+    assert drawn.tag == "{http://www.w3.org/2000/svg}svg"
+    assert "prefers-color-scheme: dark" in str(drawn[0].text)
 
 
 def test_a_comparison() -> None:

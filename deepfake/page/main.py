@@ -60,7 +60,7 @@ load_service = st.cache_resource(
 
 def check_tab(service: Service) -> Chosen | None:
     """One file in full; which."""
-    chosen = choose("one", "An image or a video")
+    chosen = choose("one", "Drop an image or a video")
     examined = look_at(service, chosen) if chosen else None
     if examined:
         st.html(verdict_part(examined.result))
@@ -71,9 +71,9 @@ def check_tab(service: Service) -> Chosen | None:
 
 def compare_tab(service: Service) -> list[Chosen | None]:
     """Two files beside each other; which."""
-    sides = st.columns(2)
+    titles = {"first": "Drop the first file", "second": "Drop the second file"}
     found = []
-    for side, key, title in zip(sides, ("first", "second"), ("First file", "Second file")):  # noqa: B905
+    for side, (key, title) in zip(st.columns(2), titles.items(), strict=True):
         with side:
             chosen = choose(key, title)
             examined = look_at(service, chosen) if chosen else None
@@ -113,7 +113,8 @@ def look_at(service: Service, chosen: Chosen) -> Examined | None:
     """What was found out about a file, now or before; None if it could not be taken."""
     seen: dict[str, Examined] = st.session_state.setdefault(SEEN, {})
     if chosen.key not in seen:
-        with st.status("Reading the file") as status:
+        place = st.empty()
+        with place.status("Reading the file") as status:
             try:
                 chosen.stream.seek(0)
                 seen[chosen.key] = service.examine(
@@ -121,8 +122,9 @@ def look_at(service: Service, chosen: Chosen) -> Examined | None:
                 )
             except DeepfakeError as error:
                 status.update(label=f"Not judged: {error}", state="error")
+                st.button("Try again", key=f"{chosen.key}-again")  # that runs the page anew
                 return None
-            status.update(label="Done", state="complete")
+        place.empty()
     return seen[chosen.key]
 
 
