@@ -69,7 +69,8 @@ def people_part(result: Result, people: Sequence[Person]) -> str:
 
 def chart_image(svg: str, words: str) -> Markup:
     """A chart as an image with its own light and dark colours; `words` are for who cannot see it."""
-    named = svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+    plain = str(svg)  # of Markup, which would escape what is put in
+    named = plain.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
     whole = named.replace(">", f"><style>{_rendered('chart_image.css')}</style>", 1)
     data = base64.b64encode(whole.encode()).decode()
     return Markup('<img class="chart" alt="{}" src="data:image/svg+xml;base64,{}">').format(
