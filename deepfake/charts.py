@@ -1,6 +1,7 @@
 """Small charts of scores as SVG, without a library, so that a report can hold them inline.
 
-Their colours are CSS variables of the page, which has a light and a dark set of them.
+Their colours are CSS variables of the page, which has a light and a dark set of them. Their margins
+have room for the larger letters that charts.css takes where they are shown small.
 """
 
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from deepfake.results import FaceFrame, Interval
 
 WIDTH = 640  # of a chart, in its own units
 GAUGE_HEIGHT, BAR_TOP, BAR_HEIGHT = 74, 26, 16
-LINE_HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 150, 34, 8, 10, 24  # of the timeline, with its margins
+LINE_HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 150, 48, 8, 10, 24  # of the timeline, with its margins
 TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 

@@ -108,13 +108,15 @@ def page(
 
     Nothing is sent anywhere, and uploads are deleted. docs/page.md says more.
 
+    Exit code: 0 when interrupted, otherwise that of the server.
+
     Example: deepfake app --port 8501
     """
     from deepfake.page_command import PageSettings, serve_page
     from deepfake.uploads import UploadLimits
 
     limits = UploadLimits(megabytes=megabytes, minutes=minutes, waiting=waiting)
-    serve_page(PageSettings(model, limits), address, port)
+    raise typer.Exit(serve_page(PageSettings(model, limits), address, port))
 
 
 @app.command()

@@ -2,14 +2,19 @@
 
 import json
 import os
+import signal
+import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from deepfake.uploads import UploadLimits
 
 PAGE = Path(__file__).parent / "page" / "main.py"
+ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+ENDING_SECONDS = 5.0  # for the server to end by itself: an open browser or a file may hold it
 VARIABLE = "DEEPFAKE_PAGE"  # of the environment: how the page learns its settings
 
 
@@ -59,9 +64,30 @@ def streamlit_command(limits: UploadLimits, address: str, port: int) -> list[str
     return [sys.executable, "-m", "streamlit", "run", str(PAGE), *words]
 
 
-def serve_page(settings: PageSettings, address: str, port: int) -> None:
-    """Become the server of the page, until it is interrupted."""
+def serve_page(settings: PageSettings, address: str, port: int) -> int:
+    """Serve the page until Ctrl+C; the exit code."""
     command = streamlit_command(settings.limits, address, port)
-    environment = {**os.environ, VARIABLE: settings.to_text()}
     print(f"the page is at http://{address}:{port} (Ctrl+C ends it)", flush=True)
-    os.execve(command[0], command, environment)
+    return run_until_interrupted(command, {**os.environ, VARIABLE: settings.to_text()})
+
+
+def run_until_interrupted(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run a server until it ends, or a signal ends it within `ENDING_SECONDS`; its exit code."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in ENDING_SIGNALS}
+    server = subprocess.Popen(command, env=environment)
+    try:
+        return server.wait()
+    except KeyboardInterrupt:
+        server.terminate()
+        with suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
+            server.wait(ENDING_SECONDS)
+        return 0
+    finally:
+        server.kill()
+        server.wait()
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,13 +1,24 @@
 """The page by Streamlit's own test runner: all that needs no browser."""
 
 import json
+import os
+import signal
+import sys
+import threading
 from pathlib import Path
 
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from deepfake.page_command import PAGE, VARIABLE, PageSettings, streamlit_command
+from deepfake import page_command
+from deepfake.page_command import (
+    PAGE,
+    VARIABLE,
+    PageSettings,
+    run_until_interrupted,
+    streamlit_command,
+)
 from deepfake.samples import samples
 from deepfake.uploads import UploadLimits
 
@@ -119,3 +130,31 @@ def test_the_command_keeps_it_private() -> None:
         "--server.enableXsrfProtection=true",
     ):
         assert option in command
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_server_that_does_not_end_is_killed(
+    number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_command, "ENDING_SECONDS", 0.2)
+    ready, before = tmp_path / "ready", signal.getsignal(signal.SIGTERM)
+    stubborn = (
+        "import os, pathlib, signal, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        "pathlib.Path(sys.argv[1]).write_text(str(os.getpid())); time.sleep(300)"
+    )
+
+    def interrupt() -> None:
+        while not (ready.is_file() and ready.read_text()):
+            threading.Event().wait(0.05)
+        os.kill(os.getpid(), number)
+
+    threading.Thread(target=interrupt).start()
+    assert run_until_interrupted([sys.executable, "-c", stubborn, str(ready)], os.environ) == 0
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(ready.read_text()), 0)
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_the_server_s_exit_code_is_given() -> None:
+    command = [sys.executable, "-c", "raise SystemExit(3)"]
+    assert run_until_interrupted(command, os.environ) == 3
