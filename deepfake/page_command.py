@@ -10,11 +10,11 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from deepfake.uploads import UploadLimits
+from deepfake.uploads import UploadLimits, discard
 
 PAGE = Path(__file__).parent / "page" / "main.py"
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-ENDING_SECONDS = 5.0  # for the server to end by itself: an open browser or a file may hold it
+ENDING_SECONDS = 3.0  # for the server to end by itself: an open browser or a file may hold it
 VARIABLE = "DEEPFAKE_PAGE"  # of the environment: how the page learns its settings
 
 
@@ -72,13 +72,16 @@ def serve_page(settings: PageSettings, address: str, port: int) -> int:
 
 
 def run_until_interrupted(command: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Run a server until it ends, or a signal ends it within `ENDING_SECONDS`; its exit code."""
+    """Run a server until it ends, or a signal ends it within `ENDING_SECONDS`; its exit code.
+
+    It has a process group of its own, so that whatever it has started ends with it.
+    """
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
     before = {number: signal.signal(number, interrupt) for number in ENDING_SIGNALS}
-    server = subprocess.Popen(command, env=environment)
+    server = subprocess.Popen(command, env=environment, start_new_session=True)
     try:
         return server.wait()
     except KeyboardInterrupt:
@@ -87,7 +90,9 @@ def run_until_interrupted(command: Sequence[str], environment: Mapping[str, str]
             server.wait(ENDING_SECONDS)
         return 0
     finally:
-        server.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)
         server.wait()
+        discard(server.pid)
         for number, handler in before.items():
             signal.signal(number, handler)

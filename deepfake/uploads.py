@@ -1,5 +1,6 @@
 """Files that strangers hand in: how large, of what kind, and where they lie while they are judged."""
 
+import os
 import shutil
 import tempfile
 import time
@@ -77,7 +78,9 @@ def kept(stream: BinaryIO, limits: UploadLimits) -> Iterator[Path]:
     Raises:
         TooLargeError: there are more bytes than `limits` allow; no more are read.
     """
-    with tempfile.TemporaryDirectory(prefix=FOLDER, ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(
+        prefix=_prefix(os.getpid()), ignore_cleanup_errors=True
+    ) as folder:
         path = Path(folder, "file")
         left = limits.max_bytes
         with path.open("wb") as file:
@@ -102,6 +105,17 @@ def sweep(now: float | None = None) -> int:
                 shutil.rmtree(folder)
                 found += 1
     return found
+
+
+def discard(process: int) -> None:
+    """Delete uploads of a process that has ended."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_prefix(process)}*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _prefix(process: int) -> str:
+    """Begins the names of folders with uploads of a process."""
+    return f"{FOLDER}{process}-"
 
 
 def kind_of(head: bytes) -> str:

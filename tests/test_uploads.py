@@ -15,6 +15,7 @@ from deepfake.uploads import (
     TooLargeError,
     UploadLimits,
     claimed_seconds,
+    discard,
     display_name,
     kept,
     kind_of,
@@ -66,6 +67,15 @@ def test_what_a_killed_process_left_is_swept_away(temporary: Path) -> None:
     (temporary / "other").mkdir()
     assert sweep(now=1e9) == 1
     assert sorted(path.name for path in temporary.iterdir()) == [f"{FOLDER}new", "other"]
+
+
+def test_uploads_of_a_process_that_was_ended_are_discarded(temporary: Path) -> None:
+    others = temporary / f"{FOLDER}{os.getpid() + 1}-a"
+    others.mkdir()
+    with kept(io.BytesIO(b"x"), UploadLimits()) as path:
+        discard(os.getpid())
+        assert not path.exists()
+    assert list(temporary.iterdir()) == [others]
 
 
 @pytest.mark.parametrize(
