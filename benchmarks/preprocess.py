@@ -184,8 +184,10 @@ def talking_heads(bench: Path, count: int) -> list[Path]:
     return [paths[at] for at in evenly_spaced(len(paths), count)]
 
 
-def make_clip(source: Path, path: Path, size: tuple[int, int], gop: int) -> None:
-    """A clip of `SECONDS` in which the source, enlarged, fills the height, played to and fro."""
+def make_clip(
+    source: Path, path: Path, size: tuple[int, int], gop: int, seconds: int = SECONDS
+) -> None:
+    """A clip of some seconds in which the source, enlarged, fills the height, played to and fro."""
     with av.open(str(source)) as clip:
         frames = [frame.to_ndarray(format="rgb24") for frame in clip.decode(video=0)][:250]
     width, height = size
@@ -197,7 +199,7 @@ def make_clip(source: Path, path: Path, size: tuple[int, int], gop: int) -> None
             "libx264", rate=25, options={"g": str(gop), "crf": "23", "preset": "faster"}
         )
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        for number in range(25 * SECONDS):
+        for number in range(25 * seconds):
             turn = number % (2 * len(frames))
             picture = frames[min(turn, 2 * len(frames) - 1 - turn)]
             left = (width - side) // 2

@@ -1,6 +1,7 @@
 """Small charts of scores as SVG, without a library, so that a report can hold them inline.
 
-Their colours are CSS variables of the page, which has a light and a dark set of them.
+Their colours are CSS variables of the page, which has a light and a dark set of them. Their margins
+have room for the larger letters that charts.css takes where they are shown small.
 """
 
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from deepfake.results import FaceFrame, Interval
 
 WIDTH = 640  # of a chart, in its own units
 GAUGE_HEIGHT, BAR_TOP, BAR_HEIGHT = 74, 26, 16
-LINE_HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 150, 34, 8, 10, 24  # of the timeline, with its margins
+LINE_HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 150, 48, 8, 10, 24  # of the timeline, with its margins
 TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -44,15 +45,10 @@ def timeline(frames: Sequence[FaceFrame], threshold: float) -> str:
 
     Frames are placed by their seconds, or by their numbers where there is no frame rate.
     """
-    when = [one.frame if one.seconds is None else one.seconds for one in frames]
+    when = _moments(frames)
     unit = "" if any(one.seconds is None for one in frames) else " s"
     first, last = min(when, default=0.0), max(when, default=0.0)
-    span = (last - first) or 1.0
-    inner = WIDTH - LEFT - RIGHT
-    places = [
-        (LEFT + 8 + (inner - 16) * (at - first) / span, _up(one.score))
-        for at, one in zip(when, frames, strict=True)
-    ]
+    places = dots(frames)
     parts = [_line(LEFT, _up(value), WIDTH - RIGHT, _up(value), "grid") for value in TICKS]
     parts += [_text(LEFT - 6, _up(value) + 4, f"{value:g}", "end") for value in TICKS]
     parts.append(_line(LEFT, _up(threshold), WIDTH - RIGHT, _up(threshold), "threshold dashed"))
@@ -69,6 +65,23 @@ def timeline(frames: Sequence[FaceFrame], threshold: float) -> str:
         for x, at, anchor in ends
     ]
     return _svg(LINE_HEIGHT, "score of each frame over time", parts)
+
+
+def dots(frames: Sequence[FaceFrame]) -> list[tuple[float, float]]:
+    """Where the timeline puts each frame: x and y in units of the chart, from its left upper corner."""
+    when = _moments(frames)
+    first, last = min(when, default=0.0), max(when, default=0.0)
+    span = (last - first) or 1.0
+    inner = WIDTH - LEFT - RIGHT
+    return [
+        (LEFT + 8 + (inner - 16) * (at - first) / span, _up(one.score))
+        for at, one in zip(when, frames, strict=True)
+    ]
+
+
+def _moments(frames: Sequence[FaceFrame]) -> list[float]:
+    """When each frame is shown, in seconds or by its number."""
+    return [one.frame if one.seconds is None else one.seconds for one in frames]
 
 
 def _across(value: float) -> float:

@@ -91,6 +91,82 @@ def predict(
     raise typer.Exit(code)
 
 
+Model = Annotated[str | None, typer.Option(help="As for `deepfake predict`.")]
+Address = Annotated[
+    str,
+    typer.Option(help="Of this machine; 0.0.0.0 lets others in, whom nobody asks for a password."),
+]
+Port = Annotated[int, typer.Option(min=1, max=65535)]
+Megabytes = Annotated[int, typer.Option(min=1, help="A larger file is refused.")]
+Minutes = Annotated[float, typer.Option(min=0.01, help="So is a longer video.")]
+Waiting = Annotated[int, typer.Option(min=0, help="Files that may wait for their turn.")]
+
+
+@app.command("app")
+def page(
+    model: Model = None,
+    address: Address = "127.0.0.1",
+    port: Port = 8501,
+    megabytes: Megabytes = 100,
+    minutes: Minutes = 10,
+    waiting: Waiting = 8,
+) -> None:
+    """Open a web page on which images and videos are dropped and judged.
+
+    Nothing is sent anywhere, and uploads are deleted. docs/page.md says more.
+
+    Exit code: 0 when interrupted, otherwise that of the server.
+
+    Example: deepfake app --port 8501
+    """
+    from deepfake.model_source import is_onnx
+    from deepfake.page_command import PageSettings, serve_page
+    from deepfake.uploads import UploadLimits
+
+    if model is not None and is_onnx(model):
+        typer.echo(
+            "error: the page draws heat maps, which need the model itself, not ONNX", err=True
+        )
+        raise typer.Exit(1)
+    limits = UploadLimits(megabytes=megabytes, minutes=minutes, waiting=waiting)
+    raise typer.Exit(serve_page(PageSettings(model, limits), address, port))
+
+
+@app.command()
+def serve(
+    model: Model = None,
+    runtime: Runtime = None,
+    address: Address = "127.0.0.1",
+    port: Port = 8000,
+    megabytes: Megabytes = 100,
+    minutes: Minutes = 10,
+    waiting: Waiting = 8,
+) -> None:
+    """Answer over HTTP: POST a file to /predict, get the JSON of `deepfake predict --json`.
+
+    /docs describes it. There is no password and no encryption: leave both to what stands before it.
+
+    Exit code: 0 when interrupted, 1 when there is no model.
+
+    Example: deepfake serve & curl -F file=@clip.mp4 http://localhost:8000/predict
+    """
+    from deepfake.server import serve as answer
+    from deepfake.service import Service
+    from deepfake.uploads import UploadLimits
+
+    limits = UploadLimits(megabytes=megabytes, minutes=minutes, waiting=waiting)
+    try:
+        service = Service.load(model, limits, runtime)
+    except DeepfakeError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from error
+    typer.echo(f"the server is at http://{address}:{port}, its description at /docs", err=True)
+    try:
+        answer(service, address, port)
+    finally:
+        service.close()
+
+
 @app.command()
 def audit(
     splits: Annotated[

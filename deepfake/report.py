@@ -1,7 +1,7 @@
 """A page about one result that can be mailed, archived and printed: one file, no network."""
 
 import base64
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
@@ -42,13 +42,16 @@ class Person:
     crops: list[Shown]
 
 
-def html_report(result: Result, detector: "Detector") -> str:
+def html_report(
+    result: Result, detector: "Detector", people: Sequence[Person] | None = None
+) -> str:
     """The page about a result, with heat maps of each person's most suspicious frames.
 
     All text from outside (names of files, reasons) is escaped, and the page forbids itself scripts
-    and addresses (Content-Security-Policy).
+    and addresses (Content-Security-Policy). `people` are those of `shown_people`, where they are
+    known already.
     """
-    people = _chosen(result)
+    people = shown_people(result, detector) if people is None else people
     pages = Environment(
         loader=PackageLoader("deepfake"), autoescape=True, undefined=StrictUndefined
     )
@@ -58,15 +61,16 @@ def html_report(result: Result, detector: "Detector") -> str:
         reason=printable(result.reason),
         note=printable(result.note),
         gauge=Markup(gauge(result.score, result.threshold, result.interval)),
-        people=[_person(face, detector, result.threshold) for face in people],
+        people=people,
         hidden=len(result.faces) - len(people),
         card=detector.card,
     )
 
 
-def _chosen(result: Result) -> list[Face]:
-    """The most suspicious people, the one who decides first."""
-    return sorted(result.faces, key=lambda face: (-(face.score or 0), face.track))[:MOST_PEOPLE]
+def shown_people(result: Result, detector: "Detector") -> list[Person]:
+    """The most suspicious people, the one who decides first, with their heat maps."""
+    faces = sorted(result.faces, key=lambda face: (-(face.score or 0), face.track))[:MOST_PEOPLE]
+    return [_person(face, detector, result.threshold) for face in faces]
 
 
 def _person(face: Face, detector: "Detector", threshold: float) -> Person:
@@ -79,10 +83,11 @@ def _person(face: Face, detector: "Detector", threshold: float) -> Person:
 
 def _shown(frame: FaceFrame, heat: Heat) -> Shown:
     picture = encode_jpeg(overlay(decode_image(frame.image), heat), QUALITY, "4:4:4")
-    return Shown(frame, _data_url(frame.image), _data_url(picture), cold=not heat.any())
+    return Shown(frame, data_url(frame.image), data_url(picture), cold=not heat.any())
 
 
-def _data_url(jpeg: bytes) -> str:
+def data_url(jpeg: bytes) -> str:
+    """A JPEG as an address that holds it."""
     return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
 
 

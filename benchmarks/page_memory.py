@@ -1,0 +1,131 @@
+"""How much memory `deepfake app` takes while a browser uploads one file after the other.
+
+    python benchmarks/page_memory.py [--uploads 50]
+
+Clips of the demo are dropped on one page, which shows each with its heat maps. After each the resident
+memory of all processes of the page is added up: that which started it, Streamlit with the model, and
+the one that decodes; not that of the browser. Needs Chromium, the demo and a trained model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import numpy as np
+import psutil
+from bench import table
+from playwright.sync_api import sync_playwright
+
+from deepfake.sampling import evenly_spaced
+
+TOP = Path(__file__).resolve().parents[1]
+CLIPS = TOP / "data" / "demo" / "raw"
+SLOWEST = 600.0  # seconds for a file, on a busy machine
+WARM = 10  # uploads after which all is loaded
+MEGABYTE = 2**20
+
+
+@contextmanager
+def running_page() -> Iterator[tuple[int, str]]:
+    """The page's process and its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-c", "from deepfake.cli import app; app()", "app"]
+    environment = {**os.environ, "PYTHONPATH": str(TOP)}
+    process = subprocess.Popen([*command, "--port", str(port)], cwd=TOP, env=environment)
+    try:
+        wait_for(f"http://127.0.0.1:{port}/_stcore/health")
+        yield process.pid, f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def wait_for(address: str) -> None:
+    """Until it answers."""
+    end = time.monotonic() + SLOWEST
+    while time.monotonic() < end:
+        try:
+            with urlopen(address):
+                return
+        except (URLError, ConnectionError):
+            time.sleep(0.5)
+    raise SystemExit(f"nothing answers at {address}")
+
+
+def resident(process: int) -> int:
+    """Bytes of a process and all that it started."""
+    parent = psutil.Process(process)
+    return sum(one.memory_info().rss for one in [parent, *parent.children(recursive=True)])
+
+
+def upload(page: Any, path: Path, number: int) -> str:
+    """Drop a file under a name of its own; the verdict that is shown for it."""
+    name = f"{number}-{path.name}"
+    data = {"name": name, "mimeType": "video/mp4", "buffer": path.read_bytes()}
+    page.get_by_test_id("stFileUploaderDropzoneInput").first.set_input_files(data)
+    page.locator(".deepfake .name", has_text=name).wait_for()
+    page.get_by_text("Save the report").first.wait_for()
+    return str(page.locator(".verdict").first.inner_text())
+
+
+def report(measured: list[tuple[float, int]]) -> str:
+    """Seconds and megabytes of every fifth upload, and the growth after the first ones."""
+    seconds, sizes = (np.array(column, float) for column in zip(*measured, strict=True))
+    rows = [
+        [str(number), f"{seconds[number - 1]:.0f}", f"{sizes[number - 1] / MEGABYTE:.0f}"]
+        for number in range(1, len(sizes) + 1)
+        if number == 1 or number % 5 == 0
+    ]
+    lines = [table(["upload", "after (s)", "memory (MB)"], rows)]
+    lines.append(f"most: {sizes.max() / MEGABYTE:.0f} MB")
+    if len(sizes) >= 2 * WARM:
+        slope = np.polyfit(np.arange(WARM, len(sizes)), sizes[WARM:] / MEGABYTE, 1)[0]
+        lines.append(f"growth after upload {WARM}: {slope:+.2f} MB per upload")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--uploads", type=int, default=50)
+    args = parser.parse_args()
+    browser_path = shutil.which("chromium") or shutil.which("chromium-browser")
+    clips = sorted(CLIPS.rglob("*.mp4"))
+    if not clips or browser_path is None:
+        print("error: it needs Chromium and the demo, run `make repro` first", file=sys.stderr)
+        return 2
+    measured = []
+    with running_page() as (process, address), sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.set_default_timeout(1000 * SLOWEST)
+        page.goto(address)
+        start = time.monotonic()
+        for number, at in enumerate(evenly_spaced(len(clips), args.uploads), 1):
+            verdict = upload(page, clips[at], number)
+            measured.append((time.monotonic() - start, resident(process)))
+            size = measured[-1][1] / MEGABYTE
+            print(f"{number:3} {clips[at].name:<32} {verdict:<9} {size:6.0f} MB", flush=True)
+        browser.close()
+    print(report(measured))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

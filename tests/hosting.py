@@ -1,0 +1,54 @@
+"""The server of `deepfake serve` on this machine, for tests that talk to it over sockets."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import requests
+import uvicorn
+
+from deepfake.server import configuration
+from deepfake.service import Service
+
+WAIT = 120  # seconds for an answer, on a busy machine
+
+
+class Client:
+    """Sends requests to the server.
+
+    Attributes:
+        port: where it listens on 127.0.0.1.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def get(self, path: str) -> requests.Response:
+        return requests.get(self.url(path), timeout=WAIT)
+
+    def send(
+        self, data: bytes, name: str = "clip.mp4", path: str = "/predict"
+    ) -> requests.Response:
+        return requests.post(self.url(path), files={"file": (name, data)}, timeout=WAIT)
+
+
+@contextmanager
+def hosted(service: Service) -> Iterator[Client]:
+    """Serve until the end of the block."""
+    server = uvicorn.Server(configuration(service, "127.0.0.1", 0))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    for _ in range(600):
+        if server.started:
+            break
+        time.sleep(0.05)
+    assert server.started, "the server does not start"
+    try:
+        yield Client(server.servers[0].sockets[0].getsockname()[1])
+    finally:
+        server.should_exit = True
+        thread.join(30)

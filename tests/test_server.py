@@ -1,0 +1,69 @@
+"""`deepfake serve` over real sockets."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hosting import Client, hosted
+from typer.testing import CliRunner
+
+from deepfake import Detector
+from deepfake.cli import app
+from deepfake.service import Service
+from deepfake.uploads import UploadLimits
+
+
+@pytest.fixture(scope="module")
+def client(detector: Detector) -> Iterator[Client]:
+    with hosted(Service(detector, UploadLimits(megabytes=2))) as found:
+        yield found
+
+
+def test_the_same_json_as_the_command(client: Client, demo_root: Path, random_model: Path) -> None:
+    path = demo_root / "real/orl01_1.mp4"
+    for options, query in (([], ""), (["--frames"], "?frames=true")):
+        answer = client.send(path.read_bytes(), path.name, f"/predict{query}")
+        command = ["predict", str(path), "--model", str(random_model), "--json", *options]
+        expected = json.loads(CliRunner().invoke(app, command).stdout)
+        assert answer.status_code == 200
+        assert answer.json() == {**expected, "path": path.name}
+
+
+def test_what_cannot_be_judged_is_an_answer(client: Client) -> None:
+    answer = client.send(b"this is no video")
+    assert answer.status_code == 200
+    assert answer.json()["verdict"] == "UNDECIDED"
+    assert answer.json()["reason"] == "neither an image nor a video"
+
+
+def test_a_request_without_a_file(client: Client) -> None:
+    import requests
+
+    assert requests.post(client.url("/predict"), timeout=60).status_code == 422
+    assert client.get("/predict").status_code == 405
+
+
+def test_health(client: Client, detector: Detector) -> None:
+    answer = client.get("/health").json()
+    assert answer["status"] == "ok"
+    assert answer["in_line"] == 0
+    assert answer["threshold"] == detector.card.threshold
+
+
+def test_it_describes_itself_and_loads_nothing(client: Client) -> None:
+    document = client.get("/openapi.json").json()
+    assert set(document["paths"]) == {"/predict", "/health"}
+    assert {"200", "413", "503"} <= set(document["paths"]["/predict"]["post"]["responses"])
+    for path in ("/", "/docs"):
+        answer = client.get(path)
+        assert "POST /predict" in answer.text
+        assert "Judge a file" in answer.text
+        assert "<script" not in answer.text
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+
+
+def test_without_a_model_the_remedy_is_named(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["serve", "--model", str(tmp_path / "none")])
+    assert result.exit_code == 1
+    assert "run `dvc repro` or `dvc pull`" in result.stderr
