@@ -10,7 +10,7 @@ from deepfake.results import FaceFrame, Interval
 
 WIDTH = 640  # of a chart, in its own units
 GAUGE_HEIGHT, BAR_TOP, BAR_HEIGHT = 74, 26, 16
-LINE_HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 150, 48, 8, 10, 24  # of the timeline, with its margins
+LINE_HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 150, 56, 8, 10, 24  # of the timeline, with its margins
 TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -22,7 +22,7 @@ def gauge(score: float | None, threshold: float, interval: Interval | None) -> s
         _rect(_across(0), BAR_TOP, edge - _across(0), BAR_HEIGHT, "real"),
         _rect(edge, BAR_TOP, _across(1) - edge, BAR_HEIGHT, "fake"),
         _line(edge, BAR_TOP - 6, edge, BAR_TOP + BAR_HEIGHT + 6, "threshold"),
-        _text(_inside(edge, 60), GAUGE_HEIGHT - 8, f"threshold {threshold:.2f}", "middle"),
+        _text(_inside(edge, 80), GAUGE_HEIGHT - 8, f"threshold {threshold:.2f}", "middle"),
     ]
     if threshold > 0.25:
         parts.append(_text(_across(0), GAUGE_HEIGHT - 8, "0 REAL", "start"))
@@ -35,7 +35,7 @@ def gauge(score: float | None, threshold: float, interval: Interval | None) -> s
     if score is not None:
         at = _across(score)
         parts.append(f'<circle class="score" cx="{at:.1f}" cy="{middle:.1f}" r="7"/>')
-        parts.append(_text(_inside(at, 20), BAR_TOP - 10, f"{score:.2f}", "middle", "strong"))
+        parts.append(_text(_inside(at, 34), BAR_TOP - 10, f"{score:.2f}", "middle", "strong"))
     label = "no score" if score is None else f"score {score:.2f}, threshold {threshold:.2f}"
     return _svg(GAUGE_HEIGHT, label, parts)
 

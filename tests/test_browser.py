@@ -37,6 +37,7 @@ SLACK = 60  # seconds to end, on a busy machine; nobody waits for the file or th
 DESKTOP, PHONE = (1280, 900), (390, 844)
 SWAP = "fake/poisson/astronaut_pexels_1.mp4"
 COLOURS = 256  # of a screenshot, so that it is small enough for docs/pictures
+RESTING = "[data-testid=stApp][data-test-script-state=notRunning]"
 MARGIN = 30  # pixels below what is shown
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no browser: apt-get install chromium")
@@ -137,8 +138,10 @@ def shoot(repository: Path) -> Any:
     """A function that keeps a picture of the whole page."""
     folder = Path(os.environ.get("DEEPFAKE_SCREENSHOTS", repository / ".scratch/screenshots"))
 
-    def shooting(page: Any, name: str) -> None:
+    def shooting(page: Any, name: str, resting: bool = True) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        if resting:
+            page.locator(RESTING).wait_for()
         height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
         page.set_viewport_size({"width": page.viewport_size["width"], "height": height})
         page.wait_for_timeout(1000)  # what slides in has come to rest
@@ -202,7 +205,7 @@ def test_it_invites(visit: Any, shoot: Any) -> None:
     page.get_by_text("A face swap", exact=True).first.wait_for()
     shoot(page, "start")
     assert "Drop an image or a video, up to 20 MB and 10 minutes" in text
-    assert "It is judged on this machine, sent nowhere, and deleted afterwards." in text
+    assert "A file is judged on this machine, sent nowhere, and deleted afterwards." in text
 
 
 def test_a_real_image(visit: Any, shoot: Any, demo_root: Path, card: ModelCard) -> None:
@@ -281,7 +284,7 @@ def test_progress(visit: Any, shoot: Any, two_people: Path) -> None:
     page = visit()
     upload(page, two_people)
     read(page, "Looking for faces and scoring them")
-    shoot(page, "progress")
+    shoot(page, "progress", resting=False)
     assert "Person 0" in read(page, "Save the report")
     assert page.get_by_text("Looking for faces").count() == 0, "it is gone when all is done"
 
@@ -313,7 +316,7 @@ def test_a_file_that_is_too_large(visit: Any, shoot: Any, tmp_path: Path) -> Non
     page = visit()
     upload(page, tmp_path / "large.mp4")
     page.get_by_text("large.mp4").first.hover()
-    text = read(page, "must be 20MB or smaller")
+    text = read(page, "must be 20.0MB or smaller")
     shoot(page, "too_large")
     assert "UNDECIDED" not in text
 

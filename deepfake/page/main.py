@@ -94,16 +94,17 @@ def choose(key: str, title: str) -> Chosen | None:
     uploaded = st.file_uploader(
         f"{title}, up to {limits.megabytes} MB and {limits.minutes:g} minutes", key=f"{key}-file"
     )
-    titles = {one.title: one for one in samples()}
-    sample = (
-        st.pills("Or try one of these", list(titles), key=f"{key}-sample")
-        if titles and uploaded is None
-        else None
-    )
+    invitation = st.empty()
     if uploaded is not None:
+        invitation.empty()
         return Chosen(f"{key}-{uploaded.file_id}", uploaded.name, uploaded)
+    titles = {one.title: one for one in samples()}
+    with invitation.container():
+        sample = (
+            st.pills("Or try one of these", list(titles), key=f"{key}-sample") if titles else None
+        )
+        st.caption("A file is judged on this machine, sent nowhere, and deleted afterwards.")
     if sample is None:
-        st.caption("It is judged on this machine, sent nowhere, and deleted afterwards.")
         return None
     path = titles[sample].path
     return Chosen(f"{key}-{path}", path.name, BytesIO(path.read_bytes()))
@@ -112,8 +113,8 @@ def choose(key: str, title: str) -> Chosen | None:
 def look_at(service: Service, chosen: Chosen) -> Examined | None:
     """What was found out about a file, now or before; None if it could not be taken."""
     seen: dict[str, Examined] = st.session_state.setdefault(SEEN, {})
+    place = st.empty()  # there in each run, since Streamlit tells elements by their order
     if chosen.key not in seen:
-        place = st.empty()
         with place.status("Reading the file") as status:
             try:
                 chosen.stream.seek(0)
