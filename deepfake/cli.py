@@ -119,8 +119,8 @@ def page(
 
     Example: deepfake app --port 8501
     """
-    from deepfake.model_source import is_onnx
     from deepfake.page_command import PageSettings, serve_page
+    from deepfake.sources import is_onnx
     from deepfake.uploads import UploadLimits
 
     if model is not None and is_onnx(model):

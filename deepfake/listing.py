@@ -9,6 +9,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from deepfake.printable import printable
 from deepfake.results import BORDERLINE, Face, Interval, Result
 from deepfake.scoring import FAKE, REAL, UNDECIDED
 
@@ -19,15 +20,6 @@ FILE_COLUMNS = (
     *("people", "frames", "frames_with_face", "coverage", "reason", "note"),
 )
 FRAME_COLUMNS = ("path", "track", "frame", "seconds", "score", "left", "top", "right", "bottom")
-
-
-def printable(text: str) -> str:
-    r"""The text with an escape in place of whatever could steer a terminal or is no character.
-
-    >>> printable("a\x1b[2J\n")
-    'a\\x1b[2J\\n'
-    """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def as_json(result: Result, with_frames: bool) -> str:

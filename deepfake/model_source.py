@@ -10,7 +10,7 @@ from pathlib import Path
 from deepfake.errors import ModelError
 from deepfake.model import CARD, STARTER, WEIGHTS
 from deepfake.onnx_model import FILE
-from deepfake.sources import DownloadError, fetch, is_url
+from deepfake.sources import DownloadError, fetch, is_onnx, is_url
 
 PUBLISHED = "models"  # the folder of the published model in the repository
 MAX_BYTES = 2**30  # of a file; ResNet-18 has 45 MB
@@ -59,11 +59,6 @@ def onnx_file(model: str) -> Iterator[Path]:
     place, name = os.path.split(model) if is_onnx(model) else (model, FILE)
     with model_folder(place or ".", (name,)) as folder:
         yield folder / name
-
-
-def is_onnx(model: str) -> bool:
-    """Whether this names an ONNX file, not a folder or revision."""
-    return model.endswith(".onnx")
 
 
 def _download(url: str, names: Sequence[str], folder: Path) -> None:

@@ -15,13 +15,13 @@ from deepfake.frames import frame_settings
 from deepfake.intake import Preprocessor
 from deepfake.judging import judge
 from deepfake.model import ModelCard, load_model, pick_device
-from deepfake.model_source import default_folder, is_onnx, model_folder, onnx_file
+from deepfake.model_source import default_folder, model_folder, onnx_file
 from deepfake.onnx_model import OnnxModel, load_onnx
 from deepfake.parallel import Failure
 from deepfake.params import CropsParams, FramesParams
 from deepfake.results import Result
 from deepfake.scoring import Floats, predict_logits
-from deepfake.sources import Source
+from deepfake.sources import Source, is_onnx
 from deepfake.video import VideoMeta
 
 RUNTIMES = ("torch", "onnx")

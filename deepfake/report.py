@@ -12,7 +12,7 @@ from markupsafe import Markup
 from deepfake.charts import gauge, timeline
 from deepfake.explain import Heat, heat_maps, overlay
 from deepfake.image import decode_image, encode_jpeg
-from deepfake.listing import printable
+from deepfake.printable import printable
 from deepfake.results import Face, FaceFrame, Result
 
 if TYPE_CHECKING:

@@ -44,6 +44,11 @@ class Source:
         return is_url(self.name)
 
 
+def is_onnx(model: str) -> bool:
+    """Whether this names an ONNX file, not a folder or revision."""
+    return model.endswith(".onnx")
+
+
 def is_url(name: str) -> bool:
     """Whether a name is an address such as https://host/clip.mp4 or s3://bucket/clip.mp4."""
     return "://" in name

@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from deepfake.errors import DeepfakeError
-from deepfake.listing import printable
 from deepfake.params import ExecutionParams
+from deepfake.printable import printable
 from deepfake.sources import IMAGE_MAGICS
 
 MEGABYTE = 10**6

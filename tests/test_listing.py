@@ -10,7 +10,8 @@ import pytest
 from results import NOBODY, TWO
 from rich.console import Console
 
-from deepfake.listing import add_rows, as_csv, as_json, csv_header, new_table, printable
+from deepfake.listing import add_rows, as_csv, as_json, csv_header, new_table
+from deepfake.printable import printable
 from deepfake.results import Result
 
 EVIL = 'a\x1b[2J[red]\udcff\n,".mp4'

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -166,3 +167,12 @@ def test_the_page_needs_the_model_itself() -> None:
     result = CliRunner().invoke(app, ["app", "--model", "models/model.onnx"])
     assert result.exit_code == 1
     assert "heat maps" in result.stderr
+
+
+def test_only_the_page_itself_needs_the_memory_of_torch() -> None:
+    """Neither the process that starts it, nor the one that decodes and asks for the length."""
+    program = (
+        "import sys, deepfake.cli, deepfake.page_command, deepfake.uploads, deepfake.sources,"
+        " deepfake.intake; sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0
