@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from deepfake.advice import advice
 from deepfake.charts import LINE_HEIGHT, WIDTH, dots, gauge
 from deepfake.comparing import comparison, difference
 from deepfake.model import ModelCard
-from deepfake.report import Person, data_url
+from deepfake.report import Person, data_url, rendered
 from deepfake.results import Face, Result
 from deepfake.uploads import UploadLimits
 
@@ -41,7 +40,7 @@ class Dot:
 
 def style() -> str:
     """The style sheet of all parts, in its element."""
-    return f"<style>{_rendered('page.css')}</style>"
+    return f"<style>{rendered('page.css')}</style>"
 
 
 def verdict_part(result: Result) -> str:
@@ -49,12 +48,12 @@ def verdict_part(result: Result) -> str:
     drawn = gauge(result.score, result.threshold, result.interval)
     words = "" if result.score is None else f"score {result.score:.2f}, "
     image = chart_image(drawn, f"{words}threshold {result.threshold:.2f}")
-    return _rendered("page_verdict.html", result=result, gauge=image, advice=advice(result))
+    return rendered("page_verdict.html", result=result, gauge=image, advice=advice(result))
 
 
 def people_part(result: Result, people: Sequence[Person]) -> str:
     """People side by side, each with a timeline whose dots show their frames, and heat maps."""
-    return _rendered(
+    return rendered(
         "page_people.html",
         result=result,
         people=people,
@@ -71,7 +70,7 @@ def chart_image(svg: str, words: str) -> Markup:
     """A chart as an image with its own light and dark colours; `words` are for who cannot see it."""
     plain = str(svg)  # of Markup, which would escape what is put in
     named = plain.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
-    whole = named.replace(">", f"><style>{_rendered('chart_image.css')}</style>", 1)
+    whole = named.replace(">", f"><style>{rendered('chart_image.css')}</style>", 1)
     data = base64.b64encode(whole.encode()).decode()
     return Markup('<img class="chart" alt="{}" src="data:image/svg+xml;base64,{}">').format(
         words, data
@@ -96,7 +95,7 @@ def timeline_dots(face: Face) -> list[Dot]:
 
 def comparison_part(first: Result, second: Result) -> str:
     """Two results beside each other."""
-    return _rendered(
+    return rendered(
         "page_comparison.html",
         rows=comparison(first, second),
         sentence=difference(first, second),
@@ -105,7 +104,7 @@ def comparison_part(first: Result, second: Result) -> str:
 
 def model_part(card: ModelCard) -> str:
     """What the model is, and what it is not for."""
-    return _rendered("page_model.html", sections=card_sections(card))
+    return rendered("page_model.html", sections=card_sections(card))
 
 
 def card_sections(card: ModelCard) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -148,11 +147,4 @@ def card_sections(card: ModelCard) -> list[tuple[str, list[tuple[str, str]]]]:
 
 def api_page(api: dict[str, Any], limits: UploadLimits) -> str:
     """The description of the server for people, from its OpenAPI document."""
-    return _rendered("api.html", api=api, limits=limits)
-
-
-def _rendered(name: str, **values: Any) -> str:
-    pages = Environment(
-        loader=PackageLoader("deepfake"), autoescape=True, undefined=StrictUndefined
-    )
-    return pages.get_template(name).render(**values)
+    return rendered("api.html", api=api, limits=limits)

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -52,10 +52,8 @@ def html_report(
     known already.
     """
     people = shown_people(result, detector) if people is None else people
-    pages = Environment(
-        loader=PackageLoader("deepfake"), autoescape=True, undefined=StrictUndefined
-    )
-    return pages.get_template("report.html").render(
+    return rendered(
+        "report.html",
         name=printable(result.path),
         result=result,
         reason=printable(result.reason),
@@ -65,6 +63,14 @@ def html_report(
         hidden=len(result.faces) - len(people),
         card=detector.card,
     )
+
+
+def rendered(template: str, **values: Any) -> str:
+    """A template of this package, whose values are escaped; one that is missing is an error."""
+    pages = Environment(
+        loader=PackageLoader("deepfake"), autoescape=True, undefined=StrictUndefined
+    )
+    return pages.get_template(template).render(**values)
 
 
 def shown_people(result: Result, detector: "Detector") -> list[Person]:
