@@ -8,7 +8,8 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
@@ -57,17 +58,38 @@ def unpack(data: bytes, name: str = "archive") -> Archive:
     Raises:
         ArchiveError: the bytes are not a complete archive with a record; `name` is in the message.
     """
+    with _opened(data, name) as tar:
+        members = {member.name: _content(tar, member) for member in tar.getmembers()}
+        meta = json.loads(members.pop(META))
+    return Archive(meta, members)
+
+
+def unpack_meta(data: bytes, name: str = "archive") -> dict[str, Any]:
+    """The record alone of what `pack` made; raises ArchiveError as `unpack` does.
+
+    >>> unpack_meta(pack({"status": "ok"}, {"000000.jpg": b"jpeg"}))
+    {'status': 'ok'}
+    """
+    with _opened(data, name) as tar:
+        first = tar.next()
+        if first is None or first.name != META:
+            raise KeyError(META)
+        meta: dict[str, Any] = json.loads(_content(tar, first))
+    return meta
+
+
+@contextmanager
+def _opened(data: bytes, name: str) -> Iterator[tarfile.TarFile]:
+    """An archive in memory; whatever is found wrong with it in the block is an ArchiveError."""
     try:
         if len(data) % tarfile.RECORDSIZE or not data.endswith(tarfile.NUL * END):
             raise EOFError("it is cut short")
         with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
-            members = {member.name: _content(tar, member) for member in tar.getmembers()}
-        meta = json.loads(members.pop(META))
+            yield tar
     except (tarfile.TarError, KeyError, EOFError, ValueError) as error:
         raise ArchiveError(
             f"{name} is not a complete archive ({error}): delete it and run `dvc repro`"
         ) from error
-    return Archive(meta, members)
 
 
 def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:

@@ -88,7 +88,7 @@ def extract_crops(
     for video_id, result in zip(manifest["video_id"], results, strict=True):
         data = _failed(result) if isinstance(result, Failure) else result
         archive.write(out, video_id, data)
-        meta = archive.unpack(data, video_id).meta
+        meta = archive.unpack_meta(data, video_id)
         table = crop_table(video_id, meta)
         tables.append(table)
         rows.append(
@@ -148,7 +148,7 @@ def crop_table(video_id: str, meta: dict[str, Any]) -> pd.DataFrame:
 
 
 def _is_failure(data: bytes) -> bool:
-    return bool(archive.unpack(data).meta["status"] != cropping.OK)
+    return bool(archive.unpack_meta(data)["status"] != cropping.OK)
 
 
 def _failed(failure: Failure) -> bytes:

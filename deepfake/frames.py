@@ -67,7 +67,7 @@ def extract_frames(
     for video_id, result in zip(manifest["video_id"], results, strict=True):
         data = _failed(result) if isinstance(result, Failure) else result
         archive.write(out, video_id, data)
-        rows.append({"video_id": video_id, **archive.unpack(data, video_id).meta})
+        rows.append({"video_id": video_id, **archive.unpack_meta(data, video_id)})
     table = pd.DataFrame(rows)
     table["indices"] = [" ".join(map(str, indices)) for indices in table["indices"]]
     return table
@@ -86,7 +86,7 @@ def status_counts(frames: pd.DataFrame) -> dict[str, int]:
 
 
 def _is_failure(data: bytes) -> bool:
-    return archive.unpack(data).meta["status"] not in video.USABLE
+    return archive.unpack_meta(data)["status"] not in video.USABLE
 
 
 def _failed(failure: Failure) -> bytes:

@@ -144,4 +144,4 @@ def _local(sources: Sequence[Source], settings: dict[str, Any]) -> Iterator[list
 
 
 def _is_failure(data: bytes) -> bool:
-    return archive.unpack(data).meta["video"]["status"] not in video.USABLE
+    return archive.unpack_meta(data)["video"]["status"] not in video.USABLE

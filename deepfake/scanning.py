@@ -73,10 +73,10 @@ def scan(root: Path, name: str, layout: str, include: str) -> Listing:
     if not root.is_dir():
         raise ManifestError(f"{root} is not a folder: set the root of {name} in params.yaml")
     found = list_videos(root, name, layout)
-    table, notes = _with_text_names(found.rows, found.notes)
+    table, notes = found.rows, found.notes
     wanted = [fnmatchcase(path, include) for path in table["path"]]
     if not all(wanted):
-        notes.append(f"{len(table) - sum(wanted)} of {len(table)} videos do not match {include}")
+        notes = [*notes, f"{len(table) - sum(wanted)} of {len(table)} videos do not match {include}"]
         table = table[wanted].reset_index(drop=True)
     if table.empty:
         raise ManifestError(listed(f"no videos or images below {root}, {len(notes)} notes:", notes))
@@ -99,7 +99,8 @@ def list_videos(root: Path, name: str, layout: str = AUTO) -> Listing:
         raise ManifestError(f"layout {picked} is not known: use auto or one of {known}")
     found: Listing = LAYOUTS[picked].listing(root)
     said = f"read as layout {picked}" + ", recognised by its folders" * (layout == AUTO)
-    return Listing(_completed(root, found.rows, name), [said, *found.notes])
+    rows, left_out = _with_text_names(found.rows)
+    return Listing(_completed(root, rows, name), [said, *found.notes, *left_out])
 
 
 def pick_layout(root: Path) -> str:
@@ -141,13 +142,13 @@ def _stem(path: str) -> str:
     return normpath(stem if known else path)
 
 
-def _with_text_names(table: pd.DataFrame, notes: list[str]) -> tuple[pd.DataFrame, list[str]]:
-    """Leave out names that are not UTF-8, which no table could hold."""
+def _with_text_names(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Leave out names that are not UTF-8, which no table could hold, with a note for each."""
     shown = [path.encode(errors="backslashreplace").decode() for path in table["path"]]
-    is_text = table["path"] == shown
+    is_text = [path == text for path, text in zip(table["path"], shown, strict=True)]
     odd = [name for name, good in zip(shown, is_text, strict=True) if not good]
     left_out = [f"{name}: left out, since its name is not UTF-8: rename it" for name in odd]
-    return table[is_text].reset_index(drop=True), [*notes, *left_out]
+    return table[is_text].reset_index(drop=True), left_out
 
 
 def _path_mistakes(root: Path, table: pd.DataFrame) -> list[str]:

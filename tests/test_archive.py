@@ -37,6 +37,7 @@ def test_round_trip(meta: dict[str, Any], images: dict[str, bytes]) -> None:
     found = archive.unpack(data)
     assert found == archive.Archive(meta, images)
     assert list(found.images) == list(images)
+    assert archive.unpack_meta(data) == meta
     assert archive.pack(found.meta, found.images) == data
 
 
@@ -56,8 +57,10 @@ def test_other_tools_can_read_it() -> None:
 @pytest.mark.parametrize("size", range(0, 3072, 512))  # the last member ends at 3072
 def test_every_cut_is_noticed(size: int) -> None:
     """Also where a member ends: the rest of the images would be gone without a word."""
-    with pytest.raises(ArchiveError, match=r"clip\.tar is not a complete archive"):
-        archive.unpack(archive.pack(META, IMAGES)[:size], "clip.tar")
+    data = archive.pack(META, IMAGES)[:size]
+    for reading in (archive.unpack, archive.unpack_meta):
+        with pytest.raises(ArchiveError, match=r"clip\.tar is not a complete archive"):
+            reading(data, "clip.tar")
 
 
 def _without_record() -> bytes:
