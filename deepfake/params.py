@@ -129,7 +129,7 @@ class TrainParams(Section):
     warmup_fraction: Fraction
     label_smoothing: Annotated[float, Field(ge=0, lt=0.5)]
     ema: Annotated[float, Field(ge=0, lt=1)]
-    precision: Literal["auto", "float32"]
+    precision: Literal["auto", "float32", "bfloat16"]
     seed: int
 
     @model_validator(mode="after")

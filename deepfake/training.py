@@ -295,6 +295,9 @@ def _one_thread(_: int) -> None:
 
 
 def _precision(params: TrainParams) -> str:
+    """The name that Lightning Fabric has for it."""
+    if params.precision == "bfloat16":
+        return "bf16-mixed"
     if params.precision == "float32" or not torch.cuda.is_available():
         return "32-true"
     return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"

@@ -118,6 +118,19 @@ def test_two_colours_are_learnt(run: Run, sets: tuple[CropSet, CropSet]) -> None
     assert found.val_logits[fake].min() > found.val_logits[~fake].max()
 
 
+def test_sixteen_bits_learn_as_well(run: Run, sets: tuple[CropSet, CropSet]) -> None:
+    """The steps round, the model and its logits are float32."""
+    found = run("bfloat16", epochs=3, augmentation="none", precision="bfloat16")
+    exact = run("float32", epochs=3, augmentation="none", precision="float32")
+    assert found.history["train_loss"].tolist() != exact.history["train_loss"].tolist()
+    assert found.history["train_loss"].tolist() == pytest.approx(
+        exact.history["train_loss"].tolist(), abs=0.1
+    )
+    assert {value.dtype for value in found.weights.values()} == {torch.float32, torch.int64}
+    labels = sets[1].table["label"].to_numpy()
+    assert found.val_logits[labels == 1].min() > found.val_logits[labels == 0].max()
+
+
 def test_history_and_weights(undisturbed: Trained) -> None:
     found = undisturbed
     assert list(found.history.columns) == [
