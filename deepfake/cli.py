@@ -161,10 +161,7 @@ def serve(
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error
     typer.echo(f"the server is at http://{address}:{port}, its description at /docs", err=True)
-    try:
-        answer(service, address, port)
-    finally:
-        service.close()
+    answer(service, address, port)
 
 
 @app.command()

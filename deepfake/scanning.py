@@ -76,7 +76,10 @@ def scan(root: Path, name: str, layout: str, include: str) -> Listing:
     table, notes = found.rows, found.notes
     wanted = [fnmatchcase(path, include) for path in table["path"]]
     if not all(wanted):
-        notes = [*notes, f"{len(table) - sum(wanted)} of {len(table)} videos do not match {include}"]
+        notes = [
+            *notes,
+            f"{len(table) - sum(wanted)} of {len(table)} videos do not match {include}",
+        ]
         table = table[wanted].reset_index(drop=True)
     if table.empty:
         raise ManifestError(listed(f"no videos or images below {root}, {len(notes)} notes:", notes))

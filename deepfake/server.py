@@ -2,9 +2,14 @@
 
 import asyncio
 import json
+import os
+import signal
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import uvicorn
+from anyio import to_thread
 from fastapi import FastAPI, File, HTTPException, Query, Request, UploadFile
 from fastapi.responses import HTMLResponse, JSONResponse
 
@@ -13,7 +18,7 @@ from deepfake.listing import as_json
 from deepfake.parts import api_page
 from deepfake.service import Service
 from deepfake.turns import BusyError
-from deepfake.uploads import TooLargeError
+from deepfake.uploads import TooLargeError, discard
 
 TOO_LARGE, TOO_SLOW, BUSY = 413, 408, 503
 FORM_BYTES = 64 * 1024  # what a form may have around its file
@@ -21,6 +26,7 @@ STALLED_SECONDS = 20.0  # without a byte of the body, then the client is sent aw
 RETRY_SECONDS = 10
 HEADER_BYTES = 16 * 1024  # of all headers of a request
 CONNECTIONS = 64
+ENDING_SECONDS = 3  # for what is being judged when the server is told to end
 HEADERS = {  # of every answer
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
@@ -40,12 +46,13 @@ def create_app(service: Service) -> FastAPI:
     """
     app = FastAPI(title="Deepfake detector", description=DESCRIPTION, docs_url=None, redoc_url=None)
 
-    def predict(
+    async def predict(
         file: UploadFile = File(description="An image or a video."),  # noqa: B008
         frames: bool = Query(False, description="Scores of single frames too."),
     ) -> JSONResponse:
         """Judge a file. What cannot be judged is UNDECIDED, with its reason."""
-        result = service.judge(file.file, file.filename or "")
+        judge = partial(service.judge, file.file, file.filename or "")
+        result = await to_thread.run_sync(judge, abandon_on_cancel=True)  # or it could not be ended
         return JSONResponse(json.loads(as_json(result, frames)))
 
     def health() -> dict[str, Any]:
@@ -136,6 +143,8 @@ class Gate:
         self._inside += 1
         try:
             await self._app(scope, self._limited(receive), sender)
+        except asyncio.CancelledError:
+            await _answer(BUSY, "the server is being stopped")(scope, receive, send)
         finally:
             self._inside -= 1
 
@@ -193,11 +202,16 @@ def configuration(service: Service, address: str, port: int) -> uvicorn.Config:
         h11_max_incomplete_event_size=HEADER_BYTES,
         limit_concurrency=CONNECTIONS,
         timeout_keep_alive=5,
+        timeout_graceful_shutdown=ENDING_SECONDS,
         server_header=False,
         log_level="warning",
     )
 
 
 def serve(service: Service, address: str, port: int) -> None:
-    """Answer requests until it is interrupted."""
-    uvicorn.Server(configuration(service, address, port)).run()
+    """Answer requests until it is interrupted; what is being judged then has `ENDING_SECONDS`."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # or uvicorn would end the process
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(configuration(service, address, port)).run()
+    service.close()
+    discard(os.getpid())

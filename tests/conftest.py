@@ -1,5 +1,6 @@
 """What several tests share: the repository, a real face, tiny clips, workers without processes."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -52,7 +53,8 @@ def demo_root(repository: Path) -> Path:
     demo = repository / "data" / "demo"
     if not (demo / "raw" / "labels.csv").is_file() or not (demo / "downloads").is_dir():
         command = [sys.executable, "-m", "dvc", "repro", "data/demo/dvc.yaml"]
-        subprocess.run(command, cwd=repository, check=True)
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+        subprocess.run(command, cwd=repository, check=True, env={**os.environ, "PATH": path})
     return demo / "raw"
 
 

@@ -1,10 +1,18 @@
 """`deepfake serve` over real sockets."""
 
 import json
-from collections.abc import Iterator
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import requests
 from hosting import Client, hosted
 from typer.testing import CliRunner
 
@@ -38,8 +46,6 @@ def test_what_cannot_be_judged_is_an_answer(client: Client) -> None:
 
 
 def test_a_request_without_a_file(client: Client) -> None:
-    import requests
-
     assert requests.post(client.url("/predict"), timeout=60).status_code == 422
     assert client.get("/predict").status_code == 405
 
@@ -61,6 +67,62 @@ def test_it_describes_itself_and_loads_nothing(client: Client) -> None:
         assert "Judge a file" in answer.text
         assert "<script" not in answer.text
         assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+
+
+HANGING = """
+import signal, time
+import test_parallel
+from deepfake import service
+from deepfake.cli import app
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+service.refusal = lambda path: path.write_text("hang") and ""
+service.kind_of = lambda head: "video"
+service.claimed_seconds = test_parallel.shout
+app()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_while_a_file_hangs(
+    number: signal.Signals, random_model: Path, tmp_path: Path
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        client = Client(free.getsockname()[1])
+    command = ["serve", "--model", str(random_model), "--port", str(client.port)]
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(Path(__file__).parent)}
+    server = subprocess.Popen(
+        [sys.executable, "-c", HANGING, *command],
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with ThreadPoolExecutor() as pool:
+        wait_until(lambda: answers(client))
+        answer = pool.submit(client.send, b"x")
+        wait_until(lambda: client.get("/health").json()["in_line"] == 1)
+        server.send_signal(number)
+        assert answer.result().status_code == 503
+    errors = server.communicate(timeout=60)[1]
+    assert server.returncode == 0
+    assert "Traceback" not in errors
+    assert list(tmp_path.iterdir()) == [], "uploads are deleted"
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    for _ in range(600):
+        if condition():
+            return
+        time.sleep(0.1)
+    raise AssertionError("it does not happen")
+
+
+def answers(client: Client) -> bool:
+    try:
+        return client.get("/health").ok
+    except requests.ConnectionError:
+        return False
 
 
 def test_without_a_model_the_remedy_is_named(tmp_path: Path) -> None:
