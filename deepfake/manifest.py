@@ -108,7 +108,10 @@ def _repeated(table: pd.DataFrame) -> list[str]:
 
 
 def _orphans(table: pd.DataFrame) -> list[str]:
-    missing = table[(table["original"] != "") & ~table["original"].isin(table["video_id"])]
+    """FAKE rows whose original is neither a video nor, where originals are names only, that of a REAL one."""
+    real, fakes = (table[table["label"] == label] for label in (REAL, FAKE))
+    known = {"", *table["video_id"], *real["original"]}
+    missing = fakes[~fakes["original"].isin(known)]
     return [f"{row.video_id}: {row.original}" for row in missing.itertuples()]
 
 

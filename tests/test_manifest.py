@@ -99,6 +99,8 @@ def test_what_may_be_so_is_reported() -> None:
         row("d/b", sha256=DIGESTS["a"]),
         row("d/c", 1, original="d/gone", sha256=DIGESTS["c"]),
         row("d/e", 1, sha256=DIGESTS["e"]),
+        row("d/f", original="d/source", sha256=DIGESTS["f"]),
+        row("d/g", 1, original="d/source", sha256=DIGESTS["d"]),
     )
     assert found.metrics["repeated_files"] == 1
     assert found.metrics["fakes_without_original"] == 1
