@@ -160,9 +160,10 @@ def cut_out(image: Image, face: Face, margin: float, size: int) -> Image:
     center = np.array([(left + right) / 2, (top + bottom) / 2])
     scale = size / side  # pixels of the crop per pixel of the image
     if AVERAGED * scale < 1:  # an affine warp reads four pixels; average the others in first
-        image, origin, factors = _averaged_part(image, center, side, AVERAGED * scale)
-        center = (center - origin) * factors
-        scale /= float(factors.mean())
+        block = 2 ** math.ceil(math.log2(1 / (AVERAGED * scale)))
+        image, origin = _averaged_part(image, center, side, block)
+        center = (center - origin) / block
+        scale *= block
     center -= 0.5  # boxes count from the edge of the first pixel, a warp from its middle
     turn = cv2.getRotationMatrix2D(center.tolist(), eye_angle(face.landmarks), scale)
     turn[:, 2] += (size - 1) / 2 - center
@@ -171,21 +172,27 @@ def cut_out(image: Image, face: Face, margin: float, size: int) -> Image:
 
 
 def _averaged_part(
-    image: Image, center: NDArray[np.float64], side: float, factor: float
-) -> tuple[Image, NDArray[np.float64], NDArray[np.float64]]:
-    """The part of an image that a turned square needs, reduced to about `factor` of its size.
+    image: Image, center: NDArray[np.float64], side: float, block: int
+) -> tuple[Image, NDArray[np.float64]]:
+    """The part of an image that a turned square needs, of each `block` x `block` pixels the mean.
+
+    Whole blocks are several times as fast as any other size. At the right and the lower border of the
+    image the last pixels are repeated to fill them.
 
     Returns:
-        The part, where it begins in the image (x, y), and the exact factors in x and y.
+        The part, and where it begins in the image (x, y).
     """
-    reach = side * math.sqrt(0.5) + 2 / factor  # half a diagonal, and what is averaged in
+    reach = side * math.sqrt(0.5) + 2 * block  # half a diagonal, and what is averaged in
     bounds = np.array(image.shape[1::-1])
     start = np.clip(np.floor(center - reach), 0, bounds - 1).astype(int)
-    end = np.clip(np.ceil(center + reach), start + 1, bounds).astype(int)
-    part = image[start[1] : end[1], start[0] : end[0]]
-    reduced = np.maximum(1, np.round((end - start) * factor)).astype(int)
-    small = cv2.resize(part, reduced.tolist(), interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.uint8), start.astype(np.float64), reduced / (end - start)
+    blocks = np.ceil((np.minimum(center + reach, bounds) - start) / block).astype(int)
+    blocks = np.maximum(blocks, 1)
+    part = image[start[1] : start[1] + blocks[1] * block, start[0] : start[0] + blocks[0] * block]
+    right, below = blocks * block - part.shape[1::-1]
+    if right or below:
+        part = cv2.copyMakeBorder(part, 0, int(below), 0, int(right), cv2.BORDER_REPLICATE)
+    small = cv2.resize(part, blocks.tolist(), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8), start.astype(np.float64)
 
 
 def _record(face: Face, crop: Image, frame: int, track: int, name: str) -> dict[str, Any]:
