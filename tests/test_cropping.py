@@ -92,6 +92,21 @@ def test_margin_and_size_hold_at_every_scale(side: int) -> None:
     assert (columns * np.arange(96)).sum() / columns.sum() == pytest.approx(47.5, abs=1)
 
 
+@pytest.mark.parametrize(("x", "y"), [(60.3, 50.7), (2, 98), (131, 3)])
+@pytest.mark.parametrize("times", [3, 5, 8])
+def test_a_larger_picture_gives_the_same_crop(x: float, y: float, times: int) -> None:
+    """Also where the face reaches beyond the border, and whatever is left of a block there."""
+    coarse = np.random.default_rng(1).integers(0, 256, (7, 9, 3), np.uint8)
+    image = np.asarray(cv2.resize(coarse, (133, 101), interpolation=cv2.INTER_CUBIC), np.uint8)
+    size = (133 * times + 1, 101 * times - 1)
+    large = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+    expected = cropping.cut_out(image, face(x, y, 40, 3.0), 1.3, 32).astype(float)
+    found = cropping.cut_out(large, face(x * times, y * times, 40 * times, 3.0), 1.3, 32)
+    away = np.abs(found - expected).max(axis=2)
+    assert np.median(away) < 4
+    assert (away > 24).mean() < 0.08, "only where the border of the image runs through a pixel"
+
+
 @pytest.mark.parametrize("tilt", [-12.0, 0.0, 8.0])
 def test_eyes_become_level(tilt: float) -> None:
     """Each eye is a disc; after turning, their centres stand in one row."""
