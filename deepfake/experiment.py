@@ -134,6 +134,8 @@ def copy_model(folder: Path, run: str | None) -> None:
         return
     from deepfake import model  # takes seconds; only this needs it
 
+    if run == folder.name:
+        raise ExperimentError(f"the experiment {run} cannot begin with its own model: name another")
     models = folder.parent / check_name(run) / "models"
     for name in (model.WEIGHTS, model.CARD):
         if not (models / name).is_file():

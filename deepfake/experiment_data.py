@@ -10,7 +10,6 @@ import pandas as pd
 
 from deepfake import scanning
 from deepfake.datasets import Listing, files_below
-from deepfake.errors import ManifestError
 from deepfake.files import write_json
 from deepfake.links import link, remove
 from deepfake.overlay import Experiment, ExperimentError
@@ -100,10 +99,7 @@ def prepared_table(experiment: Experiment, name: str, layout: str, root: Path) -
         ExperimentError: nothing is left, or the list has no such column.
     """
     preparation, split = experiment.preparation, experiment.params.split
-    picked = scanning.pick_layout(root) if layout == scanning.AUTO else layout
-    if picked not in scanning.LAYOUTS:
-        known = ", ".join(scanning.LAYOUTS)
-        raise ManifestError(f"layout {picked} is not known: use auto or one of {known}")
+    picked = scanning.resolved_layout(root, layout)
     listing: Listing = scanning.LAYOUTS[picked].listing(root)
     table = listing.rows.sort_values("path")
     for column, values in preparation.keep.get(name, {}).items():

@@ -96,14 +96,23 @@ def list_videos(root: Path, name: str, layout: str = AUTO) -> Listing:
     Raises:
         ManifestError: no layout fits, or the importer finds its metadata wrong.
     """
-    picked = pick_layout(root) if layout == AUTO else layout
-    if picked not in LAYOUTS:
-        known = ", ".join(LAYOUTS)
-        raise ManifestError(f"layout {picked} is not known: use auto or one of {known}")
+    picked = resolved_layout(root, layout)
     found: Listing = LAYOUTS[picked].listing(root)
     said = f"read as layout {picked}" + ", recognised by its folders" * (layout == AUTO)
     rows, left_out = _with_text_names(found.rows)
     return Listing(_completed(root, rows, name), [said, *found.notes, *left_out])
+
+
+def resolved_layout(root: Path, layout: str) -> str:
+    """The layout that is meant, a key of `LAYOUTS`.
+
+    Raises:
+        ManifestError: there is none of that name, or `auto` does not tell.
+    """
+    if layout != AUTO and layout not in LAYOUTS:
+        known = ", ".join(LAYOUTS)
+        raise ManifestError(f"layout {layout} is not known: use auto or one of {known}")
+    return pick_layout(root) if layout == AUTO else layout
 
 
 def pick_layout(root: Path) -> str:

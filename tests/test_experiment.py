@@ -117,6 +117,8 @@ def test_an_experiment_must_not_be_called_like_the_shared_folders(tmp_path: Path
 def test_the_model_of_a_run_that_has_none(tmp_path: Path) -> None:
     with pytest.raises(ExperimentError, match="the experiment other has no model yet"):
         experiments.copy_model(tmp_path / "mine", "other")
+    with pytest.raises(ExperimentError, match="its own model"):
+        experiments.copy_model(tmp_path / "mine", "mine")
     experiments.copy_model(tmp_path / "mine", None)
     assert list(tmp_path.iterdir()) == []
 
