@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from posixpath import normpath, splitext
 from types import ModuleType
 
+import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
@@ -157,7 +158,7 @@ def _stem(path: str) -> str:
 def _with_text_names(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Leave out names that are not UTF-8, which no table could hold, with a note for each."""
     shown = [path.encode(errors="backslashreplace").decode() for path in table["path"]]
-    is_text = [path == text for path, text in zip(table["path"], shown, strict=True)]
+    is_text = table["path"].to_numpy(object) == np.array(shown, object)
     odd = [name for name, good in zip(shown, is_text, strict=True) if not good]
     left_out = [f"{name}: left out, since its name is not UTF-8: rename it" for name in odd]
     return table[is_text].reset_index(drop=True), left_out
