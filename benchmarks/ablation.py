@@ -39,7 +39,7 @@ PARTS: dict[str, list[str]] = {
     "ema 0": ["train.ema=0"],
     "label_smoothing 0": ["train.label_smoothing=0"],
     "layer_decay 0.7": ["train.layer_decay=0.7"],
-    "learning_rate 0.0003": ["train.learning_rate=0.0003"],
+    "learning_rate 0.001": ["train.learning_rate=0.001"],
     "weight_decay 0": ["train.weight_decay=0"],
     "init random": ["train.init=random"],
 }
@@ -49,7 +49,7 @@ CURVES: dict[str, dict[float, list[str]]] = {  # by what grows: the values, and 
     },
     "epochs": {value: [] if value == 6 else [f"train.epochs={value}"] for value in (3, 6, 12)},
     "image_size": {
-        value: [] if value == 160 else [f"train.image_size={value}"] for value in (112, 160, 192)
+        value: [] if value == 192 else [f"train.image_size={value}"] for value in (112, 160, 192)
     },
 }
 RESAMPLES = 1000
