@@ -47,10 +47,11 @@ class Listing:
 def table_of(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """Rows with `COLUMNS`; what a row does not mention is empty.
 
-    The columns hold objects: a name on disk need not be UTF-8, which pandas' text type may refuse.
+    Text is held as objects: a name on disk need not be UTF-8, which pandas' text type may refuse.
     """
     empty = dict.fromkeys(COLUMNS, "")
-    return pd.DataFrame([{**empty, **row} for row in rows], columns=COLUMNS, dtype=object)
+    table = pd.DataFrame([{**empty, **row} for row in rows], columns=COLUMNS, dtype=object)
+    return table.assign(label=table["label"].infer_objects())
 
 
 def files_below(folder: Path, suffixes: Iterable[str] | None = None) -> list[Path]:
