@@ -14,6 +14,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -87,8 +88,9 @@ def val_scores(run: Path) -> tuple[Labels, Floats, Labels]:
     return labels, frames["logit"].to_numpy(float), groups
 
 
-def compared(run: Path, base: Path) -> tuple[float, Interval, Interval]:
-    """ROC-AUC of a run on val, its interval, and that of its difference to another run."""
+@cache
+def compared(run: Path, base: Path) -> tuple[float, Interval, float, Interval]:
+    """ROC-AUC of a run on val with its interval, and its difference to another run with that one's."""
     labels, scores, groups = val_scores(run)
     same_labels, base_scores, _ = val_scores(base)
     if not np.array_equal(labels, same_labels):
@@ -100,7 +102,8 @@ def compared(run: Path, base: Path) -> tuple[float, Interval, Interval]:
 
     both = np.stack([scores, base_scores], axis=1)
     found = group_bootstrap(statistics, labels, both, groups, RESAMPLES, seed=0)
-    return statistics(labels, both)["ours"], found["ours"], found["difference"]
+    value = statistics(labels, both)
+    return value["ours"], found["ours"], value["difference"], found["difference"]
 
 
 def last_loss(run: Path) -> float:
@@ -110,8 +113,7 @@ def last_loss(run: Path) -> float:
 
 def show(name: str, run: Path, base: Path) -> list[str]:
     """A line of the table."""
-    value, (low, high), (less, more) = compared(run, base)
-    difference = value - compared(base, base)[0]
+    value, (low, high), difference, (less, more) = compared(run, base)
     change = "" if run == base else f"{difference:+.3f} ({less:+.3f} to {more:+.3f})"
     return [name, f"{value:.3f} ({low:.3f} to {high:.3f})", change, f"{last_loss(run):.2f}"]
 

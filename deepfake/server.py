@@ -211,7 +211,9 @@ def configuration(service: Service, address: str, port: int) -> uvicorn.Config:
 def serve(service: Service, address: str, port: int) -> None:
     """Answer requests until it is interrupted; what is being judged then has `ENDING_SECONDS`."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # or uvicorn would end the process
-    with suppress(KeyboardInterrupt):
-        uvicorn.Server(configuration(service, address, port)).run()
-    service.close()
-    discard(os.getpid())
+    try:
+        with suppress(KeyboardInterrupt):
+            uvicorn.Server(configuration(service, address, port)).run()
+    finally:
+        service.close()
+        discard(os.getpid())

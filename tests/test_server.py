@@ -70,7 +70,7 @@ def test_it_describes_itself_and_loads_nothing(client: Client) -> None:
 
 
 HANGING = """
-import signal, time
+import signal
 import test_parallel
 from deepfake import service
 from deepfake.cli import app
