@@ -22,8 +22,8 @@ class CropDataset(Dataset[tuple[Tensor, int]]):
         table: rows with video_id, image and label.
         shapes: landmarks of each row, rows x 68 x (x, y); only those of rows that are blended are
             read.
-        transform: from uint8 3 x h x w (RGB) to the network's input; draws from torch's global
-            generator.
+        transform: of a crop, uint8 3 x h x w (RGB), as `augment.training` gives it; draws from
+            torch's global generator.
     """
 
     def __init__(

@@ -72,7 +72,8 @@ class Trained:
         weights: state dict of the best epoch, float32 on the CPU.
         best_epoch: counted from 1.
         history: a row per epoch (`HISTORY`).
-        val_logits: of the best epoch, one per row of the val table.
+        val_logits: of the best epoch, one per row of the val table, in float32 as in every later
+            prediction. The history is computed in the precision of training.
     """
 
     weights: dict[str, Tensor]
@@ -114,21 +115,24 @@ def train(
     for epoch in range(len(progress["history"]), params.epochs):
         loss = run.epoch(epoch)
         averaged = run.average.module
-        logits = scoring.predict_logits(averaged, images, params.image_size, run.device)
+        with run.fabric.autocast():
+            logits = scoring.predict_logits(averaged, images, params.image_size, run.device)
         row = {"epoch": epoch + 1, "learning_rate": run.rate, "train_loss": loss}
         row.update(_val_metrics(val_set.table, logits, scoring_params))
         progress["history"].append(row)
         if _is_best(progress["history"]):
-            progress.update(best_epoch=epoch + 1, logits=torch.from_numpy(logits))
+            progress["best_epoch"] = epoch + 1
             weights = averaged.state_dict()
             progress["weights"] = {name: value.cpu().clone() for name, value in weights.items()}
         _save_state(state_file, run, progress)
         print(" ".join(f"{name} {value:.4g}" for name, value in row.items()), flush=True)
+    best = run.average.module
+    best.load_state_dict(progress["weights"])
     return Trained(
         progress["weights"],
         progress["best_epoch"],
         pd.DataFrame(progress["history"], columns=HISTORY),
-        progress["logits"].numpy(),
+        scoring.predict_logits(best, images, params.image_size, run.device),
     )
 
 
@@ -200,6 +204,7 @@ class _Run:
             params.augmentation, params.image_size, params.region, train_set.margin
         )
         table, shapes = train_set.table, train_set.shapes
+        self.normalise = augment.normalisation()
         dataset = examples.CropDataset(train_set.folder, table, shapes, transform)
         blendable = ~np.isnan(shapes[:, 0, 0])
         self.sampler = draws.PairSampler(table, blendable, params)
@@ -246,14 +251,12 @@ class _Run:
         return total / seen
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Crops in the memory layout of the network, and smoothed labels."""
+        """Normalised crops in the memory layout of the network, and smoothed labels."""
         smoothing = self.params.label_smoothing
         for crops, labels in self.loader:
             target = labels.float() * (1 - smoothing) + smoothing / 2
-            yield (
-                crops.to(self.device, memory_format=torch.channels_last),
-                target.to(self.device),
-            )
+            here = crops.to(self.device, memory_format=torch.channels_last)
+            yield self.normalise(here), target.to(self.device)
 
 
 def warm_cosine(step: int, steps: int, warmup_fraction: float) -> float:
