@@ -20,8 +20,18 @@ def write_bytes(path: Path, data: bytes, durable: bool = True) -> None:
         data: what to write.
         durable: wait for the disk. A killed process never leaves half a file either way; without
             it, a power cut may.
+
+    Raises:
+        OSError: the disk is full, say; it names `path`, and leaves what was there.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_and_rename(path, data, durable)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _write_and_rename(path: Path, data: bytes, durable: bool) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY)
     try:
         with os.fdopen(handle, "wb") as file:
