@@ -130,6 +130,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     parser.add_argument("--batches", type=int, default=20, help="of each, in turns")
+    parser.add_argument("--precision", choices=["auto", "float32", "bfloat16"], default="auto")
     options = parser.parse_args()
     if not Path("data/crops.csv").is_file():
         print("error: no data/crops.csv: run `dvc repro crops split` first", file=sys.stderr)
@@ -142,13 +143,16 @@ def main() -> int:
     for size in options.sizes:
         with tempfile.TemporaryDirectory() as folder:
             crops = enough_crops(source, Path(folder), size, count)
-            changed = params.train.model_copy(update={"image_size": size})
+            changed = params.train.model_copy(
+                update={"image_size": size, "precision": options.precision}
+            )
             found = measure(crops, changed, workers)
         rates = [f"{value:.1f}" for value in (found.bound, found.alone, found.real)]
         rows.append([str(size), *rates, f"{found.real / found.bound:.2f}", f"{found.waiting:.1%}"])
     print(
         f"images a second, {TURNS} times {batches} batches of {params.train.batch_size}, augmentation"
-        f" {params.train.augmentation}, {workers} loading processes, {torch.get_num_threads()} threads"
+        f" {params.train.augmentation}, {options.precision}, {workers} loading processes,"
+        f" {torch.get_num_threads()} threads"
     )
     print(
         table(

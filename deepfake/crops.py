@@ -82,28 +82,27 @@ def extract_crops(
         One row per crop (`COLUMNS`), and one row per video (video_id, status, reason, tracks,
         dropped_tracks, frames, frames_with_face).
     """
-    tables, rows = [], []
+    found: list[dict[str, Any]] = []
+    rows = []
     inputs = crop_inputs(manifest, frames, params)
     results = map_videos(crop_step(params), inputs, execution, "crops", _is_failure)
     for video_id, result in zip(manifest["video_id"], results, strict=True):
         data = _failed(result) if isinstance(result, Failure) else result
         archive.write(out, video_id, data)
         meta = archive.unpack_meta(data, video_id)
-        table = crop_table(video_id, meta)
-        tables.append(table)
+        found += _crop_rows(video_id, meta)
         rows.append(
             {
                 "video_id": video_id,
                 "status": meta["status"],
                 "reason": meta.get("reason", REASONS.get(meta["status"], "")),
-                "tracks": table["track"].nunique(),
+                "tracks": len({crop["track"] for crop in meta["crops"]}),
                 "dropped_tracks": meta["dropped_tracks"],
                 "frames": meta["frames"],
-                "frames_with_face": table["frame"].nunique(),
+                "frames_with_face": len({crop["frame"] for crop in meta["crops"]}),
             }
         )
-    filled = [table for table in tables if len(table)] or tables[:1]
-    return pd.concat(filled, ignore_index=True), pd.DataFrame(rows)
+    return pd.DataFrame(found, columns=COLUMNS), pd.DataFrame(rows)
 
 
 def report_no_face(videos: pd.DataFrame, allowed: float) -> None:
@@ -133,9 +132,9 @@ def coverage(crops: pd.DataFrame, videos: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def crop_table(video_id: str, meta: dict[str, Any]) -> pd.DataFrame:
+def _crop_rows(video_id: str, meta: dict[str, Any]) -> list[dict[str, Any]]:
     """The crops of one archive as rows of data/crops.csv."""
-    rows = [
+    return [
         {
             **crop,
             "video_id": video_id,
@@ -144,7 +143,6 @@ def crop_table(video_id: str, meta: dict[str, Any]) -> pd.DataFrame:
         }
         for crop in meta["crops"]
     ]
-    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def _is_failure(data: bytes) -> bool:

@@ -31,7 +31,7 @@ Clips = Callable[[str], tuple[Path, list[Image]]]  # by a name in CLIPS: the fil
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`pytest tests/test_preprocessing.py -k mutated --mutations 10000` takes a quarter of an hour."""
+    """`pytest tests/test_preprocessing.py -k mutated --mutations 10000` takes five minutes."""
     parser.addoption("--mutations", type=int, default=500, help="broken files of the fuzz test")
 
 
