@@ -1,8 +1,9 @@
-"""The server of `deepfake serve` on this machine, for tests that talk to it over sockets."""
+"""Servers on this machine, for tests that talk to them over sockets."""
 
+import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import requests
@@ -42,13 +43,33 @@ def hosted(service: Service) -> Iterator[Client]:
     server = uvicorn.Server(configuration(service, "127.0.0.1", 0))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    for _ in range(600):
-        if server.started:
-            break
-        time.sleep(0.05)
-    assert server.started, "the server does not start"
+    wait_until(lambda: server.started)
     try:
         yield Client(server.servers[0].sockets[0].getsockname()[1])
     finally:
         server.should_exit = True
         thread.join(30)
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 on which nothing listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def answers(address: str) -> bool:
+    """Whether a page is there."""
+    try:
+        return requests.get(address, timeout=WAIT).ok
+    except requests.ConnectionError:
+        return False
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Return when it is true."""
+    for _ in range(20 * WAIT):
+        if condition():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it does not happen")

@@ -8,10 +8,8 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +21,7 @@ from urllib.request import urlopen
 import av
 import numpy as np
 import pytest
+from hosting import answers, free_port, wait_until
 from PIL import Image as Pil
 from PIL import ImageChops
 
@@ -54,29 +53,17 @@ class Running:
 @contextmanager
 def running_page(folder: Path) -> Iterator[Running]:
     """The page in a checkout with a model."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-c", "from deepfake.cli import app; app()", "app"]
     options = ["--port", str(port), "--megabytes", "20"]
     process = subprocess.Popen([*command, *options], cwd=folder)
     address = f"http://127.0.0.1:{port}"
     try:
-        wait_for(f"{address}/_stcore/health")
+        wait_until(lambda: answers(f"{address}/_stcore/health"))
         yield Running(process, address)
     finally:
         process.terminate()
         process.wait(60)
-
-
-def wait_for(address: str) -> None:
-    for _ in range(600):
-        try:
-            with urlopen(address):
-                return
-        except (URLError, ConnectionError):
-            time.sleep(0.5)
-    raise AssertionError(f"nothing answers at {address}")
 
 
 @pytest.fixture(scope="module")

@@ -3,17 +3,15 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import requests
-from hosting import Client, hosted
+from hosting import Client, answers, free_port, hosted, wait_until
 from typer.testing import CliRunner
 
 from deepfake import Detector
@@ -87,9 +85,7 @@ app()
 def test_it_ends_while_a_file_hangs(
     number: signal.Signals, random_model: Path, tmp_path: Path
 ) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        client = Client(free.getsockname()[1])
+    client = Client(free_port())
     command = ["serve", "--model", str(random_model), "--port", str(client.port)]
     environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(Path(__file__).parent)}
     server = subprocess.Popen(
@@ -99,7 +95,7 @@ def test_it_ends_while_a_file_hangs(
         text=True,
     )
     with ThreadPoolExecutor() as pool:
-        wait_until(lambda: answers(client))
+        wait_until(lambda: answers(client.url("/health")))
         answer = pool.submit(client.send, b"x")
         wait_until(lambda: client.get("/health").json()["in_line"] == 1)
         server.send_signal(number)
@@ -108,21 +104,6 @@ def test_it_ends_while_a_file_hangs(
     assert server.returncode == 0
     assert "Traceback" not in errors
     assert list(tmp_path.iterdir()) == [], "uploads are deleted"
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    for _ in range(600):
-        if condition():
-            return
-        time.sleep(0.1)
-    raise AssertionError("it does not happen")
-
-
-def answers(client: Client) -> bool:
-    try:
-        return client.get("/health").ok
-    except requests.ConnectionError:
-        return False
 
 
 def test_without_a_model_the_remedy_is_named(tmp_path: Path) -> None:
