@@ -28,7 +28,7 @@ CODE = ["deepfake", "stages", "dvc.yaml", "params.yaml", ".dvcignore", ".gitigno
 DATASET = {"name": "d", "root": "data/raw", "layout": "folders", "include": "*"}
 LARGEST = 300_000  # bytes of the clips that are copied: about 3 seconds of 256 x 256 pixels
 SAMPLE_SECONDS = 0.5
-STAGES = {  # arguments, and the folder of outputs
+STAGES: dict[str, tuple[list[str], str | None]] = {  # arguments, and the folder of outputs
     "scan": (["d", "data/raw", "folders", "*"], "data/scanned"),
     "manifest": ([], None),
     "frames": ([], "data/frames"),
