@@ -58,7 +58,7 @@ def unpack(data: bytes, name: str = "archive") -> Archive:
     Raises:
         ArchiveError: the bytes are not a complete archive with a record; `name` is in the message.
     """
-    with _opened(data, name) as tar:
+    with _checked(data, name), tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
         members = {member.name: _content(tar, member) for member in tar.getmembers()}
         meta = json.loads(members.pop(META))
     return Archive(meta, members)
@@ -70,22 +70,22 @@ def unpack_meta(data: bytes, name: str = "archive") -> dict[str, Any]:
     >>> unpack_meta(pack({"status": "ok"}, {"000000.jpg": b"jpeg"}))
     {'status': 'ok'}
     """
-    with _opened(data, name) as tar:
-        first = tar.next()
-        if first is None or first.name != META:
+    with _checked(data, name):
+        first = tarfile.TarInfo.frombuf(data[: tarfile.BLOCKSIZE], "utf-8", "strict")
+        record = data[tarfile.BLOCKSIZE : tarfile.BLOCKSIZE + first.size]
+        if first.name != META or len(record) != first.size:
             raise KeyError(META)
-        meta: dict[str, Any] = json.loads(_content(tar, first))
+        meta: dict[str, Any] = json.loads(record)
     return meta
 
 
 @contextmanager
-def _opened(data: bytes, name: str) -> Iterator[tarfile.TarFile]:
-    """An archive in memory; whatever is found wrong with it in the block is an ArchiveError."""
+def _checked(data: bytes, name: str) -> Iterator[None]:
+    """Whatever is found wrong with an archive in the block is an ArchiveError."""
     try:
         if len(data) % tarfile.RECORDSIZE or not data.endswith(tarfile.NUL * END):
             raise EOFError("it is cut short")
-        with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
-            yield tar
+        yield
     except (tarfile.TarError, KeyError, EOFError, ValueError) as error:
         raise ArchiveError(
             f"{name} is not a complete archive ({error}): delete it and run `dvc repro`"

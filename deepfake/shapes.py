@@ -3,33 +3,21 @@
 import io
 import json
 import sys
-import warnings
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from deepfake import archive, image
+from deepfake import archive, face_models, image
 from deepfake.blend import Shape, Shapes
+from deepfake.face_models import shape_model
 from deepfake.image import Image, decode_image
 from deepfake.parallel import Failure, Step, Video, code_version, map_videos
 from deepfake.params import ExecutionParams
 
 DIGITS = 1  # of the stored coordinates; the landmarks themselves are not that exact
 POINTS = 68  # 17 of the jaw, 10 of the brows, 9 of the nose, 12 of the eyes, 20 of the mouth
-
-
-@cache
-def shape_model() -> Any:
-    """The 68 points of jaw, brows, nose, eyes and mouth: `model(pixels, dlib.rectangle)`."""
-    import dlib
-
-    with warnings.catch_warnings():  # it uses pkg_resources, which setuptools announces to drop
-        warnings.simplefilter("ignore")
-        import face_recognition_models
-    return dlib.shape_predictor(face_recognition_models.pose_predictor_model_location())
 
 
 def find_shape(crop: Image, margin: float) -> Shape:
@@ -75,7 +63,7 @@ def shape_archive(path: Path, margin: float) -> bytes:
 def shape_step() -> Step:
     """What is done with each video."""
     packages = ["dlib-bin", "face-recognition-models", "opencv-python"]
-    modules = [sys.modules[__name__], archive, image]
+    modules = [sys.modules[__name__], face_models, archive, image]
     return Step(shape_archive, code_version(modules, packages))
 
 

@@ -229,8 +229,11 @@ def _doubtful(places: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 def _assigned(likeness: NDArray[np.float64]) -> dict[int, int]:
     """The pairs, row to column, that are most alike together; none of likeness 0."""
-    if not likeness.size:
+    if not likeness.any():
         return {}
+    if min(likeness.shape) == 1:  # one face, or one person
+        row, column = np.unravel_index(likeness.argmax(), likeness.shape)
+        return {int(row): int(column)}
     from scipy.optimize import linear_sum_assignment  # takes longer to load than a video takes
 
     rows, columns = linear_sum_assignment(-likeness)

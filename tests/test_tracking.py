@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import linear_sum_assignment
 
+from deepfake import tracking
 from deepfake.cropping import find_tracks
 from deepfake.decoding import decode_video
 from deepfake.faces import Face, find_faces, find_faces_near
@@ -34,6 +36,16 @@ def test_two_people_who_cross() -> None:
 def test_a_face_goes_on_after_frames_without_it() -> None:
     tracks = link_tracks([[face(0)], [], [face(100)], [face(10)]])
     assert tracks == [{0: face(0), 3: face(10)}, {2: face(100)}]
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 4), (4, 1), (3, 2)])
+def test_assignment_of_one_needs_no_library(shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        likeness = rng.random(shape) * (rng.random(shape) > 0.4)
+        rows, columns = linear_sum_assignment(-likeness)
+        pairs = zip(rows.tolist(), columns.tolist(), strict=True)
+        assert tracking._assigned(likeness) == {r: c for r, c in pairs if likeness[r, c] > 0}
 
 
 def test_best_assignment_is_that_of_all_together() -> None:
