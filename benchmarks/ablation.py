@@ -122,7 +122,8 @@ def show(name: str, run: Path, base: Path) -> list[str]:
 
 def draw(axes: Axes, name: str, runs: Mapping[float, Path]) -> None:
     """ROC-AUC with its interval, by what grows."""
-    found = [compared(run, run)[:2] for run in runs.values()]
+    base = next(iter(runs.values()))  # as in the table, so that nothing is computed again
+    found = [compared(run, base)[:2] for run in runs.values()]
     values = np.array([value for value, _ in found])
     bounds = np.array([interval for _, interval in found]).T
     axes.errorbar(list(runs), values, np.abs(bounds - values), marker="o", capsize=4)
