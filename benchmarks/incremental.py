@@ -2,9 +2,9 @@
 
 Makes a project of many small clips (talking heads of the bench, each copy with other bytes), runs
 `dvc repro crops` from nothing, adds one video and runs it again. The stages are timed by
-themselves too, each after its outputs are deleted, as DVC does, and so is the mere start of Python with
-what they import. So what DVC takes (deleting, hashing and linking a thousand archives, and a process
-for each stage) stands apart from what the video costs.
+themselves too, each after its outputs are deleted, as DVC does, and beside them in a project of one
+clip that is known already, which is what it takes to start them. So what DVC takes (deleting, hashing
+and linking a thousand archives, and a process for each stage) stands apart from what the video costs.
 """
 
 from __future__ import annotations
@@ -106,6 +106,15 @@ def make_project(folder: Path, sources: Sequence[Path], count: int, frames: int)
         subprocess.run(command, cwd=folder, check=True)
 
 
+def stage_seconds(folder: Path, stage: str) -> float:
+    """Seconds of a stage by itself, after its outputs are deleted."""
+    arguments, outputs = STAGES[stage]
+    if outputs:
+        shutil.rmtree(folder / outputs, ignore_errors=True)
+    seconds, _ = run(folder, sys.executable, "-m", f"stages.{stage}", *arguments)
+    return seconds
+
+
 def main() -> int:
     """Measure and print."""
     parser = bench_parser(__doc__)
@@ -115,30 +124,29 @@ def main() -> int:
     if is_missing(args.bench, "talking_heads"):
         return 2
     sources = small_clips(args.bench)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as name, tempfile.TemporaryDirectory() as small_name:
+        folder, small = Path(name), Path(small_name)
         make_project(folder, sources, args.clips, args.frames)
+        make_project(small, sources, 1, args.frames)
         repro = ["dvc", "repro", "--quiet", "crops"]
         full, memory = run(folder, *repro)
         add_clip(sources[0], folder / "data/raw/real/new.mp4", args.clips)
         one_more, _ = run(folder, *repro)
         nothing, _ = run(folder, *repro)
+        run(small, *repro)
         print(f"{args.clips} clips, {args.frames} frames each, of {len(sources)} different ones")
         print(
             f"dvc repro crops: all {full:.1f} s, one more {one_more:.1f} s, no-op {nothing:.1f} s"
         )
         add_clip(sources[1], folder / "data/raw/real/newer.mp4", args.clips + 1)
         starts = work = 0.0
-        for stage, (arguments, outputs) in STAGES.items():
-            if outputs:
-                shutil.rmtree(folder / outputs)
-            module = f"stages.{stage}"
-            start, _ = run(folder, sys.executable, "-c", f"import {module}")
-            seconds, _ = run(folder, sys.executable, "-m", module, *arguments)
+        for stage in STAGES:
+            start = stage_seconds(small, stage)
+            seconds = stage_seconds(folder, stage)
             starts, work = starts + start, work + seconds - start
-            print(f"  {stage} with one more: {seconds:.1f} s, {start:.1f} s of it to start")
+            print(f"  {stage} with one more: {seconds:.2f} s, {start:.2f} s of it to start")
         print(
-            f"  the four stages without their starts {work:.1f} s = {work / full:.2%} of the full run,"
+            f"  the four stages without their starts {work:.2f} s = {work / full:.2%} of the full run,"
         )
         print(f"  their starts {starts:.1f} s, DVC itself about {one_more - work - starts:.1f} s")
         eighths = ", ".join(f"{value:.0f}" for value in memory)

@@ -5,7 +5,8 @@ here, under the content of each video, so that it need not be found out again, w
 called and whatever interrupted the last run. Deleting it costs time and nothing else.
 """
 
-import hashlib
+import os
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,36 @@ from deepfake.errors import CacheError
 from deepfake.files import TEMPORARY, write_bytes
 
 FOLDER = Path(".scratch/videos")
-DIGEST = hashlib.sha256().digest_size  # bytes before each stored result, which tell damage
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A stored result.
+
+    Attributes:
+        path: its file, whose name ends in a checksum of the content, which tells damage.
+        content: what is in it.
+    """
+
+    path: Path
+    content: bytes
+
+    def link(self, target: Path) -> None:
+        """Make `target` the same file; a copy where the file system cannot.
+
+        So it takes no room of its own, and DVC, which knows files by number and time, need not read it
+        again. To change it in place is damage here too.
+
+        Raises:
+            OSError: the disk is full or read-only; it names `target`.
+        """
+        try:
+            if not target.parent.is_dir():
+                target.parent.mkdir(parents=True, exist_ok=True)
+            target.unlink(missing_ok=True)
+            os.link(self.path, target)
+        except OSError:
+            write_bytes(target, self.content, durable=False)
 
 
 @dataclass(frozen=True)
@@ -27,37 +57,47 @@ class Cache:
 
     folder: Path = FOLDER
 
-    def path(self, video: str, name: str) -> Path:
-        """Where the result `name` of a video stands; `video` is the SHA-256 of its content."""
-        return self.folder / video[:2] / video / name
-
-    def load(self, video: str, name: str) -> bytes | None:
+    def load(self, video: str, name: str) -> Entry | None:
         """A stored result; None if there is none, or it is damaged.
+
+        Args:
+            video: SHA-256 of the content of the video.
+            name: of the result.
 
         Raises:
             CacheError: it is there and cannot be read.
         """
-        path = self.path(video, name)
         try:
-            stored = path.read_bytes()
+            for path in sorted(self._folder(video).iterdir()):
+                stem, _, checksum = path.name.partition(".")
+                if stem != name:
+                    continue
+                content = path.read_bytes()
+                if _checksum(content) == checksum:
+                    return Entry(path, content)
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise CacheError(f"{path} cannot be read: {error.strerror}. {REMEDY}") from error
-        digest, result = stored[:DIGEST], stored[DIGEST:]
-        return result if hashlib.sha256(result).digest() == digest else None
+            raise CacheError(
+                f"{error.filename} cannot be read: {error.strerror}. {REMEDY}"
+            ) from error
+        return None
 
-    def store(self, video: str, name: str, result: bytes) -> None:
+    def store(self, video: str, name: str, result: bytes) -> Entry:
         """Keep a result.
 
         Raises:
             CacheError: the disk is full or read-only; nothing is left of the result then.
         """
-        path = self.path(video, name)
+        path = self._folder(video) / f"{name}.{_checksum(result)}"
         try:
-            write_bytes(path, hashlib.sha256(result).digest() + result, durable=False)
+            write_bytes(path, result, durable=False)
         except OSError as error:
             raise CacheError(f"{path} cannot be written: {error.strerror}. {REMEDY}") from error
+        return Entry(path, result)
+
+    def _folder(self, video: str) -> Path:
+        return self.folder / video[:2] / video
 
     def entries(self) -> Iterator[tuple[str, Path]]:
         """Every stored file with the video it belongs to, leftovers of killed runs among them."""
@@ -66,6 +106,11 @@ class Cache:
 
 
 REMEDY = "Make room or mend its permissions, or delete the folder .scratch, and run again"
+
+
+def _checksum(content: bytes) -> str:
+    """CRC-32: several times faster than a cryptographic digest, and as good against accidents."""
+    return f"{zlib.crc32(content):08x}"
 
 
 def is_leftover(path: Path) -> bool:

@@ -59,8 +59,8 @@ def stored_results(cache: Cache, params: Params) -> list[Stored]:
     needed, steps_needed = _needed(read_csv(path), params)
     found = []
     for video, file in cache.entries():
-        step = file.name.split("-")[0]
-        wanted = file.name in needed[video] or step in steps_needed[video]
+        name, step = file.name.split(".")[0], file.name.split("-")[0]
+        wanted = name in needed[video] or step in steps_needed[video]
         is_needed = wanted and not is_leftover(file)
         found.append(Stored(file, step, file.stat().st_size, is_needed))
     return found
@@ -103,8 +103,8 @@ def _work(manifest: pd.DataFrame, params: Params) -> Iterator[tuple[Step, list[V
     roots = {dataset.name: Path(dataset.root) for dataset in params.dataset}
     known = manifest[manifest["dataset"].isin(roots)]
     frames, crops = Path("data/frames"), Path("data/crops")
-    yield frame_step(), frame_inputs(known, roots, params.frames)
-    yield crop_step(params.crops), crop_inputs(known, frames, params.crops)
+    yield frame_step(), frame_inputs(known, roots, frames, params.frames)
+    yield crop_step(params.crops), crop_inputs(known, frames, crops, params.crops)
     yield hash_step(), hash_inputs(known, frames)
     settings = params.identities
     yield embedding_step(), embedding_inputs(known, crops, params.crops.margin, settings)

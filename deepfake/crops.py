@@ -19,7 +19,7 @@ from deepfake import (
     tracking,
 )
 from deepfake.failures import report_failures
-from deepfake.parallel import Failure, Step, Video, code_version, map_videos
+from deepfake.parallel import Failure, Step, Video, code_version, map_records
 from deepfake.params import CropsParams, ExecutionParams
 
 COLUMNS = ["video_id", "frame", "track", "image", "box", "landmarks", "score", "sharpness"]
@@ -27,6 +27,7 @@ REASONS = {
     cropping.NO_FACE: "no face in any of its frames",
     cropping.NO_FRAMES: "no frames, see data/failures.csv",
 }
+Rows = tuple[list[dict[str, Any]], dict[str, Any]]
 FAILED = (cropping.NO_FACE, parallel.CRASHED, parallel.TIMED_OUT, parallel.OUT_OF_MEMORY)
 
 
@@ -53,11 +54,18 @@ def crop_step(params: CropsParams) -> Step:
     return Step(cropping.crop_archive, code_version(modules, packages))
 
 
-def crop_inputs(manifest: pd.DataFrame, frames: Path, params: CropsParams) -> list[Video]:
-    """The frame archives of the manifest's videos, for `crop_step`."""
+def crop_inputs(
+    manifest: pd.DataFrame, frames: Path, out: Path, params: CropsParams
+) -> list[Video]:
+    """The frame archives of the manifest's videos, for `crop_step`; crops go below `out`."""
     settings = crop_settings(params)
     return [
-        Video(sha256, archive.path_of(frames, video_id), settings)
+        Video(
+            sha256,
+            archive.path_of(frames, video_id),
+            settings,
+            out=archive.path_of(out, video_id),
+        )
         for video_id, sha256 in zip(manifest["video_id"], manifest["sha256"], strict=True)
     ]
 
@@ -82,27 +90,20 @@ def extract_crops(
         One row per crop (`COLUMNS`), and one row per video (video_id, status, reason, tracks,
         dropped_tracks, frames, frames_with_face).
     """
-    found: list[dict[str, Any]] = []
-    rows = []
-    inputs = crop_inputs(manifest, frames, params)
-    results = map_videos(crop_step(params), inputs, execution, "crops", _is_failure)
-    for video_id, result in zip(manifest["video_id"], results, strict=True):
-        data = _failed(result) if isinstance(result, Failure) else result
-        archive.write(out, video_id, data)
-        meta = archive.unpack_meta(data, video_id)
-        found += _crop_rows(video_id, meta)
-        rows.append(
-            {
-                "video_id": video_id,
-                "status": meta["status"],
-                "reason": meta.get("reason", REASONS.get(meta["status"], "")),
-                "tracks": len({crop["track"] for crop in meta["crops"]}),
-                "dropped_tracks": meta["dropped_tracks"],
-                "frames": meta["frames"],
-                "frames_with_face": len({crop["frame"] for crop in meta["crops"]}),
-            }
-        )
-    return pd.DataFrame(found, columns=COLUMNS), pd.DataFrame(rows)
+    ids = list(manifest["video_id"])
+
+    def read(number: int, result: bytes | Failure) -> tuple[Rows, bool]:
+        if isinstance(result, Failure):
+            result = _failed(result)
+            archive.write(out, ids[number], result)
+        meta = archive.unpack_meta(result, ids[number])
+        return _rows(ids[number], meta), meta["status"] != cropping.OK
+
+    inputs = crop_inputs(manifest, frames, out, params)
+    found = list(map_records(crop_step(params), inputs, execution, "crops", read))
+    crops = [crop for of_video, _ in found for crop in of_video]
+    videos = [video for _, video in found]
+    return pd.DataFrame(crops, columns=COLUMNS), pd.DataFrame(videos)
 
 
 def report_no_face(videos: pd.DataFrame, allowed: float) -> None:
@@ -132,9 +133,9 @@ def coverage(crops: pd.DataFrame, videos: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def _crop_rows(video_id: str, meta: dict[str, Any]) -> list[dict[str, Any]]:
-    """The crops of one archive as rows of data/crops.csv."""
-    return [
+def _rows(video_id: str, meta: dict[str, Any]) -> Rows:
+    """The record of one archive as rows of data/crops.csv and the row of data/coverage.csv."""
+    crops = [
         {
             **crop,
             "video_id": video_id,
@@ -143,10 +144,16 @@ def _crop_rows(video_id: str, meta: dict[str, Any]) -> list[dict[str, Any]]:
         }
         for crop in meta["crops"]
     ]
-
-
-def _is_failure(data: bytes) -> bool:
-    return bool(archive.unpack_meta(data)["status"] != cropping.OK)
+    video = {
+        "video_id": video_id,
+        "status": meta["status"],
+        "reason": meta.get("reason", REASONS.get(meta["status"], "")),
+        "tracks": len({crop["track"] for crop in crops}),
+        "dropped_tracks": meta["dropped_tracks"],
+        "frames": meta["frames"],
+        "frames_with_face": len({crop["frame"] for crop in crops}),
+    }
+    return crops, video
 
 
 def _failed(failure: Failure) -> bytes:

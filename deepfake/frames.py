@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from deepfake import archive, decoding, image, parallel, pixels, sampling, still, video
-from deepfake.parallel import Failure, Step, Video, code_version, map_videos
+from deepfake.parallel import Failure, Step, Video, code_version, map_records
 from deepfake.params import ExecutionParams, FramesParams
 
 FAILURES = ["video_id", "path", "status", "reason", "frame_count"]
@@ -31,14 +31,20 @@ def frame_step() -> Step:
 
 
 def frame_inputs(
-    manifest: pd.DataFrame, roots: Mapping[str, Path], params: FramesParams
+    manifest: pd.DataFrame, roots: Mapping[str, Path], out: Path, params: FramesParams
 ) -> list[Video]:
-    """The videos of the manifest, for `frame_step`."""
+    """The videos of the manifest, for `frame_step`, whose archives go below `out`."""
     settings = frame_settings(params)
-    columns = (manifest[name] for name in ("dataset", "path", "kind", "sha256"))
+    columns = (manifest[name] for name in ("video_id", "dataset", "path", "kind", "sha256"))
     return [
-        Video(sha256, roots[dataset] / path, {"kind": kind, **settings}, is_original=True)
-        for dataset, path, kind, sha256 in zip(*columns, strict=True)
+        Video(
+            sha256,
+            roots[dataset] / path,
+            {"kind": kind, **settings},
+            is_original=True,
+            out=archive.path_of(out, video_id),
+        )
+        for video_id, dataset, path, kind, sha256 in zip(*columns, strict=True)
     ]
 
 
@@ -61,14 +67,17 @@ def extract_frames(
     Returns:
         One row per video, in the manifest's order: video_id and the fields of `video.VideoMeta`.
     """
-    rows = []
-    videos = frame_inputs(manifest, roots, params)
-    results = map_videos(frame_step(), videos, execution, "frames", _is_failure)
-    for video_id, result in zip(manifest["video_id"], results, strict=True):
-        data = _failed(result) if isinstance(result, Failure) else result
-        archive.write(out, video_id, data)
-        rows.append({"video_id": video_id, **archive.unpack_meta(data, video_id)})
-    table = pd.DataFrame(rows)
+    ids = list(manifest["video_id"])
+
+    def read(number: int, result: bytes | Failure) -> tuple[dict[str, Any], bool]:
+        if isinstance(result, Failure):
+            result = _failed(result)
+            archive.write(out, ids[number], result)
+        row = {"video_id": ids[number], **archive.unpack_meta(result, ids[number])}
+        return row, row["status"] not in video.USABLE
+
+    videos = frame_inputs(manifest, roots, out, params)
+    table = pd.DataFrame(map_records(frame_step(), videos, execution, "frames", read))
     table["indices"] = [" ".join(map(str, indices)) for indices in table["indices"]]
     return table
 
@@ -83,10 +92,6 @@ def status_counts(frames: pd.DataFrame) -> dict[str, int]:
     """How many videos ended with which status, for `metrics/frames.json`."""
     counts = Counter(frames["status"])
     return {"videos": len(frames), **{status: counts[status] for status in STATUSES}}
-
-
-def _is_failure(data: bytes) -> bool:
-    return archive.unpack_meta(data)["status"] not in video.USABLE
 
 
 def _failed(failure: Failure) -> bytes:

@@ -14,7 +14,7 @@ from typing import Any
 from deepfake import archive, cropping, parallel, video
 from deepfake.faces import find_faces
 from deepfake.image import decode_image
-from deepfake.parallel import Failure, Step, Video, map_videos
+from deepfake.parallel import Failure, Step, Video, map_records
 from deepfake.params import ExecutionParams
 from deepfake.sampling import evenly_spaced
 from deepfake.sources import MAX_BYTES, DownloadError, Source, fetch, sniff
@@ -107,9 +107,8 @@ class Preprocessor:
         """The same for many, in order, by several processes, with a progress bar."""
         with _local(sources, settings) as tasks:
             step = Step(preprocess, "")
-            for task, made in zip(
-                tasks, map_videos(step, tasks, self._limits, "files", _is_failure), strict=True
-            ):
+            results = map_records(step, tasks, self._limits, "files", _made)
+            for task, made in zip(tasks, results, strict=True):
                 if task.arguments["url"]:
                     task.path.unlink(missing_ok=True)
                 yield made
@@ -143,5 +142,8 @@ def _local(sources: Sequence[Source], settings: dict[str, Any]) -> Iterator[list
         ]
 
 
-def _is_failure(data: bytes) -> bool:
-    return archive.unpack_meta(data)["video"]["status"] not in video.USABLE
+def _made(_: int, result: bytes | Failure) -> tuple[bytes | Failure, bool]:
+    """A result of `preprocess` as it is, and whether the file could not be used."""
+    if isinstance(result, Failure):
+        return result, True
+    return result, archive.unpack_meta(result)["video"]["status"] not in video.USABLE

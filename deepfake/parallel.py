@@ -19,12 +19,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import version
 from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import SimpleQueue
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
@@ -37,7 +38,7 @@ from deepfake.params import ExecutionParams
 CRASHED, TIMED_OUT = "crashed", "timed_out"
 OUT_OF_MEMORY, CHANGED = "out_of_memory", "changed"
 ATTEMPTS = 2
-AHEAD = 4  # results that may wait per process: bounds memory, keeps processes busy
+AHEAD = 32  # videos that may be done per process while one takes long
 START_SECONDS = 120  # for a process to load its libraries, on a busy machine
 GIGABYTE = 1 << 30
 ENVIRONMENT = {  # of the processes: one thread each, since they are the parallelism
@@ -48,6 +49,8 @@ ENVIRONMENT = {  # of the processes: one thread each, since they are the paralle
     "OPENCV_FOR_THREADS_NUM": "1",
     "OPENCV_LOG_LEVEL": "OFF",
 }
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -60,12 +63,14 @@ class Video:
         path: what the function reads, the video itself or what another stage made of it.
         arguments: for the function.
         is_original: `path` is the video itself, so its digest is known.
+        out: where the result is wanted as a file too, of a video with content.
     """
 
     content: str
     path: Path
     arguments: dict[str, Any] = field(default_factory=dict)
     is_original: bool = False
+    out: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -110,31 +115,49 @@ def code_version(modules: Sequence[ModuleType], packages: Sequence[str]) -> str:
 
 
 def map_videos(
+    step: Step, videos: Sequence[Video], execution: ExecutionParams, title: str
+) -> Iterator[bytes | Failure]:
+    """Results of a step, in the order of `videos`; otherwise as `map_records`."""
+    return map_records(step, videos, execution, title, lambda _, result: (result, False))
+
+
+def map_records(
     step: Step,
     videos: Sequence[Video],
     execution: ExecutionParams,
     title: str,
-    has_failed: Callable[[bytes], bool] = lambda _: False,
-) -> Iterator[bytes | Failure]:
-    """Results of a step, in the order of `videos`.
+    read: Callable[[int, bytes | Failure], tuple[T, bool]],
+) -> Iterator[T]:
+    """What `read` makes of the results of a step, in the order of `videos`.
 
-    Shows a progress bar with the failures so far; `has_failed` tells them from a result. An error
-    that is not about one video (a full disk, say) is raised here, and what is finished stays in the
-    cache.
+    Shows a progress bar with the failures so far. An error that is not about one video (a full disk,
+    say) is raised here, and what is finished stays in the cache.
+
+    Args:
+        step, videos: what is done, and with what.
+        execution: processes and their limits.
+        title: of the progress bar.
+        read: called in a thread with the position of a video and its result; what it gives, and
+            whether the result tells of a failure.
     """
+
+    def read_one(number: int, result: bytes | Failure) -> tuple[T, bool]:
+        record, has_failed = read(number, result)
+        return record, has_failed or isinstance(result, Failure)
+
     failures = 0
     bar = tqdm(total=len(videos), desc=title, unit="video", smoothing=0.05)
     with bar, _Pool(step, execution) as pool:
-        waiting: deque[Future[bytes | Failure]] = deque()
-        for number, video in enumerate(videos, 1):
-            waiting.append(pool.submit(video))
-            last = number == len(videos)
+        waiting: deque[Future[tuple[T, bool]]] = deque()
+        for number, video in enumerate(videos):
+            waiting.append(pool.submit(video, partial(read_one, number)))
+            last = number == len(videos) - 1
             while waiting and (last or len(waiting) >= AHEAD * execution.worker_count):
-                result = waiting.popleft().result()
-                failures += isinstance(result, Failure) or has_failed(result)
+                record, has_failed = waiting.popleft().result()
+                failures += has_failed
                 bar.set_postfix({"failed": failures}, refresh=False)
                 bar.update()
-                yield result
+                yield record
 
 
 class _Pool:
@@ -146,9 +169,10 @@ class _Pool:
         self._idle: SimpleQueue[Worker] = SimpleQueue()
         for one in self._workers:
             self._idle.put(one)
-        self._threads = ThreadPoolExecutor(execution.worker_count)
+        self._threads = ThreadPoolExecutor(execution.worker_count + 1)
 
     def __enter__(self) -> "_Pool":
+        self._threads.submit(self._warm_up)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -157,23 +181,32 @@ class _Pool:
             one.close()
         self._threads.shutdown()
 
-    def submit(self, video: Video) -> "Future[bytes | Failure]":
-        return self._threads.submit(self._result, video)
+    def _warm_up(self) -> None:
+        """Have a process ready by the time that a video needs one."""
+        first = self._idle.get()
+        with suppress(DeepfakeError, OSError):  # the first video will tell
+            first.start(self._step.function)
+        self._idle.put(first)
+
+    def submit(self, video: Video, read: Callable[[bytes | Failure], T]) -> "Future[T]":
+        return self._threads.submit(lambda: read(self._result(video)))
 
     def _result(self, video: Video) -> bytes | Failure:
         """What is remembered of a video, or else found out and remembered."""
         if not video.content:
             return self._compute(video)
         name = self._step.name(video)
-        stored = self._step.cache.load(video.content, name)
-        if stored is not None:
-            return stored
-        if video.is_original and _has_changed(video):
-            return Failure(CHANGED, "its content changed after it was scanned: run `dvc repro`")
-        result = self._compute(video)
-        if isinstance(result, bytes):
-            self._step.cache.store(video.content, name, result)
-        return result
+        entry = self._step.cache.load(video.content, name)
+        if entry is None:
+            if video.is_original and _has_changed(video):
+                return Failure(CHANGED, "its content changed after it was scanned: run `dvc repro`")
+            result = self._compute(video)
+            if isinstance(result, Failure):
+                return result
+            entry = self._step.cache.store(video.content, name, result)
+        if video.out:
+            entry.link(video.out)
+        return entry.content
 
     def _compute(self, video: Video) -> bytes | Failure:
         failure = Failure(CRASHED, "")
@@ -190,7 +223,7 @@ class _Pool:
 
 
 class Worker:
-    """A process that does one video after the other. It is started when there is work."""
+    """A process that does one video after the other. It is started when there is work, or before."""
 
     def __init__(self, execution: ExecutionParams) -> None:
         self._seconds = execution.video_seconds
@@ -206,7 +239,7 @@ class Worker:
             DeepfakeError: the function did.
         """
         if self._process is None:
-            self._start()
+            self.start(function)
         try:
             self._connection.send((function, video.path, video.arguments))
             if not self._connection.poll(self._seconds):
@@ -232,7 +265,12 @@ class Worker:
         if self._process is not None:
             self._process.kill()
 
-    def _start(self) -> None:
+    def start(self, function: Callable[..., bytes]) -> None:
+        """Start the process and have it import what the function needs.
+
+        Raises:
+            DeepfakeError: it does not start, or the run was stopped.
+        """
         if self._closed:
             raise DeepfakeError("the run was stopped")
         ours, theirs = socket.socketpair()
@@ -244,14 +282,14 @@ class Worker:
                 pass_fds=[theirs.fileno()],
             )
         self._connection = Connection(ours.detach())
-        if not self._is_ready():
+        if self._closed or not self._is_ready(function):
             self._kill()
             raise DeepfakeError("a process for the videos does not start; its error stands above")
 
-    def _is_ready(self) -> bool:
+    def _is_ready(self, function: Callable[..., bytes]) -> bool:
         limits = (math.ceil(2 * self._seconds), int(self._gigabytes * GIGABYTE))
         try:
-            self._connection.send(limits)
+            self._connection.send((*limits, function))
             return bool(self._connection.poll(START_SECONDS) and self._connection.recv())
         except (EOFError, OSError):
             return False

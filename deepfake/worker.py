@@ -17,13 +17,13 @@ from deepfake.errors import DeepfakeError
 def main() -> None:
     """Answer calls until the other side is gone.
 
-    The first message is (seconds, bytes of memory); then come (function, path, arguments), and the
-    answer is the function's bytes, its DeepfakeError, or the name and traceback of another
+    The first message is (seconds, bytes of memory, a function to import); then come (function, path,
+    arguments), and the answer is the function's bytes, its DeepfakeError, or the name and traceback of another
     exception.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process ends this one
     connection = Connection(int(sys.argv[1]))
-    seconds, memory = connection.recv()
+    seconds, memory, _ = connection.recv()
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     connection.send(True)
     while True:

@@ -137,6 +137,9 @@ class InProcess:
     def __init__(self, execution: ExecutionParams) -> None:
         self.execution = execution
 
+    def start(self, function: Callable[..., bytes]) -> None:
+        pass
+
     def run(self, function: Callable[..., bytes], video: Video) -> bytes | Failure:
         return function(video.path, **video.arguments)
 

@@ -18,7 +18,7 @@ from deepfake import archive, image, parallel
 from deepfake.cache import Cache
 from deepfake.errors import ArchiveError, CacheError, DeepfakeError
 from deepfake.files import sha256_of
-from deepfake.parallel import Failure, Step, Video, code_version, map_videos
+from deepfake.parallel import AHEAD, Failure, Step, Video, code_version, map_records, map_videos
 
 
 def shout(path: Path, pause: float = 0.0, sign: str = "!") -> bytes:
@@ -207,10 +207,10 @@ def test_a_run_that_was_stopped_goes_on(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("in_process")
-@pytest.mark.parametrize("count", [0, 1, 4, 5, 13])
+@pytest.mark.parametrize("count", [0, 1, AHEAD, AHEAD + 1, 2 * AHEAD + 1])
 def test_any_number_of_inputs(tmp_path: Path, count: int) -> None:
     """Fewer, as many and more than may wait at a time."""
-    texts = [chr(ord("a") + i) for i in range(count)]
+    texts = [f"a{i}" for i in range(count)]
     inputs = videos(write(tmp_path, *texts))
     found = list(map_videos(step(tmp_path), inputs, execution(), "t"))
     assert found == [text.upper().encode() + b"!" for text in texts]
@@ -219,9 +219,13 @@ def test_any_number_of_inputs(tmp_path: Path, count: int) -> None:
 @pytest.mark.usefixtures("in_process")
 def test_the_bar_counts_failures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     inputs = videos(write(tmp_path, "a", "b", "a"))
-    results = map_videos(step(tmp_path), inputs, execution(), "t", lambda data: data == b"A!")
-    assert len(list(results)) == 3
-    assert "3/3" in capsys.readouterr().err.splitlines()[-1]
+    results = map_records(
+        step(tmp_path), inputs, execution(), "t", lambda number, data: (number, data == b"A!")
+    )
+    assert list(results) == [0, 1, 2]
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert "3/3" in last
+    assert "failed=2" in last
 
 
 @pytest.mark.usefixtures("in_process")
@@ -270,6 +274,19 @@ def test_a_video_without_content_is_not_remembered(tmp_path: Path) -> None:
         found = map_videos(step(tmp_path), [Video("", path)], execution(), "t")
         assert list(found) == [b"A!"]
     assert remembered(tmp_path) == {}
+
+
+@pytest.mark.usefixtures("in_process")
+def test_a_result_that_cannot_be_read_stops_the_run(tmp_path: Path) -> None:
+    def read(number: int, _: object) -> tuple[int, bool]:
+        if number == 1:
+            raise ArchiveError("it is cut short")
+        return number, False
+
+    results = map_records(step(tmp_path), videos(write(tmp_path, *"abc")), execution(), "t", read)
+    assert next(results) == 0
+    with pytest.raises(ArchiveError, match="cut short"):
+        next(results)
 
 
 @pytest.mark.usefixtures("in_process")
