@@ -38,6 +38,7 @@ DVC_CONFIG = f"""[core]
     check_update = false
 [cache]
     dir = ../../{DVC_CACHE}
+    type = "reflink,hardlink,copy"
 """
 
 
