@@ -19,7 +19,7 @@ from deepfake import (
     tracking,
 )
 from deepfake.failures import report_failures
-from deepfake.parallel import Failure, Step, Video, code_version, map_records
+from deepfake.parallel import Failure, Step, Video, archives_of, code_version, map_records
 from deepfake.params import CropsParams, ExecutionParams
 
 COLUMNS = ["video_id", "frame", "track", "image", "box", "landmarks", "score", "sharpness"]
@@ -58,16 +58,7 @@ def crop_inputs(
     manifest: pd.DataFrame, frames: Path, out: Path, params: CropsParams
 ) -> list[Video]:
     """The frame archives of the manifest's videos, for `crop_step`; crops go below `out`."""
-    settings = crop_settings(params)
-    return [
-        Video(
-            sha256,
-            archive.path_of(frames, video_id),
-            settings,
-            out=archive.path_of(out, video_id),
-        )
-        for video_id, sha256 in zip(manifest["video_id"], manifest["sha256"], strict=True)
-    ]
+    return archives_of(manifest, frames, crop_settings(params), out)
 
 
 def extract_crops(

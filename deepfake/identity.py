@@ -19,7 +19,7 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.metrics import pairwise_distances_chunked
 
 from deepfake import archive, embedding, face_models, image, sampling
-from deepfake.parallel import Failure, Step, Video, code_version, map_videos
+from deepfake.parallel import Failure, Step, Video, archives_of, code_version, map_videos
 from deepfake.params import ExecutionParams, IdentitiesParams
 
 COLUMNS = ["video_id", "track", "faces", "identity"]
@@ -38,10 +38,7 @@ def embedding_inputs(
 ) -> list[Video]:
     """The crop archives of the manifest's videos, for `embedding_step`."""
     arguments = {"margin": margin, "per_track": params.faces_per_track}
-    return [
-        Video(sha256, archive.path_of(crops, video_id), arguments)
-        for video_id, sha256 in zip(manifest["video_id"], manifest["sha256"], strict=True)
-    ]
+    return archives_of(manifest, crops, arguments)
 
 
 def embed_videos(

@@ -19,7 +19,7 @@ from scipy.sparse import coo_matrix, csr_matrix, identity
 from scipy.sparse.csgraph import connected_components
 
 from deepfake import archive
-from deepfake.parallel import Failure, Step, Video, code_version, map_videos
+from deepfake.parallel import Failure, Step, Video, archives_of, code_version, map_videos
 from deepfake.params import ExecutionParams
 
 COLUMNS = ["video_id", "content"]
@@ -56,10 +56,7 @@ def hash_step() -> Step:
 
 def hash_inputs(manifest: pd.DataFrame, frames: Path) -> list[Video]:
     """The frame archives of the manifest's videos, for `hash_step`."""
-    return [
-        Video(sha256, archive.path_of(frames, video_id))
-        for video_id, sha256 in zip(manifest["video_id"], manifest["sha256"], strict=True)
-    ]
+    return archives_of(manifest, frames)
 
 
 def hash_videos(

@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -27,12 +27,13 @@ from queue import SimpleQueue
 from types import ModuleType
 from typing import Any, TypeVar
 
+import pandas as pd
 from tqdm import tqdm
 
-from deepfake import worker
+from deepfake import archive, worker
 from deepfake.cache import Cache
 from deepfake.errors import DeepfakeError
-from deepfake.files import content_digest
+from deepfake.files import content_digest, write_bytes
 from deepfake.params import ExecutionParams
 
 CRASHED, TIMED_OUT = "crashed", "timed_out"
@@ -63,7 +64,7 @@ class Video:
         path: what the function reads, the video itself or what another stage made of it.
         arguments: for the function.
         is_original: `path` is the video itself, so its digest is known.
-        out: where the result is wanted as a file too, of a video with content.
+        out: where the result is wanted as a file too.
     """
 
     content: str
@@ -105,6 +106,31 @@ class Failure:
 
     status: str
     reason: str
+
+
+def archives_of(
+    manifest: pd.DataFrame,
+    folder: Path,
+    arguments: Mapping[str, Any] | None = None,
+    out: Path | None = None,
+) -> list[Video]:
+    """What a stage before has made of the manifest's videos, as inputs.
+
+    Args:
+        manifest: rows with video_id and sha256.
+        folder: of the archives.
+        arguments: for the function, the same for all.
+        out: folder for the archives that are made of them.
+    """
+    return [
+        Video(
+            sha256,
+            archive.path_of(folder, video_id),
+            dict(arguments or {}),
+            out=archive.path_of(out, video_id) if out else None,
+        )
+        for video_id, sha256 in zip(manifest["video_id"], manifest["sha256"], strict=True)
+    ]
 
 
 def code_version(modules: Sequence[ModuleType], packages: Sequence[str]) -> str:
@@ -194,7 +220,10 @@ class _Pool:
     def _result(self, video: Video) -> bytes | Failure:
         """What is remembered of a video, or else found out and remembered."""
         if not video.content:
-            return self._compute(video)
+            result = self._compute(video)
+            if video.out and isinstance(result, bytes):
+                write_bytes(video.out, result, durable=False)
+            return result
         name = self._step.name(video)
         entry = self._step.cache.load(video.content, name)
         if entry is None:

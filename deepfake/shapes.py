@@ -13,7 +13,7 @@ from deepfake import archive, face_models, image
 from deepfake.blend import Shape, Shapes
 from deepfake.face_models import shape_model
 from deepfake.image import Image, decode_image
-from deepfake.parallel import Failure, Step, Video, code_version, map_videos
+from deepfake.parallel import Failure, Step, archives_of, code_version, map_videos
 from deepfake.params import ExecutionParams
 
 DIGITS = 1  # of the stored coordinates; the landmarks themselves are not that exact
@@ -86,10 +86,7 @@ def crop_shapes(
     Returns:
         rows of `table` x 68 x (x, y); NaN for other videos, and for one that fails, which is told.
     """
-    inputs = [
-        Video(sha256, archive.path_of(crops, video_id), {"margin": margin})
-        for video_id, sha256 in zip(manifest["video_id"], manifest["sha256"], strict=True)
-    ]
+    inputs = archives_of(manifest, crops, {"margin": margin})
     found: dict[tuple[str, str], Any] = {}
     results = map_videos(shape_step(), inputs, execution, "landmarks")
     for video_id, result in zip(manifest["video_id"], results, strict=True):

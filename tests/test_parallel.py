@@ -277,6 +277,17 @@ def test_a_video_without_content_is_not_remembered(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("in_process")
+@pytest.mark.parametrize("content", ["", "5" * 64])
+def test_a_result_may_be_wanted_as_a_file_too(tmp_path: Path, content: str) -> None:
+    (path,) = write(tmp_path, "a")
+    out = tmp_path / "out" / "a.tar"
+    for _ in range(2):
+        found = map_videos(step(tmp_path), [Video(content, path, out=out)], execution(), "t")
+        assert list(found) == [b"A!"]
+        assert out.read_bytes() == b"A!"
+
+
+@pytest.mark.usefixtures("in_process")
 def test_a_result_that_cannot_be_read_stops_the_run(tmp_path: Path) -> None:
     def read(number: int, _: object) -> tuple[int, bool]:
         if number == 1:
