@@ -210,9 +210,12 @@ class _Pool:
     def _warm_up(self) -> None:
         """Have a process ready by the time that a video needs one."""
         first = self._idle.get()
-        with suppress(DeepfakeError, OSError):  # the first video will tell
+        try:
             first.start(self._step.function)
-        self._idle.put(first)
+        except (DeepfakeError, OSError):
+            pass  # the first video will tell
+        finally:
+            self._idle.put(first)
 
     def submit(self, video: Video, read: Callable[[bytes | Failure], T]) -> "Future[T]":
         return self._threads.submit(lambda: read(self._result(video)))

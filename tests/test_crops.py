@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import execution
+from conftest import InProcess, execution
 
 from deepfake import archive, cropping, crops, parallel
 from deepfake.errors import ArchiveError, TooManyFailuresError
@@ -121,7 +121,7 @@ def test_a_video_that_takes_its_process_down_is_a_row(
         crops.report_no_face(videos, 0.5)
 
 
-class Broken:
+class Broken(InProcess):
     """A worker that fails with every video."""
 
     def __init__(self, failure: Failure) -> None:
@@ -129,9 +129,6 @@ class Broken:
 
     def run(self, *_: object) -> Failure:
         return self.failure
-
-    def close(self) -> None:
-        pass
 
 
 def test_no_face_at_all_keeps_the_columns(
