@@ -24,6 +24,7 @@ from importlib.metadata import version
 from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import SimpleQueue
+from threading import Thread
 from types import ModuleType
 from typing import Any, TypeVar
 
@@ -195,16 +196,18 @@ class _Pool:
         self._idle: SimpleQueue[Worker] = SimpleQueue()
         for one in self._workers:
             self._idle.put(one)
-        self._threads = ThreadPoolExecutor(execution.worker_count + 1)
+        self._threads = ThreadPoolExecutor(execution.worker_count)
+        self._starter = Thread(target=self._warm_up)
 
     def __enter__(self) -> "_Pool":
-        self._threads.submit(self._warm_up)
+        self._starter.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
         for one in self._workers:
             one.close()
+        self._starter.join()
         self._threads.shutdown()
 
     def _warm_up(self) -> None:
