@@ -41,9 +41,11 @@ PARTS: list[Settings] = [
     {"pairs": 0.0},
     {"ema": 0.0},
     {"layer_decay": 0.7},
+    {"warmup_fraction": 0.0},
     {"label_smoothing": 0.0},
     {"weight_decay": 0.0},
     {"init": "random"},
+    {"image_size": 112, "region": 1.0},
 ]
 PARTS_OF_WHOLE: list[Settings] = [
     {},

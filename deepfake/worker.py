@@ -8,6 +8,7 @@ import resource
 import signal
 import sys
 import traceback
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -15,22 +16,27 @@ from deepfake.errors import DeepfakeError
 
 
 def main() -> None:
-    """Answer calls until the other side is gone.
+    """Answer calls until the other side is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process ends this one
+    with suppress(EOFError, ConnectionError):
+        answer_calls(Connection(int(sys.argv[1])))
+
+
+def answer_calls(connection: Connection) -> None:
+    """Do what is asked for.
 
     The first message is (seconds, bytes of memory, a function to import); then come (function, path,
-    arguments), and the answer is the function's bytes, its DeepfakeError, or the name and traceback of another
-    exception.
+    arguments), and the answer is the function's bytes, its DeepfakeError, or the name and traceback
+    of another exception.
+
+    Raises:
+        EOFError, ConnectionError: the other side is gone.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process ends this one
-    connection = Connection(int(sys.argv[1]))
     seconds, memory, _ = connection.recv()
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     connection.send(True)
     while True:
-        try:
-            function, path, arguments = connection.recv()
-        except EOFError:
-            return
+        function, path, arguments = connection.recv()
         signal.alarm(seconds)  # ends a hanging process that nobody is left to kill
         try:
             answer: Any = function(path, **arguments)

@@ -2,10 +2,12 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import numpy as np
 import pytest
 from conftest import InProcess, execution
 
-from deepfake import archive, image, parallel
+from deepfake import archive, image, parallel, worker
 from deepfake.cache import Cache
 from deepfake.errors import ArchiveError, CacheError, DeepfakeError
 from deepfake.files import sha256_of
@@ -316,6 +318,24 @@ def test_a_process_that_cannot_start_is_an_error(
     monkeypatch.setattr(sys, "executable", "false")
     with pytest.raises(DeepfakeError, match="does not start"):
         list(map_videos(step(tmp_path), videos(write(tmp_path, "a")), execution(), "t"))
+
+
+@pytest.mark.parametrize("messages", [[], [(1, 1 << 32, shout)]])
+def test_a_process_whose_run_has_ended_ends_in_silence(messages: list[Any]) -> None:
+    """As one that was made ready early, and had nothing to do."""
+    ours, theirs = socket.socketpair()
+    with Connection(ours.detach()) as connection:
+        for message in messages:
+            connection.send(message)
+    path = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    with theirs:
+        done = subprocess.run(
+            [sys.executable, "-m", worker.__name__, str(theirs.fileno())],
+            env={**os.environ, **path},
+            pass_fds=[theirs.fileno()],
+            capture_output=True,
+        )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
 def test_code_version_follows_modules_and_packages(monkeypatch: pytest.MonkeyPatch) -> None:
