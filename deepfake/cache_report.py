@@ -15,6 +15,7 @@ from deepfake.identity import embedding_inputs, embedding_step
 from deepfake.near_duplicates import hash_inputs, hash_step
 from deepfake.parallel import Step, Video
 from deepfake.params import Params
+from deepfake.shapes import shape_inputs, shape_step
 from deepfake.tables import read_csv
 
 COLUMNS = ["step", "results", "bytes", "needed"]
@@ -59,9 +60,10 @@ def stored_results(cache: Cache, params: Params) -> list[Stored]:
     needed, steps_needed = _needed(read_csv(path), params)
     found = []
     for video, file in cache.entries():
-        name, step = file.name.split(".")[0], file.name.split("-")[0]
-        wanted = name in needed[video] or step in steps_needed[video]
-        is_needed = wanted and not is_leftover(file)
+        name, _, checksum = file.name.partition(".")
+        step = name.split("-")[0]
+        wanted = checksum and (name in needed[video] or step in steps_needed[video])
+        is_needed = bool(wanted) and not is_leftover(file)
         found.append(Stored(file, step, file.stat().st_size, is_needed))
     return found
 
@@ -105,6 +107,7 @@ def _work(manifest: pd.DataFrame, params: Params) -> Iterator[tuple[Step, list[V
     frames, crops = Path("data/frames"), Path("data/crops")
     yield frame_step(), frame_inputs(known, roots, frames, params.frames)
     yield crop_step(params.crops), crop_inputs(known, frames, crops, params.crops)
+    yield shape_step(), shape_inputs(known, crops, params.crops.margin)
     yield hash_step(), hash_inputs(known, frames)
     settings = params.identities
     yield embedding_step(), embedding_inputs(known, crops, params.crops.margin, settings)

@@ -13,7 +13,7 @@ from deepfake import archive, face_models, image
 from deepfake.blend import Shape, Shapes
 from deepfake.face_models import shape_model
 from deepfake.image import Image, decode_image
-from deepfake.parallel import Failure, Step, archives_of, code_version, map_videos
+from deepfake.parallel import Failure, Step, Video, archives_of, code_version, map_videos
 from deepfake.params import ExecutionParams
 
 DIGITS = 1  # of the stored coordinates; the landmarks themselves are not that exact
@@ -67,6 +67,11 @@ def shape_step() -> Step:
     return Step(shape_archive, code_version(modules, packages))
 
 
+def shape_inputs(manifest: pd.DataFrame, crops: Path, margin: float) -> list[Video]:
+    """The crop archives of the manifest's videos, for `shape_step`."""
+    return archives_of(manifest, crops, {"margin": margin})
+
+
 def crop_shapes(
     manifest: pd.DataFrame,
     table: pd.DataFrame,
@@ -86,7 +91,7 @@ def crop_shapes(
     Returns:
         rows of `table` x 68 x (x, y); NaN for other videos, and for one that fails, which is told.
     """
-    inputs = archives_of(manifest, crops, {"margin": margin})
+    inputs = shape_inputs(manifest, crops, margin)
     found: dict[tuple[str, str], Any] = {}
     results = map_videos(shape_step(), inputs, execution, "landmarks")
     for video_id, result in zip(manifest["video_id"], results, strict=True):

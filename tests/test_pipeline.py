@@ -126,6 +126,12 @@ def test_every_out_is_written_and_nothing_else(finished: Path) -> None:
     assert "up to date" in call(finished, "dvc", "status")
 
 
+def test_all_that_a_run_remembers_is_needed(finished: Path) -> None:
+    output = call(finished, "deepfake", "cache")
+    assert output.splitlines()[-1].endswith(" 0 (0.0 MB) not needed")
+    assert "shape_archive" in output
+
+
 def test_second_run_does_nothing(finished: Path) -> None:
     before = (finished / "dvc.lock").read_bytes()
     assert stages_run(call(finished, "dvc", "repro")) == []
