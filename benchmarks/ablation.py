@@ -19,6 +19,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from bench import bench_parser, is_missing, table
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -56,6 +57,11 @@ CURVES: dict[str, list[Settings]] = {  # by what grows
     "share": [{**SMALL, "share": share} for share in (0.25, 0.5, 1.0)],
     "image_size": [{**WHOLE, "image_size": size} for size in (112, 160, 192)],
 }
+LONGER: list[Settings] = [  # the recipe of the experiment is the second
+    {**WHOLE, "image_size": 192},
+    {**WHOLE, "image_size": 192, "augmentation": "strong", "epochs": 12},
+    {**WHOLE, "image_size": 192, "augmentation": "strong", "epochs": 24},
+]
 RESAMPLES = 1000
 
 
@@ -137,6 +143,27 @@ def draw(axes: Axes, name: str, runs: Mapping[float, Path]) -> None:
     axes.grid(alpha=0.3)
 
 
+def draw_epochs(axes: Axes, runs: Mapping[str, Path]) -> None:
+    """ROC-AUC after each epoch, by what the run is called in the legend."""
+    for label, path in runs.items():
+        epochs = pd.read_csv(path / "plots/train/history.tsv", sep="\t")
+        axes.plot(epochs["epoch"], epochs["val_frame_roc_auc"], marker=".", label=label)
+    axes.set(xlabel="epoch")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize="small")
+
+
+def curves(runs: Mapping[str, Path]) -> Figure:
+    """What more data, pixels and epochs bring, from the runs by name."""
+    figure = Figure(figsize=(11, 3.6), layout="constrained")
+    *grown, longer = figure.subplots(1, 3, sharey=True)
+    for axes, (name, curve) in zip(grown, CURVES.items(), strict=True):
+        draw(axes, name, {float(one[name]): runs[run_name(one)] for one in curve})
+    labels = [f"{one['augmentation']}, {one['epochs']} epochs" for one in LONGER]
+    draw_epochs(longer, dict(zip(labels, (runs[run_name(one)] for one in LONGER), strict=True)))
+    return figure
+
+
 def main() -> int:
     """Run, print the tables, draw the curves."""
     parser = bench_parser(__doc__)
@@ -147,6 +174,7 @@ def main() -> int:
         ("half of the data", [{**SMALL, **part} for part in PARTS]),
         ("all of it", [{**WHOLE, **part} for part in PARTS_OF_WHOLE]),
         *CURVES.items(),
+        ("longer", LONGER),
     ]
     rows = {run_name(one): one for _, table_rows in tables for one in table_rows}
     if args.list:
@@ -160,11 +188,8 @@ def main() -> int:
         found = {run_name(one): runs[run_name(one)] for one in table_rows}
         base = next(iter(found.values()))
         print(table(header, [show(name, one, base) for name, one in found.items()]) + "\n")
-    figure = Figure(figsize=(8, 3.6), layout="constrained")
-    for axes, (name, curve) in zip(figure.subplots(1, 2, sharey=True), CURVES.items(), strict=True):
-        draw(axes, name, {float(one[name]): runs[run_name(one)] for one in curve})
     if args.picture:
-        save(figure, args.picture)
+        save(curves(runs), args.picture)
     return 0
 
 
