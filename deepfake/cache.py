@@ -32,8 +32,7 @@ class Entry:
     def link(self, target: Path) -> None:
         """Make `target` the same file; a copy where the file system cannot.
 
-        So it takes no room of its own, and DVC, which knows files by number and time, need not read it
-        again. To change it in place is damage here too.
+        So it takes no room of its own. To change it in place is damage here too.
 
         Raises:
             OSError: the disk is full or read-only; it names `target`.

@@ -75,11 +75,6 @@ def _why_no_face(frames: archive.Archive, dropped: int, crops: dict[str, Any]) -
     return f"face too small ({max(sizes):.0f} pixels, {needed:.0f} needed)"
 
 
-def started(_: Path) -> bytes:
-    """What a process answers once it has loaded what `preprocess` needs."""
-    return b""
-
-
 class Preprocessor:
     """Runs `preprocess` in other processes, within limits of time and memory.
 
@@ -94,7 +89,7 @@ class Preprocessor:
         self._limits = limits
         self._worker = parallel.Worker(limits)
         self._thread = ThreadPoolExecutor(1)
-        self._thread.submit(self._worker.run, started, Video("", Path()))
+        self._thread.submit(self._worker.start, preprocess)
 
     def one(self, source: Source, settings: dict[str, Any]) -> bytes | Failure:
         """What `preprocess` gives for a file or address."""

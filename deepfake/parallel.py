@@ -145,7 +145,9 @@ def map_videos(
     step: Step, videos: Sequence[Video], execution: ExecutionParams, title: str
 ) -> Iterator[bytes | Failure]:
     """Results of a step, in the order of `videos`; otherwise as `map_records`."""
-    return map_records(step, videos, execution, title, lambda _, result: (result, False))
+    return map_records(
+        step, videos, execution, title, lambda _, result: (result, isinstance(result, Failure))
+    )
 
 
 def map_records(
@@ -165,19 +167,14 @@ def map_records(
         execution: processes and their limits.
         title: of the progress bar.
         read: called in a thread with the position of a video and its result; what it gives, and
-            whether the result tells of a failure.
+            whether that is a failure.
     """
-
-    def read_one(number: int, result: bytes | Failure) -> tuple[T, bool]:
-        record, has_failed = read(number, result)
-        return record, has_failed or isinstance(result, Failure)
-
     failures = 0
     bar = tqdm(total=len(videos), desc=title, unit="video", smoothing=0.05)
     with bar, _Pool(step, execution) as pool:
         waiting: deque[Future[tuple[T, bool]]] = deque()
         for number, video in enumerate(videos):
-            waiting.append(pool.submit(video, partial(read_one, number)))
+            waiting.append(pool.submit(video, partial(read, number)))
             last = number == len(videos) - 1
             while waiting and (last or len(waiting) >= AHEAD * execution.worker_count):
                 record, has_failed = waiting.popleft().result()
