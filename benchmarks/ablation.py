@@ -24,11 +24,12 @@ from bench import bench_parser, is_missing, table
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from deepfake.evaluation import Predictions
-from deepfake.experiment import WORK
-from deepfake.metrics import rank_metrics
-from deepfake.plots import save
-from deepfake.uncertainty import Floats, Interval, Labels, group_bootstrap
+from deepfake.core.labels import Floats, Labels
+from deepfake.evaluation.intervals import Interval, group_bootstrap
+from deepfake.evaluation.metrics import rank_metrics
+from deepfake.evaluation.predictions import Predictions
+from deepfake.experiments.run import WORK
+from deepfake.plots.figures import save
 
 TOP = Path(__file__).resolve().parents[1]
 EXPERIMENT = "dfdc_faces"
@@ -80,7 +81,7 @@ def run(settings: Settings, data: Path) -> Path:
     command = [
         sys.executable,
         "-c",
-        "from deepfake.cli import app; app()",
+        "from deepfake.cli.app import app; app()",
         "experiment",
         EXPERIMENT,
     ]

@@ -17,10 +17,10 @@ import numpy as np
 from bench import table
 from matplotlib.figure import Figure
 
-from deepfake import archive
-from deepfake.blend import self_blended, self_blended_with_mask
-from deepfake.image import Image, decode_image, encode_jpeg
-from deepfake.shapes import find_shape
+from deepfake.core import archive
+from deepfake.core.image import Image, decode_image, encode_jpeg
+from deepfake.faces.landmarks import find_landmarks
+from deepfake.transforms.self_blending import self_blended, self_blended_with_mask
 
 SIDES = (112, 160, 224)  # pixels
 MARGIN = 1.3  # crops.margin of params.yaml
@@ -60,12 +60,12 @@ def measured(crops: Sequence[Image], repeats: int) -> str:
 
 
 def _times(crop: Image, repeats: int) -> list[float]:
-    shape = find_shape(crop, MARGIN)
+    landmarks = find_landmarks(crop, MARGIN)
     jpeg = encode_jpeg(crop, 95, "4:4:4")
     rng = np.random.default_rng(0)
-    pair = [lambda: self_blended(crop, shape, rng), lambda: decode_image(jpeg)]
+    pair = [lambda: self_blended(crop, landmarks, rng), lambda: decode_image(jpeg)]
     # By itself: its model of 100 MB would push all else out of the processor's cache.
-    alone = [lambda: find_shape(crop, MARGIN)]
+    alone = [lambda: find_landmarks(crop, MARGIN)]
     return milliseconds(pair, repeats) + milliseconds(alone, repeats)
 
 
@@ -76,8 +76,8 @@ def draw(folder: Path, path: Path) -> None:
     axes = figure.subplots(len(EXAMPLES), len(titles))
     for row, (clip, position, seed) in zip(axes, EXAMPLES, strict=True):
         crop = crops_of(folder, clip)[position]
-        shape = find_shape(crop, MARGIN)
-        real, fake, mask = self_blended_with_mask(crop, shape, np.random.default_rng(seed))
+        landmarks = find_landmarks(crop, MARGIN)
+        real, fake, mask = self_blended_with_mask(crop, landmarks, np.random.default_rng(seed))
         difference = np.abs(fake.astype(int) - real) * BRIGHTER
         shown = [real, np.repeat(mask[..., None], 3, axis=2), fake, np.minimum(difference, 255)]
         for axis, image in zip(row, shown, strict=True):

@@ -23,14 +23,14 @@ from bench import bench_parser, is_missing, listed
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from deepfake.archive import Archive, unpack
-from deepfake.cropping import crop_frames
-from deepfake.crops import crop_settings
-from deepfake.decoding import decode_video
-from deepfake.faces import find_faces
-from deepfake.image import Image, encode_jpeg
-from deepfake.params import load_params
-from deepfake.sampling import evenly_spaced
+from deepfake.core.archive import Archive, unpack
+from deepfake.core.image import Image, encode_jpeg
+from deepfake.core.sampling import evenly_spaced
+from deepfake.faces.cropping import crop_frames
+from deepfake.faces.crops import crop_settings
+from deepfake.faces.detection import find_faces
+from deepfake.params.loading import load_params
+from deepfake.video.decoding import decode_video
 
 SHARES = (0.04, 0.05, 0.06, 0.08, 0.1, 0.15)  # of the frame's short side
 CANVAS = (1280, 720)

@@ -27,7 +27,7 @@ import numpy as np
 from bench import bench_parser, is_missing, listed, table
 from numpy.typing import NDArray
 
-from deepfake.decoding import decode_video
+from deepfake.video.decoding import decode_video
 
 Image = NDArray[np.uint8]  # height x width x RGB
 Reader = Callable[[Path, list[int]], list[Image]]

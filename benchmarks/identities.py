@@ -22,15 +22,16 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from deepfake import archive
-from deepfake.crops import extract_crops
-from deepfake.frames import extract_frames
-from deepfake.identity import cluster, embed_videos, pair_scores
-from deepfake.manifest import build_manifest
-from deepfake.near_duplicates import hash_videos, name_content
-from deepfake.params import Params, load_params
-from deepfake.scanning import scan
-from deepfake.splits import split_videos
+from deepfake.core import archive
+from deepfake.datasets.manifest import build_manifest
+from deepfake.datasets.scanning import scan
+from deepfake.faces.crops import extract_crops
+from deepfake.params.loading import load_params
+from deepfake.params.schema import Params
+from deepfake.splits.identities import cluster, embed_videos, pair_scores
+from deepfake.splits.near_duplicates import hash_videos, name_content
+from deepfake.splits.policies import split_videos
+from deepfake.video.frames import extract_frames
 
 BENCH = Path(__file__).resolve().parents[1].parent / "shared" / "bench"
 THRESHOLDS = (0.35, 0.4, 0.42, 0.44, 0.46, 0.48, 0.5, 0.52, 0.54, 0.56, 0.58, 0.6, 0.65)

@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 TOP = Path(__file__).resolve().parents[1]
 CODE = ["deepfake", "stages", "dvc.yaml", "params.yaml", ".dvcignore", ".gitignore"]
-DATASET = {"name": "d", "root": "data/raw", "layout": "folders", "include": "*"}
+DATASET = {"root": "data/raw", "layout": "folders", "include": "*"}
 LARGEST = 300_000  # bytes of the clips that are copied: about 3 seconds of 256 x 256 pixels
 SAMPLE_SECONDS = 0.5
 STAGES: dict[str, tuple[list[str], str | None]] = {  # arguments, and the folder of outputs
@@ -94,7 +94,7 @@ def make_project(folder: Path, sources: Sequence[Path], count: int, frames: int)
         copy = shutil.copytree if (TOP / name).is_dir() else shutil.copy
         copy(TOP / name, folder / name)
     params = yaml.safe_load((folder / "params.yaml").read_text())
-    params["dataset"] = [DATASET]
+    params["dataset"] = {"d": DATASET}
     params["frames"] |= {"per_video": frames, "max_failed_fraction": 1.0}
     params["crops"] |= {"max_no_face_fraction": 1.0}
     (folder / "params.yaml").write_text(yaml.safe_dump(params))

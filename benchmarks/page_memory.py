@@ -28,7 +28,7 @@ import psutil
 from bench import table
 from playwright.sync_api import sync_playwright
 
-from deepfake.sampling import evenly_spaced
+from deepfake.core.sampling import evenly_spaced
 
 TOP = Path(__file__).resolve().parents[1]
 CLIPS = TOP / "data" / "demo" / "raw"
@@ -43,7 +43,7 @@ def running_page() -> Iterator[tuple[int, str]]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-c", "from deepfake.cli import app; app()", "app"]
+    command = [sys.executable, "-c", "from deepfake.cli.app import app; app()", "app"]
     environment = {**os.environ, "PYTHONPATH": str(TOP)}
     process = subprocess.Popen([*command, "--port", str(port)], cwd=TOP, env=environment)
     try:

@@ -34,15 +34,18 @@ from bench import bench_parser, is_missing, listed
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from deepfake import cropping, video
-from deepfake.archive import unpack
-from deepfake.crops import crop_settings, extract_crops
-from deepfake.decoding import decode_video
-from deepfake.files import sha256_of
-from deepfake.frames import extract_frames, frame_settings
-from deepfake.parallel import Failure, Step, Video, map_videos
-from deepfake.params import ExecutionParams, Params, load_params
-from deepfake.sampling import evenly_spaced
+from deepfake.core.archive import unpack
+from deepfake.core.files import sha256_of
+from deepfake.core.sampling import evenly_spaced
+from deepfake.faces import cropping
+from deepfake.faces.crops import crop_settings, extract_crops
+from deepfake.jobs.pool import map_videos
+from deepfake.jobs.step import Failure, Step, Video
+from deepfake.params.loading import load_params
+from deepfake.params.schema import ExecutionParams, Params
+from deepfake.video import frame_archive
+from deepfake.video.decoding import decode_video
+from deepfake.video.frames import extract_frames, frame_settings
 
 SECONDS = 20  # of the made clips
 LARGE = {"720p": (1280, 720), "1080p": (1920, 1080)}
@@ -222,7 +225,7 @@ def profile(clips: Sequence[Path], params: Params) -> str:
     watch = cProfile.Profile()
     watch.enable()
     for clip in clips:
-        data = video.frame_archive(clip, "video", **frame_arguments)
+        data = frame_archive.frame_archive(clip, "video", **frame_arguments)
         cropping.crop_frames(unpack(data), **crop_arguments)
     watch.disable()
     stats = pstats.Stats(watch).stats  # type: ignore[attr-defined]

@@ -19,9 +19,10 @@ import torch
 from bench import table
 from torch import Tensor, nn
 
-from deepfake.export import to_onnx
-from deepfake.model import CARD, ModelCard, load_model
-from deepfake.onnx_model import OnnxModel, halves
+from deepfake.model.card import CARD, ModelCard
+from deepfake.model.export import to_onnx
+from deepfake.model.network import load_model
+from deepfake.model.onnx_model import OnnxModel, halves
 
 SIZES = (112, 224)  # pixels; the weights are those of models/ in both, which changes no time
 BATCHES = (1, 32)

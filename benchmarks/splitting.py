@@ -16,10 +16,11 @@ import time
 import numpy as np
 import pandas as pd
 
-from deepfake.datasets import Listing
-from deepfake.manifest import build_manifest
-from deepfake.params import SplitParams, load_params
-from deepfake.splits import split_videos
+from deepfake.datasets.listing import Listing
+from deepfake.datasets.manifest import build_manifest
+from deepfake.params.loading import load_params
+from deepfake.params.schema import SplitParams
+from deepfake.splits.policies import split_videos
 
 SHARES = {"train": 0.6, "val": 0.2, "test": 0.2}
 

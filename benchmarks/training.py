@@ -27,10 +27,12 @@ import pandas as pd
 import torch
 from bench import table
 
-from deepfake import archive
-from deepfake.image import Image, decode_image, encode_jpeg
-from deepfake.params import TrainParams, load_params
-from deepfake.training import CropSet, _Run, read_crop_set
+from deepfake.core import archive
+from deepfake.core.image import Image, decode_image, encode_jpeg
+from deepfake.params.loading import load_params
+from deepfake.params.schema import TrainParams
+from deepfake.training.crop_set import CropSet, read_crop_set
+from deepfake.training.loop import _Run
 
 SIZES = (112, 160, 224)  # pixels
 WARM_UP = 2  # batches
@@ -67,9 +69,9 @@ def enough_crops(source: CropSet, folder: Path, size: int, count: int) -> CropSe
     # Evenly over all, so that both labels are there.
     everything = pd.concat(rows, ignore_index=True)
     chosen = [i * len(everything) // count for i in range(count)]
-    shapes = np.concatenate([source.shapes] * len(repeats))  # where a face is changes no time
+    landmarks = np.concatenate([source.landmarks] * len(repeats))  # where a face is changes no time
     return CropSet(
-        everything.iloc[chosen].reset_index(drop=True), folder, shapes[:count], source.margin
+        everything.iloc[chosen].reset_index(drop=True), folder, landmarks[:count], source.margin
     )
 
 

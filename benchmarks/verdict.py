@@ -25,12 +25,14 @@ from pathlib import Path
 from bench import table
 from preprocess import bound, make_clip
 
-from deepfake import Detector, cropping, video
-from deepfake.archive import Archive, unpack
-from deepfake.params import ExecutionParams
-from deepfake.sampling import evenly_spaced
-from deepfake.scoring import predict_logits
-from deepfake.sources import Source, sniff
+from deepfake import Detector
+from deepfake.core.archive import Archive, unpack
+from deepfake.core.sampling import evenly_spaced
+from deepfake.faces import cropping
+from deepfake.model.scores import predict_logits
+from deepfake.params.schema import ExecutionParams
+from deepfake.predict.inputs import Source, sniff
+from deepfake.video import frame_archive
 
 TOP = Path(__file__).resolve().parents[1]
 DEMO = TOP / "data" / "demo"
@@ -69,7 +71,7 @@ def shares(path: Path, detector: Detector) -> dict[str, Spent]:
 
     def decode() -> None:
         settings = detector.settings["frames"]
-        frames.append(unpack(video.frame_archive(path, sniff(path), **settings)))
+        frames.append(unpack(frame_archive.frame_archive(path, sniff(path), **settings)))
 
     def find() -> None:
         crops.append(unpack(cropping.crop_frames(frames[-1], **detector.settings["crops"])))

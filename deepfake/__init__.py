@@ -14,9 +14,9 @@ from typing import Any
 __all__ = ["Detector", "Face", "Result"]
 
 _HOMES = {
-    "Detector": "deepfake.predictor",
-    "Face": "deepfake.results",
-    "Result": "deepfake.results",
+    "Detector": "deepfake.predict.detector",
+    "Face": "deepfake.predict.result",
+    "Result": "deepfake.predict.result",
 }
 
 

@@ -1,3 +1,3 @@
-from deepfake.predictor import Detector as Detector
-from deepfake.results import Face as Face
-from deepfake.results import Result as Result
+from deepfake.predict.detector import Detector as Detector
+from deepfake.predict.result import Face as Face
+from deepfake.predict.result import Result as Result

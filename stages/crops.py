@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from deepfake.crops import coverage, extract_crops, report_no_face
-from deepfake.files import write_metrics
-from deepfake.params import Params
-from deepfake.stage import run
-from deepfake.tables import read_csv, write_csv
+from deepfake.base.stage import reporting
+from deepfake.core.files import write_metrics
+from deepfake.core.tables import read_csv, write_csv
+from deepfake.faces.crops import coverage, extract_crops, report_no_face
+from deepfake.params.loading import load_params
+from deepfake.params.schema import Params
 
 
 def main(params: Params) -> None:
@@ -25,4 +26,5 @@ def main(params: Params) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    with reporting():
+        main(load_params())

@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
-from deepfake.curves import write_curves
-from deepfake.evaluation import evaluate, evaluate_datasets, predict_split
-from deepfake.files import write_metrics
-from deepfake.model import load_model, pick_device
-from deepfake.params import Params
-from deepfake.stage import run
-from deepfake.tables import read_csv
+from deepfake.base.stage import reporting
+from deepfake.core.files import write_metrics
+from deepfake.core.tables import read_csv
+from deepfake.evaluation.curves import write_curves
+from deepfake.evaluation.predictions import predict_split
+from deepfake.evaluation.split_metrics import evaluate, evaluate_datasets
+from deepfake.model.network import load_model, pick_device
+from deepfake.params.loading import load_params
+from deepfake.params.schema import Params
 
 
 def main(params: Params) -> None:
@@ -38,4 +40,5 @@ def main(params: Params) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    with reporting():
+        main(load_params())

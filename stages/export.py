@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from deepfake.export import check_parity, sample_crops, to_onnx
-from deepfake.files import write_bytes, write_metrics
-from deepfake.model import load_model
-from deepfake.onnx_model import OnnxModel
-from deepfake.params import Params
-from deepfake.stage import run
-from deepfake.tables import read_csv
+from deepfake.base.stage import reporting
+from deepfake.core.files import write_bytes, write_metrics
+from deepfake.core.tables import read_csv
+from deepfake.model.export import check_parity, sample_crops, to_onnx
+from deepfake.model.network import load_model
+from deepfake.model.onnx_model import OnnxModel
+from deepfake.params.loading import load_params
+from deepfake.params.schema import Params
 
 
 def main(_: Params) -> None:
@@ -28,4 +29,5 @@ def main(_: Params) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    with reporting():
+        main(load_params())

@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from deepfake.failures import report_failures
-from deepfake.files import write_metrics
-from deepfake.frames import extract_frames, failures, status_counts
-from deepfake.params import Params
-from deepfake.stage import run
-from deepfake.tables import read_csv, write_csv
-from deepfake.video import USABLE
+from deepfake.base.stage import reporting
+from deepfake.core.files import write_metrics
+from deepfake.core.tables import read_csv, write_csv
+from deepfake.jobs.failures import report_failures
+from deepfake.params.loading import load_params
+from deepfake.params.schema import Params
+from deepfake.video.frames import extract_frames, failures, status_counts
+from deepfake.video.record import USABLE
 
 
 def main(params: Params) -> None:
@@ -16,7 +17,7 @@ def main(params: Params) -> None:
     manifest = read_csv(Path("data/manifest.csv"))
     table = extract_frames(
         manifest,
-        {dataset.name: Path(dataset.root) for dataset in params.dataset},
+        {name: Path(dataset.root) for name, dataset in params.dataset.items()},
         Path("data/frames"),
         params.frames,
         params.execution,
@@ -30,4 +31,5 @@ def main(params: Params) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    with reporting():
+        main(load_params())

@@ -4,23 +4,24 @@ from pathlib import Path
 
 import pandas as pd
 
-from deepfake import identity, near_duplicates
-from deepfake.files import write_metrics
-from deepfake.params import Params
-from deepfake.stage import run
-from deepfake.tables import read_csv, write_csv
+from deepfake.base.stage import reporting
+from deepfake.core.files import write_metrics
+from deepfake.core.tables import read_csv, write_csv
+from deepfake.params.loading import load_params
+from deepfake.params.schema import Params
+from deepfake.splits import identities, near_duplicates
 
 
 def main(params: Params) -> None:
     """Write who and what comes again; tables without rows for what is switched off."""
     settings, execution = params.identities, params.execution
     manifest = read_csv(Path("data/manifest.csv"))
-    people = pd.DataFrame(columns=identity.COLUMNS)
+    people = pd.DataFrame(columns=identities.COLUMNS)
     if settings.faces:
-        tracks, vectors = identity.embed_videos(
+        tracks, vectors = identities.embed_videos(
             manifest, Path("data/crops"), params.crops.margin, settings, execution
         )
-        people = identity.name_people(tracks, vectors, manifest, settings.threshold)
+        people = identities.name_people(tracks, vectors, manifest, settings.threshold)
     content = pd.DataFrame(columns=near_duplicates.COLUMNS)
     if settings.near_duplicates:
         content = near_duplicates.name_content(
@@ -28,9 +29,10 @@ def main(params: Params) -> None:
         )
     write_csv(Path("data/identities.csv"), people)
     write_csv(Path("data/near_duplicates.csv"), content)
-    metrics = {**identity.agreement(people, manifest), **near_duplicates.counts(content)}
+    metrics = {**identities.agreement(people, manifest), **near_duplicates.counts(content)}
     write_metrics(Path("metrics/identities.json"), metrics)
 
 
 if __name__ == "__main__":
-    run(main)
+    with reporting():
+        main(load_params())

@@ -2,21 +2,29 @@
 
 from pathlib import Path
 
-from deepfake.files import write_bytes
-from deepfake.params import Params
-from deepfake.shapes import crop_shapes, to_bytes
-from deepfake.stage import run
-from deepfake.tables import read_csv
+from deepfake.base.stage import reporting
+from deepfake.core.files import write_bytes
+from deepfake.core.labels import REAL
+from deepfake.core.landmarks import NO_LANDMARKS, to_bytes
+from deepfake.core.tables import read_csv
+from deepfake.faces.landmark_table import crop_landmarks
+from deepfake.params.loading import load_params
+from deepfake.params.schema import Params
 
 
 def main(params: Params) -> None:
-    """Write the landmarks of each row of data/crops.csv; those of FAKE faces are not needed."""
-    manifest = read_csv(Path("data/manifest.csv"))
-    real = manifest[manifest["label"] == 0]
-    crops = read_csv(Path("data/crops.csv"))
-    shapes = crop_shapes(real, crops, Path("data/crops"), params.crops.margin, params.execution)
-    write_bytes(Path("data/landmarks.npy"), to_bytes(shapes))
+    """Write the landmarks of each row of data/crops.csv, or none where nothing uses them."""
+    landmarks = NO_LANDMARKS
+    if params.train.self_blended > 0:
+        manifest = read_csv(Path("data/manifest.csv"))
+        real = manifest[manifest["label"] == REAL]  # FAKE faces are not blended
+        crops = read_csv(Path("data/crops.csv"))
+        landmarks = crop_landmarks(
+            real, crops, Path("data/crops"), params.crops.margin, params.execution
+        )
+    write_bytes(Path("data/landmarks.npy"), to_bytes(landmarks))
 
 
 if __name__ == "__main__":
-    run(main)
+    with reporting():
+        main(load_params())

@@ -1,29 +1,21 @@
 """Join and check the data sets: data/scanned -> data/manifest.csv, its report and metrics."""
 
-import json
 from pathlib import Path
 
-from deepfake.datasets import Listing
-from deepfake.files import write_bytes, write_metrics
-from deepfake.manifest import build_manifest
-from deepfake.params import Params
-from deepfake.stage import run
-from deepfake.tables import read_csv, write_csv
+from deepfake.base.stage import reporting
+from deepfake.core.files import write_bytes, write_metrics
+from deepfake.core.tables import write_csv
+from deepfake.datasets.manifest import build_manifest, leftover_scans, read_scans
+from deepfake.params.loading import load_params
+from deepfake.params.schema import Params
 
 
 def main(params: Params) -> None:
     """Write the manifest of all data sets that params.yaml names."""
-    folder = Path("data/scanned")
-    names = [dataset.name for dataset in params.dataset]
-    for old in [*folder.glob("*.csv"), *folder.glob("*.json")]:
-        if old.stem not in names:  # or a data set that is no longer named would change this stage
-            old.unlink()
-    scans = {
-        name: Listing(
-            read_csv(folder / f"{name}.csv"), json.loads((folder / f"{name}.json").read_text())
-        )
-        for name in names
-    }
+    folder, names = Path("data/scanned"), list(params.dataset)
+    for path in leftover_scans(folder, names):
+        print(f"{path} is of no data set in params.yaml and is ignored; delete it")
+    scans = read_scans(folder, names)
     manifest = build_manifest(scans)
     print(manifest.report)
     write_csv(Path("data/manifest.csv"), manifest.table)
@@ -32,4 +24,5 @@ def main(params: Params) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    with reporting():
+        main(load_params())

@@ -2,15 +2,19 @@
 
 from pathlib import Path
 
-from deepfake.audit_plots import shortcut_bars, split_overview
-from deepfake.evaluation import Predictions
-from deepfake.gallery import crop_sheet, worst_mistakes
-from deepfake.model import read_card
-from deepfake.params import Params
-from deepfake.plots import evaluation_overview, save, training_curves
-from deepfake.robustness_plots import robustness_curves
-from deepfake.stage import run
-from deepfake.tables import read_csv
+from deepfake.base.stage import reporting
+from deepfake.core.tables import read_csv
+from deepfake.evaluation.predictions import Predictions
+from deepfake.model.card import read_card
+from deepfake.params.loading import load_params
+from deepfake.params.schema import Params
+from deepfake.plots.evaluation import evaluation_overview
+from deepfake.plots.figures import save
+from deepfake.plots.gallery import crop_sheet, worst_mistakes
+from deepfake.plots.robustness import robustness_curves
+from deepfake.plots.shortcuts import shortcut_bars
+from deepfake.plots.splits import split_overview
+from deepfake.plots.training import training_curves
 
 
 def main(_: Params) -> None:
@@ -31,4 +35,5 @@ def main(_: Params) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    with reporting():
+        main(load_params())

@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from deepfake import robustness
-from deepfake.evaluation import Predictions
-from deepfake.files import write_metrics
-from deepfake.model import load_model, pick_device
-from deepfake.params import Params
-from deepfake.stage import run
-from deepfake.tables import write_csv
+from deepfake.base.stage import reporting
+from deepfake.core.files import write_metrics
+from deepfake.core.tables import write_csv
+from deepfake.evaluation import robustness
+from deepfake.evaluation.predictions import Predictions
+from deepfake.model.network import load_model, pick_device
+from deepfake.params.loading import load_params
+from deepfake.params.schema import Params
 
 
 def main(params: Params) -> None:
@@ -32,4 +33,5 @@ def main(params: Params) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    with reporting():
+        main(load_params())

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from deepfake import shortcuts
-from deepfake.files import write_metrics
-from deepfake.params import Params
-from deepfake.stage import run
-from deepfake.tables import read_csv, write_csv
+from deepfake.base.stage import reporting
+from deepfake.core.files import write_metrics
+from deepfake.core.tables import read_csv, write_csv
+from deepfake.evaluation import shortcuts
+from deepfake.params.loading import load_params
+from deepfake.params.schema import Params
 
 
 def main(params: Params) -> None:
@@ -29,4 +30,5 @@ def main(params: Params) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    with reporting():
+        main(load_params())

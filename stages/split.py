@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from deepfake.files import write_metrics
-from deepfake.params import Params
-from deepfake.split_report import balance, describe, group_table, split_metrics
-from deepfake.splits import split_videos, with_links
-from deepfake.stage import run
-from deepfake.tables import read_csv, write_csv
+from deepfake.base.stage import reporting
+from deepfake.core.files import write_metrics
+from deepfake.core.tables import read_csv, write_csv
+from deepfake.params.loading import load_params
+from deepfake.params.schema import Params
+from deepfake.splits.policies import split_videos, with_links
+from deepfake.splits.report import balance, describe, group_table, split_metrics
 
 
 def main(params: Params) -> None:
@@ -29,4 +30,5 @@ def main(params: Params) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    with reporting():
+        main(load_params())

@@ -5,13 +5,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from deepfake.calibration import calibrate
-from deepfake.files import write_metrics
-from deepfake.model import STARTER, check_crops, load_model, make_card, save_model
-from deepfake.params import Params
-from deepfake.stage import run
-from deepfake.tables import write_csv
-from deepfake.training import HISTORY, read_crop_set, summary, train
+from deepfake.base.stage import reporting
+from deepfake.core.files import write_metrics
+from deepfake.core.tables import write_csv
+from deepfake.model.calibration import calibrate
+from deepfake.model.card import STARTER, check_crops, make_card
+from deepfake.model.network import load_model, save_model
+from deepfake.params.loading import load_params
+from deepfake.params.schema import Params
+from deepfake.training.crop_set import read_crop_set
+from deepfake.training.loop import HISTORY, summary, train
 
 SCRATCH = Path(".scratch/train")
 
@@ -28,7 +31,9 @@ def main(params: Params) -> None:
     trained = train(train_set, val_set, params.train, params.score, SCRATCH, workers)
     frames = val_set.table.assign(logit=trained.val_logits)
     calibration = calibrate(frames, params.score.video_score, params.score.min_frames)
-    save_model(Path("models"), trained.weights, make_card(params, calibration, trained.best_epoch))
+    datasets = sorted(train_set.table["dataset"].unique())
+    card = make_card(params, calibration, trained.best_epoch, datasets)
+    save_model(Path("models"), trained.weights, card)
     write_metrics(Path("metrics/train.json"), summary(trained, calibration))
     write_csv(Path("plots/train/history.tsv"), trained.history)
     shutil.rmtree(SCRATCH)  # the resumable state has served
@@ -45,4 +50,5 @@ def publish_starter(params: Params) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    with reporting():
+        main(load_params())

@@ -21,8 +21,8 @@ import numpy as np
 from clips import CLIP_SIDE, code_image
 from PIL import Image as Pil
 
-from deepfake.image import Image
-from deepfake.media import IMAGE_SUFFIXES
+from deepfake.core.image import Image
+from deepfake.core.media import IMAGE_SUFFIXES
 
 HUGE = 20_000  # pixels a side: 1.2 GB as RGB, and more than FFmpeg allows
 LARGE = 16_000  # pixels a side: 768 MB as RGB, and FFmpeg does allow it

@@ -8,7 +8,7 @@ from typing import Any
 import av
 import numpy as np
 
-from deepfake.image import Image
+from deepfake.core.image import Image
 
 CLIP_SIDE = 64  # pixels
 CODE_BITS = 8  # so a clip can have 256 different frames

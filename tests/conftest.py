@@ -12,15 +12,15 @@ import pytest
 import yaml
 from clips import CLIP_SIDE, CLIPS, code_image, sequential
 from hypothesis import settings
-from serving import Served, serve
+from web_server import Served, serve
 
-from deepfake import parallel
-from deepfake.image import Image, decode_image
-from deepfake.parallel import Failure, Video
-from deepfake.params import ExecutionParams, Params
+from deepfake.core.image import Image, decode_image
+from deepfake.jobs import pool
+from deepfake.jobs.step import Failure, Video
+from deepfake.params.schema import ExecutionParams, Params
 
 if TYPE_CHECKING:
-    from deepfake.predictor import Detector
+    from deepfake.predict.detector import Detector
 
 # The same examples in every run: a pull request must not fail by chance.
 settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=60)
@@ -70,13 +70,14 @@ def random_model(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     """A folder with a model that has learned nothing, published as a trained one is."""
     import torch
 
-    from deepfake.calibration import Calibration
-    from deepfake.model import build_model, make_card, save_model
+    from deepfake.model.calibration import Calibration
+    from deepfake.model.card import make_card
+    from deepfake.model.network import build_model, save_model
 
     params = Params.model_validate(yaml.safe_load((repository / "params.yaml").read_text()))
     folder = tmp_path_factory.mktemp("random") / "models"
     torch.manual_seed(0)
-    card = make_card(params, Calibration(1.0, 0.5), best_epoch=1)
+    card = make_card(params, Calibration(1.0, 0.5), best_epoch=1, datasets=["demo"])
     save_model(folder, build_model("random").state_dict(), card)
     return folder
 
@@ -84,8 +85,8 @@ def random_model(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture(scope="session")
 def portable(random_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same model as an ONNX file, in a folder without anything else."""
-    from deepfake.export import to_onnx
-    from deepfake.model import load_model
+    from deepfake.model.export import to_onnx
+    from deepfake.model.network import load_model
 
     path = tmp_path_factory.mktemp("portable") / "model.onnx"
     path.write_bytes(to_onnx(*load_model(random_model)))
@@ -105,7 +106,7 @@ def trained(repository: Path) -> Path:
 @pytest.fixture(scope="session")
 def detector(random_model: Path) -> Iterator["Detector"]:
     """That model, ready to judge files; its process is shared."""
-    from deepfake.predictor import Detector
+    from deepfake.predict.detector import Detector
 
     with Detector.load(random_model) as loaded:
         yield loaded
@@ -154,7 +155,7 @@ def in_threads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     Processes are what test_parallel.py is about; elsewhere they would only take time, and hide
     calls from a test that counts them.
     """
-    monkeypatch.setattr(parallel, "Worker", InProcess)
+    monkeypatch.setattr(pool, "Worker", InProcess)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

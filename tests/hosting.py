@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import requests
 import uvicorn
 
-from deepfake.server import configuration
-from deepfake.service import Service
+from deepfake.serving.api import configuration
+from deepfake.serving.service import Service
 
 WAIT = 120  # seconds for an answer, on a busy machine
 

@@ -1,7 +1,11 @@
 """Manifests for tests: by hand, and at random."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
+
+from deepfake.params.schema import SplitParams
 
 Row = tuple[int, str, str, str, int]  # label, data set, target, source, original's row or -1
 
@@ -36,3 +40,30 @@ def identity_graph(count: int, known: float, seed: int) -> pd.DataFrame:
         rows.append((i % 2, dataset, name("p", known), name("p", known), original))
     clusters = [f"{name('c', known / 4)} {name('c', known / 4)}".strip() for _ in rows]
     return table(rows).assign(clusters=clusters, content=[name("n", known / 4) for _ in rows])
+
+
+def pairs(count: int) -> pd.DataFrame:
+    """People of their own, each with a real video and a fake made of it."""
+    rows: list[Row] = []
+    for i in range(count):
+        rows += [(0, "d", f"p{i}", "", -1), (1, "d", f"p{i}", "", 2 * i)]
+    return table(rows)
+
+
+SPLIT_PARAMS: dict[str, Any] = {
+    "policy": "grouped",
+    "train": 0.6,
+    "val": 0.2,
+    "test": 0.2,
+    "bridges": "error",
+    "official_leaks": "merge",
+    "test_datasets": [],
+    "folds": 5,
+    "fold": 0,
+    "seed": 0,
+}
+
+
+def split_params(**changes: Any) -> SplitParams:
+    """The split section of params.yaml, with changes."""
+    return SplitParams(**{**SPLIT_PARAMS, **changes})

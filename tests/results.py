@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from deepfake.image import encode_jpeg
-from deepfake.results import Face, FaceFrame, Result
-from deepfake.video import VideoMeta
+from deepfake.core.image import encode_jpeg
+from deepfake.predict.result import Face, FaceFrame, Result
+from deepfake.video.record import VideoMeta
 
 VIDEO = VideoMeta("ok", "", 640, 480, 25.0, 100, 12345, "h264", (0, 25, 50, 75))
 CROP = encode_jpeg(np.full((40, 40, 3), 90, np.uint8), 95, "4:4:4")

@@ -14,7 +14,7 @@ from typing import Any
 TOP = Path(__file__).parents[1]
 RANKS = ("roc_auc", "pr_auc")
 RANK_TOLERANCE = 0.15
-# What spoilt pictures do to a model is less stable still, and so is what forty files tell by their sizes:
+# What degraded pictures do to a model is less stable still, and so is what forty files tell by their sizes:
 # .24 on one processor and .46 on another, whose swapped pixels differ by one here and there.
 UNSTABLE = ("robustness.json", "shortcuts.json")
 COUNTED = ("manifest.json", "frames.json", "crops.json")  # no network is asked for these

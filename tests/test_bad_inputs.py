@@ -8,14 +8,14 @@ import pytest
 from bad_inputs import BAD_INPUTS, BadInput
 from conftest import ClipMaker, execution
 
-from deepfake import archive
-from deepfake.crops import extract_crops
-from deepfake.frames import extract_frames, failures
-from deepfake.manifest import build_manifest
-from deepfake.params import load_params
-from deepfake.scanning import scan
-from deepfake.tables import read_csv, write_csv
-from deepfake.video import OK, USABLE
+from deepfake.core import archive
+from deepfake.core.tables import read_csv, write_csv
+from deepfake.datasets.manifest import build_manifest
+from deepfake.datasets.scanning import scan
+from deepfake.faces.crops import extract_crops
+from deepfake.params.loading import load_params
+from deepfake.video.frames import extract_frames, failures
+from deepfake.video.record import OK, USABLE
 
 
 @pytest.fixture(scope="module")

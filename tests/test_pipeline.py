@@ -17,15 +17,15 @@ import pytest
 import yaml
 from trees import NO_WEIGHTS, tree
 
-from deepfake import archive
-from deepfake.predictor import Detector
-from deepfake.tables import read_csv
+from deepfake.core import archive
+from deepfake.core.tables import read_csv
+from deepfake.predict.detector import Detector
 
 PEOPLE = [f"orl{number:02d}" for number in range(1, 9)]  # four closed pairs
 CODE = ["deepfake", "stages", "dvc.yaml", "params.yaml", ".dvcignore", ".gitignore"]
-DATASET = {"name": "mine", "root": "data/raw", "layout": "auto", "include": "*"}
+DATASET = {"root": "data/raw", "layout": "auto", "include": "*"}
 SMALL: dict[str, Any] = {
-    "dataset": [DATASET],
+    "dataset": {"mine": DATASET},
     "frames": {"per_video": 2},
     "crops": {"size": 48, "detect_size": 320},
     "split": {"train": 0.5, "val": 0.25, "test": 0.25},
@@ -60,10 +60,11 @@ def stages_run(output: str) -> list[str]:
 
 
 def change(folder: Path, sections: dict[str, Any]) -> None:
+    """Change values of params.yaml; the section dataset is replaced as a whole."""
     path = folder / "params.yaml"
     params = yaml.safe_load(path.read_text())
     for name, values in sections.items():
-        params[name] = {**params[name], **values} if isinstance(values, dict) else values
+        params[name] = values if name == "dataset" else {**params[name], **values}
     path.write_text(yaml.safe_dump(params))
 
 
@@ -94,7 +95,7 @@ def finished(repository: Path, demo_root: Path, tmp_path_factory: pytest.TempPat
     call(folder, "dvc", "add", "--quiet", "data/raw")
     output = call(folder, "dvc", "repro")
     assert stages_run(output) == [
-        "scan@0",
+        "scan@mine",
         "manifest",
         "frames",
         "crops",
@@ -129,7 +130,7 @@ def test_every_out_is_written_and_nothing_else(finished: Path) -> None:
 def test_all_that_a_run_remembers_is_needed(finished: Path) -> None:
     output = call(finished, "deepfake", "cache")
     assert output.splitlines()[-1].endswith(" 0 (0.0 MB) not needed")
-    assert "shape_archive" in output
+    assert "landmark_archive" not in output, "nothing uses landmarks"
 
 
 def test_second_run_does_nothing(finished: Path) -> None:
@@ -160,6 +161,26 @@ def test_a_training_parameter_reruns_training_and_later_stages(project: Path) ->
     assert "train_loss" in table
 
 
+def test_what_training_does_not_use_reruns_no_training(project: Path) -> None:
+    """The same bytes at another root, another starter, and code of other packages."""
+    (project / "data/raw").rename(project / "data/mo$ved `x`")
+    change(project, {"dataset": {"mine": {**DATASET, "root": "data/mo$ved `x`"}}})
+    (project / "models/starter").mkdir()
+    (project / "models/starter/model.json").write_text("{}")
+    for package in ("jobs", "video", "faces", "splits", "plots", "predict", "serving", "base"):
+        with (project / f"deepfake/{package}/__init__.py").open("a") as code:
+            code.write("# an edit\n")
+    ran = stages_run(call(project, "dvc", "repro"))
+    assert ran[:2] == ["scan@mine", "manifest"]
+    assert not {"train", "evaluate", "robustness", "export"} & {*ran}
+
+
+def test_self_blending_makes_landmarks_and_trains_with_them(project: Path) -> None:
+    change(project, {"train": {"self_blended": 0.5}})
+    assert stages_run(call(project, "dvc", "repro", "train")) == ["landmarks", "train"]
+    assert "landmark_archive" in call(project, "deepfake", "cache")
+
+
 def test_the_number_of_workers_reruns_nothing(project: Path) -> None:
     change(project, {"execution": {"workers": 1}})
     assert stages_run(call(project, "dvc", "repro")) == []
@@ -172,7 +193,7 @@ def test_one_added_video_costs_one_video(project: Path, demo_root: Path) -> None
     with (project / "data/raw/labels.csv").open("a") as labels:
         labels.write("real/orl09_1.mp4,0,real,orl09,,\n")
     output = call(project, "dvc", "repro", "split")
-    assert stages_run(output) == ["scan@0", "manifest", "frames", "crops", "identities", "split"]
+    assert stages_run(output) == ["scan@mine", "manifest", "frames", "crops", "identities", "split"]
     after = {path: path.stat().st_mtime_ns for path in remembered.rglob("*") if path.is_file()}
     assert {path: after[path] for path in before} == before
     assert len(after) == len(before) + 4, "its frames, crops, faces and hashes"
@@ -264,7 +285,7 @@ def test_killed_at_random_moments_the_bytes_are_the_same(project: Path) -> None:
 
 def test_a_wrong_root_is_a_clear_error(project: Path) -> None:
     (project / "empty").mkdir()
-    change(project, {"dataset": [{**DATASET, "root": "empty"}]})
+    change(project, {"dataset": {"mine": {**DATASET, "root": "empty"}}})
     output = call(project, "dvc", "repro", fails=True)
     assert "error: the layout of empty is like none that is known" in output
 
@@ -277,8 +298,8 @@ def test_two_data_sets_trained_on_one_and_tested_on_the_other(project: Path) -> 
             (project / "data/other" / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.move(project / "data/raw" / path, project / "data/other" / path)
         part.to_csv(project / f"data/{name}/labels.csv", index=False)
-    other = {"name": "other", "root": "data/other", "layout": "csv", "include": "*"}
-    change(project, {"dataset": [DATASET, other]})
+    other = {"root": "data/other", "layout": "csv", "include": "*"}
+    change(project, {"dataset": {"mine": DATASET, "other": other}})
     change(
         project,
         {
@@ -287,7 +308,7 @@ def test_two_data_sets_trained_on_one_and_tested_on_the_other(project: Path) -> 
         },
     )
     output = call(project, "dvc", "repro", "evaluate")
-    assert stages_run(output)[:3] == ["scan@0", "scan@1", "manifest"]
+    assert stages_run(output)[:3] == ["scan@mine", "scan@other", "manifest"]
     places = {
         name: set(read_csv(project / f"data/splits/{name}.csv")["dataset"])
         for name in ("train", "val", "test")
@@ -296,9 +317,17 @@ def test_two_data_sets_trained_on_one_and_tested_on_the_other(project: Path) -> 
     assert read_csv(project / "data/identities.csv").empty
     metrics = json.loads((project / "metrics/evaluate.json").read_text())
     assert metrics["test_datasets"] == {"other": metrics["test"]}
-    change(project, {"dataset": [DATASET], "split": {"policy": "grouped", "test_datasets": []}})
-    call(project, "dvc", "repro", "manifest")
-    assert [path.name for path in (project / "data/scanned").glob("*.csv")] == ["mine.csv"]
+    change(project, {"dataset": {"other": other, "mine": DATASET}})
+    assert stages_run(call(project, "dvc", "repro", "evaluate")) == [], "the order means nothing"
+
+    split = {"policy": "grouped", "test_datasets": []}
+    change(project, {"dataset": {"mine": DATASET}, "split": split})
+    output = call(project, "dvc", "repro", "manifest")
+    assert "data/scanned/other.csv is of no data set in params.yaml" in output
+    assert set(read_csv(project / "data/manifest.csv")["dataset"]) == {"mine"}
+    assert (project / "data/scanned/other.csv").is_file(), (
+        "it is not the manifest stage's to delete"
+    )
 
 
 def test_push_clone_pull_and_nothing_to_do(finished: Path, tmp_path: Path) -> None:
@@ -330,7 +359,7 @@ def test_killed_training_goes_on_and_ends_the_same(project: Path) -> None:
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
     (project / "models/model.safetensors").unlink()
-    assert "going on after epoch" in call(project, *command)
+    assert "resuming after epoch" in call(project, *command)
     assert (project / "models/model.safetensors").read_bytes() == undisturbed
     assert (project / "plots/train/history.tsv").read_bytes() == history
 

@@ -12,13 +12,13 @@ import pytest
 from conftest import execution
 from mutations import mutate
 
-from deepfake import video
-from deepfake.cache import Cache
-from deepfake.crops import extract_crops
-from deepfake.files import content_digest
-from deepfake.frames import STATUSES, extract_frames, failures
-from deepfake.media import kind_of
-from deepfake.params import Params
+from deepfake.core.files import content_digest
+from deepfake.core.media import kind_of
+from deepfake.faces.crops import extract_crops
+from deepfake.jobs.cache import Cache
+from deepfake.params.schema import Params
+from deepfake.video import record
+from deepfake.video.frames import STATUSES, extract_frames, failures
 
 CLIPS = ("real/astronaut_1.mp4", "real/carphone_1.mp4", "real/orl01_1.mp4", "real/pyfeat_3.mp4")
 
@@ -119,7 +119,7 @@ def test_mutated_clips_are_all_reported(
     assert len(tables["coverage"]) == mutations
     assert set(frames["status"]) <= set(STATUSES)
     print(frames["status"].value_counts().to_dict())
-    not_ok = frames[frames["status"] != video.OK]
+    not_ok = frames[frames["status"] != record.OK]
     assert failed["video_id"].tolist() == not_ok["video_id"].tolist()
     assert (failed["reason"] != "").all()
     assert len(not_ok) > mutations / 4, "the mutations do harm"

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 NO_WEIGHTS = {  # what the pipeline wants beside the code, for runs that begin at random weights
-    "models/pretrained/README.md": "no weights needed here\n",
-    "models/starter/README.md": "no model needed here\n",
+    "models/random/README.md": "no weights needed here\n",
 }
 
 

@@ -1,0 +1,107 @@
+"""Which code a result depends on: project files by their imports, and installed packages."""
+
+import ast
+import hashlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from importlib.metadata import packages_distributions, version
+from pathlib import Path
+from typing import Any
+
+PROJECT = "deepfake"
+TOP = Path(__file__).parents[2]  # the folder that holds deepfake/
+# Left out of `imported_files`, and so of the deps in dvc.yaml: `base` computes no result, and the
+# values that `params` reads are tracked as params.
+EXEMPT = ("base", "params")
+
+
+def imported_files(script: Path, top: Path = TOP) -> set[str]:
+    """Project files that a Python file imports, directly or through others, and the file itself.
+
+    Imports inside of functions count. Files of `EXEMPT` packages do not, nor does `__init__.py`,
+    which holds no code of a result.
+
+    Returns:
+        Paths relative to `top`, with forward slashes.
+    """
+    return {name for name, _ in _walk(script, top)}
+
+
+def code_version(function: Callable[..., Any], packages: Sequence[str] = ()) -> str:
+    """A digest of all code that a function's results depend on.
+
+    It covers the project files that its module imports, without their comments and docstrings, and
+    the versions of the packages that those import.
+
+    Args:
+        function: of this project.
+        packages: distributions that are loaded in another way than by an import statement.
+    """
+    script = Path(str(sys.modules[function.__module__].__file__))
+    found = sorted(_walk(script, TOP))
+    modules = {module.partition(".")[0] for _, imports in found for module in imports}
+    names = {*packages, *_distributions(modules)}
+    lines = [f"{name} {_source_digest(TOP / name)}" for name, _ in found]
+    lines += [f"{name}=={version(name)}" for name in sorted(names)]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _walk(script: Path, top: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Each file with the names of the modules that it imports."""
+    seen: set[str] = set()
+    waiting = [script.relative_to(top).as_posix()]
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        modules = _imports(top / name)
+        yield name, modules
+        waiting += [found for module in modules if (found := _file_of(module, top))]
+
+
+@cache
+def _imports(path: Path) -> tuple[str, ...]:
+    names = []
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return tuple(names)
+
+
+def _file_of(module: str, top: Path) -> str | None:
+    """The file of a module of this project; None for packages, other modules and names in them."""
+    first, *rest = module.split(".")
+    if first != PROJECT or not rest or rest[0] in EXEMPT:
+        return None
+    name = f"{module.replace('.', '/')}.py"
+    return name if (top / name).is_file() else None
+
+
+def _source_digest(path: Path) -> str:
+    """Of what the code does: comments, docstrings and the layout of the lines do not count."""
+    tree = ast.parse(path.read_bytes())
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and _is_text(body[0]):
+            del body[0]
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+
+
+def _is_text(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
+
+
+def _distributions(modules: set[str]) -> list[str]:
+    """The packages that provide top-level modules; the standard library is in none."""
+    known = packages_distributions()
+    return sorted(
+        {name.lower() for module in modules - {PROJECT} for name in known.get(module, ())}
+    )

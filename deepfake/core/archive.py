@@ -1,0 +1,184 @@
+"""One uncompressed tar per video: a small record, then its JPEGs.
+
+DVC handles a thousand archives ten times faster than the thirty thousand images in them.
+The bytes depend on the content alone: no times, owners or modes of the machine.
+"""
+
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, overload
+from urllib.parse import quote
+
+from deepfake.base.errors import ArchiveError
+from deepfake.core.files import write_bytes
+
+META = "meta.json"
+END = 2 * tarfile.BLOCKSIZE  # zeros after the last member, without which tarfile is content too
+MAX_NAME = 200  # bytes; most file systems end at 255
+
+
+@dataclass(frozen=True)
+class Archive:
+    """What is stored for one video.
+
+    Attributes:
+        meta: JSON-able record; `meta["status"]` says whether `images` can be expected.
+        images: JPEG bytes by member name, in stored order.
+    """
+
+    meta: dict[str, Any]
+    images: dict[str, bytes]
+
+
+def pack(meta: Mapping[str, Any], images: Mapping[str, bytes]) -> bytes:
+    """Bytes of the tar that holds `meta` and then `images`, in the order given.
+
+    >>> unpack(pack({"status": "ok"}, {"000000.jpg": b"jpeg"})).images
+    {'000000.jpg': b'jpeg'}
+    """
+    record = json.dumps(meta, indent=1, allow_nan=False).encode()
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for name, data in {META: record, **images}.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    return stream.getvalue()
+
+
+def unpack(data: bytes, name: str = "archive") -> Archive:
+    """Inverse of `pack`.
+
+    Raises:
+        ArchiveError: the bytes are not a complete archive with a record; `name` is in the message.
+    """
+    with _checked(data, name), tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
+        members = {member.name: _content(tar, member) for member in tar.getmembers()}
+        meta = json.loads(members.pop(META))
+    return Archive(meta, members)
+
+
+def unpack_meta(data: bytes, name: str = "archive") -> dict[str, Any]:
+    """The record alone of what `pack` made; raises ArchiveError as `unpack` does.
+
+    >>> unpack_meta(pack({"status": "ok"}, {"000000.jpg": b"jpeg"}))
+    {'status': 'ok'}
+    """
+    with _checked(data, name):
+        first = tarfile.TarInfo.frombuf(data[: tarfile.BLOCKSIZE], "utf-8", "strict")
+        record = data[tarfile.BLOCKSIZE : tarfile.BLOCKSIZE + first.size]
+        if first.name != META or len(record) != first.size:
+            raise KeyError(META)
+        meta: dict[str, Any] = json.loads(record)
+    return meta
+
+
+@contextmanager
+def _checked(data: bytes, name: str) -> Iterator[None]:
+    """Whatever is found wrong with an archive in the block is an ArchiveError."""
+    try:
+        if len(data) % tarfile.RECORDSIZE or not data.endswith(tarfile.NUL * END):
+            raise EOFError("it is cut short")
+        yield
+    except (tarfile.TarError, KeyError, EOFError, ValueError) as error:
+        raise ArchiveError(
+            f"{name} is not a complete archive ({error}): delete it and run `dvc repro`"
+        ) from error
+
+
+def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    file = tar.extractfile(member)
+    content = file.read() if file else b""
+    if len(content) != member.size:
+        raise EOFError(f"{member.name} is cut short")
+    return content
+
+
+def read(path: Path) -> Archive:
+    """Read the archive at `path`; raises ArchiveError as `unpack` does."""
+    try:
+        return unpack(path.read_bytes(), str(path))
+    except OSError as error:
+        raise ArchiveError(f"{path} cannot be read: {error.strerror}") from error
+
+
+class StoredImages(Sequence[bytes]):
+    """JPEG bytes by position, read from the archives when they are asked for.
+
+    Only their places are kept in memory, so it is small however many images there are, and cheap
+    to hand to another process.
+
+    Args:
+        folder: where the archives are.
+        keys: (video_id, name of the image) of each.
+
+    Raises:
+        ArchiveError: an archive is missing or damaged, or lacks an image.
+    """
+
+    def __init__(self, folder: Path, keys: Sequence[tuple[str, str]]) -> None:
+        found: dict[tuple[str, str], tuple[Path, int, int]] = {}
+        for video_id in dict.fromkeys(video_id for video_id, _ in keys):
+            path = path_of(folder, video_id)
+            found.update({(video_id, name): (path, *at) for name, at in _places(path).items()})
+        missing = next((key for key in keys if key not in found), None)
+        if missing:
+            raise ArchiveError(f"the archive of {missing[0]} has no {missing[1]}: run `dvc repro`")
+        self._places = [found[key] for key in keys]
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, index: int) -> bytes: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[bytes]: ...
+    def __getitem__(self, index: int | slice) -> bytes | list[bytes]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(len(self))[index]]
+        path, offset, size = self._places[index]
+        with path.open("rb") as file:
+            file.seek(offset)
+            return file.read(size)
+
+
+def _places(path: Path) -> dict[str, tuple[int, int]]:
+    """Offset and size in bytes of every member of an archive."""
+    try:
+        with tarfile.open(path, mode="r:") as tar:
+            return {member.name: (member.offset_data, member.size) for member in tar}
+    except (OSError, tarfile.TarError) as error:
+        raise ArchiveError(f"{path} cannot be read ({error}): run `dvc repro`") from error
+
+
+def path_of(folder: Path, video_id: str) -> Path:
+    """Where the archive of a video stands below `folder`, any characters in its id allowed.
+
+    >>> path_of(Path("data/frames"), "demo/real/c23/a b").as_posix()
+    'data/frames/demo/real/c23/a%20b.tar'
+    """
+    *folders, last = [_file_name(part) for part in video_id.split("/")]
+    return folder.joinpath(*folders, last + ".tar")
+
+
+def _file_name(part: str) -> str:
+    """A part of a video_id with safe characters only, shortened where it is too long for a name."""
+    name = quote(part, safe="@+=,")
+    if len(name) <= MAX_NAME:
+        return name
+    digest = hashlib.sha256(part.encode()).hexdigest()[:16]
+    return f"{name[: MAX_NAME - len(digest) - 1]}-{digest}"
+
+
+def write(folder: Path, video_id: str, data: bytes) -> None:
+    """Store the packed archive of a video below `folder`.
+
+    It does not wait for the disk: a stage that a power cut ends begins again.
+    """
+    write_bytes(path_of(folder, video_id), data, durable=False)

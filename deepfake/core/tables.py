@@ -1,0 +1,67 @@
+"""Our tables as CSV: what is text stays text, and the same table is the same bytes."""
+
+import csv
+from pathlib import Path
+
+import pandas as pd
+
+from deepfake.core.files import write_bytes
+
+# Columns of our tables that hold text, whatever it looks like.
+TEXT = frozenset(
+    [
+        "video_id",
+        "path",
+        "dataset",
+        "method",
+        "compression",
+        "target",
+        "source",
+        "original",
+        "official_split",
+        "kind",
+        "image",
+        "box",
+        "landmarks",
+        "status",
+        "reason",
+        "codec",
+        "indices",
+        "verdict",
+        "sha256",
+        "clusters",
+        "content",
+        "identity",
+    ]
+)
+
+
+def write_csv(path: Path, table: pd.DataFrame, float_format: str = "%.6g") -> None:
+    """Write a table as CSV (a `.tsv` name gives tabs) with LF line ends."""
+    separator = "\t" if path.suffix == ".tsv" else ","
+    text = table.to_csv(
+        index=False,
+        sep=separator,
+        lineterminator="\n",
+        float_format=float_format,
+        quoting=csv.QUOTE_NONNUMERIC if _has_returns(table) else csv.QUOTE_MINIMAL,
+    )
+    write_bytes(path, text.encode())
+
+
+def _has_returns(table: pd.DataFrame) -> bool:
+    """Whether a carriage return, which is quoted only when all text is, stands in a text."""
+    columns = TEXT.intersection(table)
+    return any(table[column].astype(str).str.contains("\r").any() for column in columns)
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """Read what `write_csv` wrote: text stays text ("007", "NA", ""), empty numbers become NaN."""
+    table = pd.read_csv(
+        path,
+        sep="\t" if path.suffix == ".tsv" else ",",
+        dtype=dict.fromkeys(TEXT, str),
+        keep_default_na=False,
+        na_values=[""],
+    )
+    return table.fillna(dict.fromkeys(TEXT.intersection(table), ""))

@@ -1,0 +1,149 @@
+"""ResNet-18 with one logit, how it starts, and how it is published."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+import torch
+import torchvision
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from deepfake.base.errors import ModelError
+from deepfake.core.files import sha256_of, write_bytes, write_json
+from deepfake.model.card import (
+    ARCHITECTURE,
+    CARD,
+    MODELS,
+    STARTER,
+    WEIGHTS,
+    ModelCard,
+    read_card,
+)
+
+DEPTHS = (("conv1", "bn1"), ("layer1",), ("layer2",), ("layer3",), ("layer4",), ("fc",))
+
+
+def build_model(init: str) -> nn.Module:
+    """ResNet-18 with a one-logit head (He et al., CVPR 2016).
+
+    Args:
+        init: "random"; "imagenet" (torchvision's IMAGENET1K_V1, hash checked); "starter", the model
+            that comes with this repository; or a safetensors file below models/. The head is that of
+            the weights if theirs has one logit, else random.
+
+    Raises:
+        ModelError: the weights cannot be had, or are not of a ResNet-18.
+    """
+    network = torchvision.models.resnet18(weights=None)
+    if init == "imagenet":
+        network.load_state_dict(_imagenet_weights())
+    network.fc = nn.Linear(network.fc.in_features, 1)
+    if init not in ("imagenet", "random"):
+        _load_weights(network, init_path(init))
+    model: nn.Module = network
+    return model
+
+
+def init_path(init: str) -> Path:
+    """The file that `init` names."""
+    return STARTER / WEIGHTS if init == "starter" else MODELS / init
+
+
+def parameter_groups(
+    network: nn.Module, learning_rate: float, layer_decay: float
+) -> list[dict[str, Any]]:
+    """Parameters by depth, each with a learning rate, from the first layers to the last.
+
+    Each of stem, four stages and head learns `layer_decay` times as fast as the one behind it
+    (discriminative fine-tuning, Howard and Ruder, ACL 2018).
+    """
+    groups = []
+    for distance, names in enumerate(reversed(DEPTHS)):
+        parameters = [p for name in names for p in getattr(network, name).parameters()]
+        groups.append({"params": parameters, "lr": learning_rate * layer_decay**distance})
+    return groups[::-1]
+
+
+def init_digest(init: str) -> str:
+    """SHA-256 of the file that `init` names, or `init` itself where it names none."""
+    path = init_path(init)
+    return sha256_of(path) if path.is_file() else init
+
+
+def _imagenet_weights() -> dict[str, Tensor]:
+    weights = torchvision.models.ResNet18_Weights.IMAGENET1K_V1
+    try:
+        state: dict[str, Tensor] = weights.get_state_dict(progress=True, check_hash=True)
+    except (URLError, OSError, RuntimeError) as error:
+        raise ModelError(
+            f"torchvision's ImageNet weights cannot be fetched ({error}): check the network, or set"
+            " train.init to pretrained/resnet18_imagenet_cc0.safetensors, which is part of this"
+            " repository"
+        ) from error
+    return state
+
+
+def _load_weights(network: nn.Module, path: Path) -> None:
+    """Load every layer, in whatever float type they are stored; the head if it has one logit."""
+    if not path.is_file():
+        known = sorted(
+            f"pretrained/{file.name}" for file in MODELS.glob("pretrained/*.safetensors")
+        )
+        choices = ", ".join([*known, "starter", "imagenet", "random"])
+        raise ModelError(f"train.init: no file {path}; use one of {choices}")
+    state, wanted = _read(path), _backbone(network.state_dict())
+    found = _backbone(state)
+    wrong = sorted(found.keys() ^ wanted.keys()) or [
+        name for name, value in wanted.items() if value.shape != found[name].shape
+    ]
+    if wrong:
+        raise ModelError(f"{path} does not hold a ResNet-18: see its layers {wrong[:5]}")
+    head = {name: value for name, value in state.items() if name.startswith("fc.")}
+    if all(len(value) == 1 for value in head.values()):
+        found |= head
+    network.load_state_dict(found, strict=False)
+
+
+def _backbone(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Every layer but the head; counters of batches, which some files lack, are left out."""
+    skipped = ("fc.", "num_batches_tracked")
+    return {name: value for name, value in state.items() if not any(s in name for s in skipped)}
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path} is not a readable safetensors file: {error}") from error
+
+
+def save_model(folder: Path, state: dict[str, Tensor], card: ModelCard) -> None:
+    """Publish the weights as safetensors, and what must be known to use them as JSON."""
+    tensors = {name: value.cpu().contiguous() for name, value in sorted(state.items())}
+    write_bytes(folder / WEIGHTS, save(tensors))
+    write_json(folder / CARD, asdict(card))
+
+
+def pick_device() -> torch.device:
+    """The accelerator of this machine, or its CPU."""
+    found = torch.accelerator.current_accelerator(check_available=True)
+    return found or torch.device("cpu")
+
+
+def load_model(folder: Path) -> tuple[nn.Module, ModelCard]:
+    """The published network, ready for inference, and its card.
+
+    Raises:
+        ModelError: a file is missing or damaged, or they do not fit this version.
+    """
+    card = read_card(folder)
+    model = build_model("random")
+    try:
+        model.load_state_dict(_read(folder / WEIGHTS))
+    except RuntimeError as error:
+        raise ModelError(f"{folder / WEIGHTS} does not fit {ARCHITECTURE}: {error}") from error
+    return model.eval().to(memory_format=torch.channels_last), card

@@ -1,0 +1,167 @@
+"""Results as a table for people, as JSON, and as CSV."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from deepfake.base.text import printable
+from deepfake.core.labels import FAKE, LABEL_NAMES, REAL, UNDECIDED
+from deepfake.predict.result import BORDERLINE, Face, Interval, Result
+
+DIGITS = 6  # of scores in JSON and CSV
+COLORS = {
+    LABEL_NAMES[FAKE]: "bold red",
+    LABEL_NAMES[REAL]: "bold green",
+    UNDECIDED: "bold yellow",
+}
+FILE_COLUMNS = (
+    *("path", "verdict", "score", "low", "high", "certainty", "threshold"),
+    *("people", "frames", "frames_with_face", "coverage", "reason", "note"),
+)
+FRAME_COLUMNS = ("path", "track", "frame", "seconds", "score", "left", "top", "right", "bottom")
+
+
+def as_json(result: Result, with_frames: bool) -> str:
+    """One line with everything but the crops; the scores of single frames only if wanted."""
+    record = {
+        "path": result.path,
+        "verdict": result.verdict,
+        "score": _rounded(result.score),
+        "interval": _bounds(result.interval),
+        "certainty": result.certainty,
+        "threshold": _rounded(result.threshold),
+        "reason": result.reason,
+        "note": result.note,
+        "status": result.video.status,
+        "people": len(result.faces),
+        "frames": result.frames,
+        "frames_with_face": result.frames_with_face,
+        "coverage": _rounded(result.coverage),
+        "faces": [_face_record(face, with_frames) for face in result.faces],
+    }
+    return json.dumps(record)
+
+
+def _face_record(face: Face, with_frames: bool) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "track": face.track,
+        "score": _rounded(face.score),
+        "interval": _bounds(face.interval),
+        "reason": face.reason,
+        "frames": len(face.frames),
+        "coverage": _rounded(face.coverage),
+    }
+    if with_frames:
+        record["scores"] = [
+            {
+                "frame": one.frame,
+                "seconds": _rounded(one.seconds),
+                "score": _rounded(one.score),
+                "box": list(one.box),
+            }
+            for one in face.frames
+        ]
+    return record
+
+
+def csv_header(with_frames: bool) -> str:
+    """The first line of the CSV."""
+    return _csv_lines([FRAME_COLUMNS if with_frames else FILE_COLUMNS])
+
+
+def as_csv(result: Result, with_frames: bool) -> str:
+    """A line for the file, or instead one for each face in each frame."""
+    return _csv_lines(_frame_rows(result) if with_frames else [_file_row(result)])
+
+
+def _file_row(result: Result) -> list[Any]:
+    low, high = result.interval or (None, None)
+    return [
+        printable(result.path),
+        result.verdict,
+        *map(_rounded, (result.score, low, high)),
+        result.certainty,
+        _rounded(result.threshold),
+        len(result.faces),
+        result.frames,
+        result.frames_with_face,
+        _rounded(result.coverage),
+        printable(result.reason),
+        printable(result.note),
+    ]
+
+
+def _frame_rows(result: Result) -> list[list[Any]]:
+    path = printable(result.path)
+    return [
+        [path, face.track, one.frame, _rounded(one.seconds), _rounded(one.score), *one.box]
+        for face in result.faces
+        for one in face.frames
+    ]
+
+
+def _csv_lines(rows: Iterable[Iterable[Any]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().rstrip("\n")
+
+
+def new_table(threshold: float) -> Table:
+    """The table for people, without rows."""
+    table = Table(
+        caption=f"FAKE begins at {threshold:.2f}. A score is a hint, not a proof.",
+        caption_justify="left",
+        box=None,
+        pad_edge=False,
+    )
+    for name in ("verdict", "score", "95 % range", "people", "frames"):
+        table.add_column(name, no_wrap=True, justify="right" if name in {"score"} else "left")
+    table.add_column("file", overflow="fold")
+    table.add_column("remark", overflow="fold")
+    return table
+
+
+def add_rows(table: Table, result: Result, with_frames: bool) -> None:
+    """A row for the file; one for each of its people if they are several; one per frame if wanted."""
+    remarks = [result.reason, result.note]
+    remarks.append("borderline" if result.certainty == BORDERLINE else "")
+    table.add_row(
+        Text(result.verdict, COLORS[result.verdict]),
+        _short(result.score),
+        _range(result.interval),
+        str(len(result.faces)),
+        f"{result.frames_with_face} of {result.frames}",
+        Text(printable(result.path)),
+        Text(printable("; ".join(filter(None, remarks)))),
+    )
+    for face in result.faces:
+        if with_frames or len(result.faces) > 1:
+            seen = f"{len(face.frames)} of {result.frames}"
+            place = Text(f"  person {face.track}")
+            row = ("", _short(face.score), _range(face.interval), "", seen, place, face.reason)
+            table.add_row(*row, style="dim")
+        for one in face.frames if with_frames else ():
+            when = "" if one.seconds is None else f", {one.seconds:.1f} s"
+            place = Text(f"    frame {one.frame}{when}")
+            table.add_row("", _short(one.score), "", "", "", place, "", style="dim")
+
+
+def _short(score: float | None) -> str:
+    return "-" if score is None else f"{score:.2f}"
+
+
+def _range(interval: Interval | None) -> str:
+    return "" if interval is None else f"{interval[0]:.2f} to {interval[1]:.2f}"
+
+
+def _bounds(interval: Interval | None) -> list[float] | None:
+    return None if interval is None else [round(bound, DIGITS) for bound in interval]
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, DIGITS)

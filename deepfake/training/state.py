@@ -1,0 +1,69 @@
+"""The resumable state of a training run: where it is stored, and how a run continues from it."""
+
+import hashlib
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+
+from deepfake.core.files import write_bytes
+from deepfake.params.schema import ScoreParams, TrainParams
+from deepfake.training.crop_set import CropSet
+
+FILE = "state.pt"
+STATEFUL = ("network", "average", "optimizer", "schedule")  # attributes of a run that are stored
+
+
+def state_path(
+    folder: Path,
+    crop_sets: Sequence[CropSet],
+    params: tuple[TrainParams, ScoreParams],
+    code: str,
+    weights: str,
+) -> Path:
+    """The file for the state of a run, named after all that decides its result.
+
+    So a run never resumes from the state of another one.
+
+    Args:
+        folder: for the states of all runs.
+        crop_sets: what the run reads.
+        params: the sections of params.yaml that it reads.
+        code: version of the code, as `base.code.code_version` gives it.
+        weights: digest of the initial weights.
+    """
+    digest = hashlib.sha256()
+    for crops in crop_sets:
+        digest.update(crops.table.to_csv(index=False).encode())
+    for section in params:
+        digest.update(section.model_dump_json().encode())
+    digest.update(code.encode())
+    digest.update(weights.encode())
+    return folder / digest.hexdigest()[:32] / FILE
+
+
+def save_state(path: Path, run: Any, progress: dict[str, Any]) -> None:
+    """Store the state of a run after an epoch.
+
+    Args:
+        path: as `state_path` gives it.
+        run: has the attributes `STATEFUL`.
+        progress: history and best weights so far.
+    """
+    buffer = io.BytesIO()
+    state = {name: getattr(run, name).state_dict() for name in STATEFUL}
+    torch.save({**state, **progress}, buffer)
+    write_bytes(path, buffer.getvalue())
+
+
+def load_state(path: Path, run: Any) -> dict[str, Any]:
+    """The progress so far, after the run was brought to where it was; empty for a new run."""
+    if not path.is_file():
+        return {"history": []}
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    for name in STATEFUL:
+        getattr(run, name).load_state_dict(state.pop(name))
+    print(f"resuming after epoch {len(state['history'])}", flush=True)
+    return cast(dict[str, Any], state)

@@ -1,0 +1,128 @@
+"""What the cache holds, and what of it the manifest still needs."""
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from conftest import ClipMaker, execution
+from typer.testing import CliRunner
+
+from deepfake.base.errors import CacheError
+from deepfake.cli.app import app
+from deepfake.cli.cache_report import overview, prune, stored_results
+from deepfake.core.files import sha256_of
+from deepfake.core.tables import write_csv
+from deepfake.faces.crops import extract_crops
+from deepfake.jobs.cache import Cache
+from deepfake.params.schema import DatasetParams, Params
+from deepfake.splits.near_duplicates import hash_videos
+from deepfake.video.frames import extract_frames
+
+
+@pytest.fixture
+def settings(params: Params) -> Params:
+    dataset = DatasetParams(root="raw", layout="auto", include="*")
+    return params.model_copy(update={"dataset": {"d": dataset}})
+
+
+@pytest.fixture
+def project(in_threads: Path, make_clip: ClipMaker, settings: Params) -> Path:
+    """Three clips whose frames, crops and hashes are remembered."""
+    (in_threads / "raw").mkdir()
+    for name, count in (("a", 6), ("b", 7), ("c", 8)):
+        make_clip(in_threads / f"raw/{name}.mp4", count)
+    manifest = manifest_of("a", "b", "c")
+    preprocess(manifest, settings)
+    return in_threads
+
+
+def manifest_of(*names: str) -> pd.DataFrame:
+    """The rows of these clips, written to data/manifest.csv too."""
+    table = pd.DataFrame(
+        {
+            "video_id": [f"d/{name}" for name in names],
+            "path": [f"{name}.mp4" for name in names],
+            "dataset": "d",
+            "kind": "video",
+            "sha256": [sha256_of(Path(f"raw/{name}.mp4")) for name in names],
+        }
+    )
+    write_csv(Path("data/manifest.csv"), table)
+    return table
+
+
+def preprocess(manifest: pd.DataFrame, settings: Params) -> None:
+    frames = Path("data/frames")
+    extract_frames(manifest, {"d": Path("raw")}, frames, settings.frames, execution())
+    extract_crops(manifest, frames, Path("data/crops"), settings.crops, execution())
+    hash_videos(manifest, frames, execution())
+
+
+def needed(settings: Params) -> int:
+    return sum(one.needed for one in stored_results(Cache(), settings))
+
+
+@pytest.mark.usefixtures("project")
+def test_everything_is_needed_after_a_run(settings: Params) -> None:
+    found = stored_results(Cache(), settings)
+    assert [one.needed for one in found] == [True] * 9
+    table = overview(found).set_index("step")
+    assert table["results"].to_dict() == {"crop_archive": 3, "frame_archive": 3, "hash_frames": 3}
+    assert table["bytes"].sum() == sum(one.path.stat().st_size for one in found)
+    assert (table["needed"] == table["results"]).all()
+
+
+@pytest.mark.usefixtures("project")
+def test_a_video_that_is_gone_is_pruned(settings: Params) -> None:
+    manifest_of("a", "c")
+    assert needed(settings) == 6
+    prune(stored_results(Cache(), settings))
+    assert [one.needed for one in stored_results(Cache(), settings)] == [True] * 6
+    assert len(list(Path(".scratch/videos").iterdir())) <= 2, "no empty folders are left"
+
+
+@pytest.mark.usefixtures("project")
+def test_what_other_parameters_made_is_pruned(settings: Params) -> None:
+    other = settings.frames.model_copy(update={"per_video": 2})
+    changed = settings.model_copy(update={"frames": other})
+    assert needed(changed) == 6, "new frames are to come, the crops of the old ones are there"
+    preprocess(manifest_of("a", "b", "c"), changed)
+    assert len(stored_results(Cache(), changed)) == 18
+    assert needed(changed) == 9
+
+
+@pytest.mark.usefixtures("project")
+def test_work_of_a_killed_run_is_kept(settings: Params) -> None:
+    """DVC deletes what a stage made before the stage begins again."""
+    shutil.rmtree("data/frames")
+    leftover = next(Path(".scratch/videos").glob("*/*")) / ".writing-abc"
+    leftover.touch()
+    found = stored_results(Cache(), settings)
+    assert [one.path for one in found if not one.needed] == [leftover]
+
+
+def test_without_a_manifest_nothing_is_said(in_threads: Path, settings: Params) -> None:
+    assert in_threads.is_dir()
+    with pytest.raises(CacheError, match="dvc repro manifest"):
+        stored_results(Cache(), settings)
+
+
+def test_command(project: Path, settings: Params) -> None:
+    (project / "params.yaml").write_text(yaml.safe_dump(settings.model_dump()))
+    manifest_of("a")
+    result = CliRunner().invoke(app, ["cache"])
+    assert result.exit_code == 0
+    assert "frame_archive" in result.stdout
+    assert "9 results in all, 6 (" in result.stdout
+    assert "--prune" in result.stdout
+    assert CliRunner().invoke(app, ["cache", "--prune"]).stdout.strip().endswith("deleted")
+    assert "3 results in all, 0 (0.0 MB) not needed" in CliRunner().invoke(app, ["cache"]).stdout
+
+
+def test_command_without_a_manifest(in_threads: Path, settings: Params) -> None:
+    (in_threads / "params.yaml").write_text(yaml.safe_dump(settings.model_dump()))
+    result = CliRunner().invoke(app, ["cache"])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("error: data/manifest.csv is missing")

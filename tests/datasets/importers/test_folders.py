@@ -1,0 +1,55 @@
+"""real/ and fake/: the folder gives the label, the one below fake/ the method."""
+
+from pathlib import Path
+
+import pytest
+from trees import tree
+
+from deepfake.base.errors import ManifestError
+from deepfake.datasets.importers import folders
+from deepfake.datasets.listing import COLUMNS
+
+
+def test_label_and_method(tmp_path: Path) -> None:
+    root = tree(
+        tmp_path,
+        *("real/b.mp4", "real/phone/a.jpg", "fake/c.mp4", "fake/swap/d.mp4", "fake/swap/x/e.mp4"),
+        *("other/f.mp4", "g.mp4"),
+    )
+    table = folders.listing(root).rows
+    assert table[["path", "label", "method"]].values.tolist() == [
+        ["real/b.mp4", 0, "real"],
+        ["real/phone/a.jpg", 0, "real"],
+        ["fake/c.mp4", 1, "fake"],
+        ["fake/swap/d.mp4", 1, "swap"],
+        ["fake/swap/x/e.mp4", 1, "swap"],
+    ]
+    assert (table[["compression", "target", "source", "original", "official_split"]] == "").all(
+        axis=None
+    )
+
+
+@pytest.mark.parametrize("hidden", ["real/.DS_Store", "fake/._a.mp4", "fake/swap/.a.mp4"])
+def test_hidden_files_are_left_out(tmp_path: Path, hidden: str) -> None:
+    root = tree(tmp_path, "real/a.mp4", "fake/b.mp4", hidden)
+    assert folders.listing(root).rows["path"].tolist() == ["real/a.mp4", "fake/b.mp4"]
+
+
+def test_empty_folders_give_no_rows(tmp_path: Path) -> None:
+    table = folders.listing(tree(tmp_path, "real/", "fake/", "fake/swap/")).rows
+    assert table.empty
+    assert list(table.columns) == COLUMNS
+
+
+@pytest.mark.parametrize(
+    ("there", "complaint"),
+    [
+        ("real/", "has no folder fake "),
+        ("fake/", "has no folder real "),
+        ("Real/", "has no folder real and no fake "),
+    ],
+)
+def test_missing_folder_is_named(tmp_path: Path, there: str, complaint: str) -> None:
+    with pytest.raises(ManifestError) as caught:
+        folders.listing(tree(tmp_path, there))
+    assert str(caught.value).startswith(f"{tmp_path} {complaint}")

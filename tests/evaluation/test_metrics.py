@@ -1,0 +1,145 @@
+"""Metrics against numbers worked out by hand, scikit-learn, and published predictions."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics as sk
+
+from deepfake.evaluation.metrics import (
+    all_metrics,
+    probability_metrics,
+    rank_metrics,
+    threshold_metrics,
+)
+
+# Beside the repository where it is developed; third-party, so never part of it.
+PUBLISHED = Path(__file__).resolve().parents[3] / "shared" / "bench" / "dataset_files"
+
+LABELS = np.array([0, 0, 0, 1, 1])
+SCORES = np.array([0.1, 0.3, 0.8, 0.6, 0.9])
+
+
+def test_rank_metrics_by_hand() -> None:
+    """Of 6 pairs one is wrong (.8 before .6). Precision is 1 at the first FAKE, 2/3 at the next.
+
+    Errors: from .8 on one of three REAL is accused and one of two FAKE missed, and from .6 on
+    one of three and none; the two rates are nearest at .8, where their mean is 5/12.
+    """
+    found = rank_metrics(LABELS, SCORES)
+    assert found["roc_auc"] == pytest.approx(5 / 6)
+    assert found["pr_auc"] == pytest.approx((1 + 2 / 3) / 2)
+    assert found["eer"] == pytest.approx(5 / 12)
+
+
+@pytest.mark.parametrize(
+    ("scores", "roc_auc", "eer"),
+    [([0.1, 0.2, 0.8, 0.9], 1.0, 0.0), ([0.9, 0.8, 0.2, 0.1], 0.0, 1.0), ([0.5] * 4, 0.5, 0.5)],
+    ids=["perfect", "reversed", "constant"],
+)
+def test_extreme_ranks(scores: list[float], roc_auc: float, eer: float) -> None:
+    found = rank_metrics(np.array([0, 0, 1, 1]), np.array(scores))
+    assert (found["roc_auc"], found["eer"]) == (roc_auc, eer)
+
+
+@pytest.mark.parametrize("labels", [[], [0], [1, 1], [0, 0, 0]])
+def test_ranks_of_one_label_are_not_defined(labels: list[int]) -> None:
+    found = rank_metrics(np.array(labels, int), np.linspace(0, 1, len(labels)))
+    assert set(found) == {"roc_auc", "pr_auc", "eer"}
+    assert all(math.isnan(value) for value in found.values())
+
+
+def test_threshold_metrics_by_hand() -> None:
+    """From .6 on: .8 is accused wrongly, .6 (on the edge) and .9 are found."""
+    assert threshold_metrics(LABELS, SCORES, 0.6) == {
+        "accuracy": 4 / 5,
+        "balanced_accuracy": pytest.approx((1 + 2 / 3) / 2),
+        "precision": 2 / 3,
+        "recall": 1.0,
+        "f1": pytest.approx(4 / 5),
+        "true_fake": 2,
+        "false_fake": 1,
+        "true_real": 2,
+        "false_real": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("labels", "scores", "undefined"),
+    [
+        ([], [], {"accuracy", "balanced_accuracy", "precision", "recall", "f1"}),
+        ([0, 0], [0.1, 0.9], {"balanced_accuracy", "recall"}),
+        ([1, 1], [0.1, 0.9], {"balanced_accuracy"}),
+        ([0, 1], [0.1, 0.2], {"precision"}),
+        ([0, 0], [0.1, 0.2], {"balanced_accuracy", "recall", "precision", "f1"}),
+    ],
+)
+def test_what_has_no_samples_is_not_defined(
+    labels: list[int], scores: list[float], undefined: set[str]
+) -> None:
+    found = threshold_metrics(np.array(labels, int), np.array(scores, float), 0.5)
+    assert {name for name, value in found.items() if math.isnan(value)} == undefined
+
+
+def test_probability_metrics_by_hand() -> None:
+    found = probability_metrics(np.array([0, 1]), np.array([0.2, 0.5]))
+    assert found["brier"] == pytest.approx((0.04 + 0.25) / 2)
+    assert found["log_loss"] == pytest.approx(-(math.log(0.8) + math.log(0.5)) / 2)
+
+
+def test_certain_mistake_costs_a_finite_loss() -> None:
+    found = probability_metrics(np.array([1]), np.array([0.0]))
+    assert found == {"brier": 1.0, "log_loss": pytest.approx(-math.log(1e-7))}
+
+
+def test_probabilities_of_nothing_are_not_defined() -> None:
+    found = probability_metrics(np.zeros(0, int), np.zeros(0))
+    assert all(math.isnan(value) for value in found.values())
+
+
+rows = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 20)), min_size=2, max_size=40)
+
+
+@given(rows.filter(lambda found: len({label for label, _ in found}) == 2), st.integers(0, 21))
+def test_scikit_learn_agrees(table: list[tuple[int, int]], cut: int) -> None:
+    labels = np.array([label for label, _ in table])
+    scores = np.array([score / 20 for _, score in table])
+    threshold = cut / 20
+    called = (scores >= threshold).astype(int)
+    found = all_metrics(labels, scores, threshold)
+    expected = {
+        "roc_auc": sk.roc_auc_score(labels, scores),
+        "pr_auc": sk.average_precision_score(labels, scores),
+        "accuracy": sk.accuracy_score(labels, called),
+        "balanced_accuracy": sk.balanced_accuracy_score(labels, called),
+        "precision": sk.precision_score(labels, called, zero_division=np.nan),
+        "recall": sk.recall_score(labels, called),
+        "f1": sk.f1_score(labels, called),
+        "brier": sk.brier_score_loss(labels, scores),
+        "log_loss": sk.log_loss(labels, np.clip(scores, 1e-7, 1 - 1e-7)),
+    }
+    assert {name: found[name] for name in expected} == pytest.approx(expected, nan_ok=True)
+    counts = [found[name] for name in ("true_real", "false_fake", "false_real", "true_fake")]
+    assert counts == sk.confusion_matrix(labels, called, labels=[0, 1]).ravel().tolist()
+    assert 0 <= found["eer"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("name", "videos", "roc_auc"), [("DFDC", 400, 0.9994), ("Celeb-DF", 1182, 0.9814)]
+)
+def test_published_predictions_give_the_published_auc(
+    name: str, videos: int, roc_auc: float
+) -> None:
+    """Per-video predictions of GenConViT (Wodajo et al., 2023)."""
+    path = PUBLISHED / f"genconvit_result_april14_{name}.json"
+    if not path.is_file():
+        pytest.skip(f"the predictions published by GenConViT are not at {path}")
+    table = json.loads(path.read_text())["video"]
+    labels = np.array([int(label == "FAKE") for label in table["correct_label"]])
+    found = rank_metrics(labels, np.array(table["pred"]))
+    assert len(labels) == videos
+    assert round(found["roc_auc"], 4) == roc_auc

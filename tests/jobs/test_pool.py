@@ -1,0 +1,339 @@
+"""Work over videos: in order, remembered, failures told and survived. Processes are real here."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from conftest import InProcess, execution
+
+from deepfake.base.errors import ArchiveError, CacheError, DeepfakeError
+from deepfake.core.files import sha256_of
+from deepfake.jobs import pool, worker_main
+from deepfake.jobs.cache import Cache
+from deepfake.jobs.pool import AHEAD, map_records, map_videos
+from deepfake.jobs.step import Failure, Step, Video
+
+
+def shout(path: Path, pause: float = 0.0, sign: str = "!") -> bytes:
+    """What the tests do with a file: upper case, or some misbehaviour."""
+    time.sleep(pause)
+    text = path.read_text()
+    if text == "bad":
+        raise ValueError(f"{path.name} is bad")
+    if text == "damaged":
+        raise ArchiveError(f"{path.name} is damaged")
+    if text == "segfault":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if text == "exit":
+        os._exit(3)
+    if text == "hang":
+        while True:
+            time.sleep(1)
+    if text == "huge":
+        return bytes(np.ones(1 << 31, np.uint8))
+    if text == "crash once" and not path.with_suffix(".tried").exists():
+        path.with_suffix(".tried").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return text.upper().encode() + sign.encode()
+
+
+def whereabouts(path: Path) -> bytes:
+    """The process a file is worked on in, and how many threads it may use."""
+    return (
+        f"{path.name} {os.getpid()} {os.environ['OMP_NUM_THREADS']} {cv2.getNumThreads()}".encode()
+    )
+
+
+def write(folder: Path, *texts: str) -> list[Path]:
+    paths = [folder / f"{i}.txt" for i in range(len(texts))]
+    for path, text in zip(paths, texts, strict=True):
+        path.write_text(text)
+    return paths
+
+
+def videos(paths: Sequence[Path], **arguments: Any) -> list[Video]:
+    return [Video(sha256_of(path), path, arguments, is_original=True) for path in paths]
+
+
+def step(folder: Path, code: str = "v1") -> Step:
+    return Step(shout, code, Cache(folder / "scratch"))
+
+
+def remembered(folder: Path) -> dict[Path, int]:
+    """Files in the scratch folder and when they were written."""
+    files = (folder / "scratch").rglob("*")
+    return {path: path.stat().st_mtime_ns for path in files if path.is_file()}
+
+
+def test_processes_keep_the_order_and_remember(tmp_path: Path) -> None:
+    paths = write(tmp_path, *"abcdefgh")
+    inputs = [
+        Video(sha256_of(path), path, {"pause": 0.08 / (i + 1)}) for i, path in enumerate(paths)
+    ]
+    expected = [letter.encode() + b"!" for letter in "ABCDEFGH"]
+    assert list(map_videos(step(tmp_path), inputs, execution(2), "first")) == expected
+    before = remembered(tmp_path)
+    assert len(before) == 8
+    assert list(map_videos(step(tmp_path), inputs, execution(1), "again")) == expected
+    assert remembered(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "reason"),
+    [
+        ("segfault", "crashed", "its process ended with SIGSEGV"),
+        ("exit", "crashed", "its process ended with exit code 3"),
+        ("hang", "timed_out", "not done after 1.5 seconds"),
+        ("huge", "out_of_memory", "needs more than 1 GB"),
+        ("bad", "crashed", "unexpected ValueError, whose traceback is in the log of the run"),
+    ],
+)
+def test_a_video_that_takes_its_process_down_is_told_and_the_others_go_on(
+    tmp_path: Path, text: str, status: str, reason: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    paths = write(tmp_path, "a", text, "c", "d", text, "f")
+    limits = execution(2, video_seconds=1.5, video_gigabytes=1)
+    found = list(map_videos(step(tmp_path), videos(paths), limits, "t"))
+    failure = Failure(status, reason)
+    assert found == [b"A!", failure, b"C!", b"D!", failure, b"F!"]
+    assert len(remembered(tmp_path)) == 4, "a failure is not remembered: it is tried again"
+    if text == "bad":
+        told = capfd.readouterr().err
+        assert "Traceback" in told
+        assert "ValueError: 1.txt is bad" in told
+
+
+def test_it_is_tried_twice(tmp_path: Path) -> None:
+    paths = write(tmp_path, "crash once")
+    assert list(map_videos(step(tmp_path), videos(paths), execution(), "t")) == [b"CRASH ONCE!"]
+    assert paths[0].with_suffix(".tried").exists()
+
+
+def test_one_process_survives_many_crashes(tmp_path: Path) -> None:
+    """A pool that loses its only process at once, again and again, still blames the right video."""
+    paths = write(tmp_path, *["exit", "b"] * 6)
+    found = list(map_videos(step(tmp_path), videos(paths), execution(), "t"))
+    assert [isinstance(one, Failure) for one in found] == [True, False] * 6
+
+
+def test_what_is_not_about_one_video_stops_the_run(tmp_path: Path) -> None:
+    paths = write(tmp_path, "a", "damaged", "c")
+    results = map_videos(step(tmp_path), videos(paths), execution(), "t")
+    assert next(results) == b"A!"
+    with pytest.raises(ArchiveError, match=r"1\.txt is damaged"):
+        next(results)
+
+
+def test_stopping_early_ends_the_processes(tmp_path: Path) -> None:
+    """Ctrl-C while a video takes long must not wait for it."""
+    paths = write(tmp_path, "a", "hang", "hang")
+    results = map_videos(step(tmp_path), videos(paths), execution(2), "t")
+    assert next(results) == b"A!"
+    start = time.monotonic()
+    results.close()  # type: ignore[attr-defined]
+    assert time.monotonic() - start < 10
+
+
+def test_work_is_done_elsewhere_by_one_thread_each(tmp_path: Path) -> None:
+    (path,) = write(tmp_path, "a")
+    task = Step(whereabouts, "v1", Cache(tmp_path / "scratch"))
+    (result,) = map_videos(task, videos([path]), execution(), "t")
+    assert isinstance(result, bytes)
+    name, process, *threads = result.decode().split()
+    assert (name, threads) == ("0.txt", ["1", "1"])
+    assert int(process) != os.getpid()
+
+
+def test_processes_end_with_a_killed_run(tmp_path: Path) -> None:
+    """`kill -9` leaves nobody behind who goes on computing."""
+    paths = write(tmp_path, "a", "b")
+    code = f"""
+import sys; sys.path[:0] = {[str(Path(__file__).parent), str(Path(__file__).parents[1])]!r}
+from test_pool import *
+if __name__ == "__main__":
+    folder = Path({str(tmp_path)!r})
+    inputs = [Video("", folder / f"{{i}}.txt") for i in range(2)]
+    task = Step(whereabouts, "v1", Cache(folder / "scratch"))
+    for result in map_videos(task, inputs, execution(1), "t"):
+        print(result.decode().split()[1], flush=True)
+        time.sleep(60)
+"""
+    script = tmp_path / "run.py"
+    script.write_text(code)
+    with subprocess.Popen(
+        [sys.executable, script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as running:
+        assert running.stdout is not None
+        worker_main = int(running.stdout.readline())
+        running.kill()
+    deadline = time.monotonic() + 20
+    while Path(f"/proc/{worker_main}").exists() and time.monotonic() < deadline:
+        state = Path(f"/proc/{worker_main}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        if state == "Z":  # it has ended, and nobody has asked for its exit code
+            break
+        time.sleep(0.1)
+    else:
+        assert not Path(f"/proc/{worker_main}").exists()
+    assert paths[0].exists()
+
+
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads instead of processes, where only the order of events is tested."""
+    monkeypatch.setattr(pool, "Worker", InProcess)
+
+
+@pytest.mark.usefixtures("in_process")
+def test_a_run_that_was_stopped_goes_on(tmp_path: Path) -> None:
+    """What was finished before the failure is not done again."""
+    paths = write(tmp_path, "a", "b", "damaged", "d")
+    with pytest.raises(ArchiveError, match="is damaged"):
+        list(map_videos(step(tmp_path), videos(paths[:3]), execution(), "t"))
+    before = remembered(tmp_path)
+    assert len(before) == 2
+    paths[2].write_text("c")
+    found = list(map_videos(step(tmp_path), videos(paths), execution(), "t"))
+    assert found == [b"A!", b"B!", b"C!", b"D!"]
+    after = remembered(tmp_path)
+    assert len(after) == 4
+    assert before.items() <= after.items()
+
+
+@pytest.mark.usefixtures("in_process")
+@pytest.mark.parametrize("count", [0, 1, AHEAD, AHEAD + 1, 2 * AHEAD + 1])
+def test_any_number_of_inputs(tmp_path: Path, count: int) -> None:
+    """Fewer, as many and more than may wait at a time."""
+    texts = [f"a{i}" for i in range(count)]
+    inputs = videos(write(tmp_path, *texts))
+    found = list(map_videos(step(tmp_path), inputs, execution(), "t"))
+    assert found == [text.upper().encode() + b"!" for text in texts]
+
+
+@pytest.mark.usefixtures("in_process")
+def test_the_bar_counts_failures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    inputs = videos(write(tmp_path, "a", "b", "a"))
+    results = map_records(
+        step(tmp_path), inputs, execution(), "t", lambda number, data: (number, data == b"A!")
+    )
+    assert list(results) == [0, 1, 2]
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert "3/3" in last
+    assert "failed=2" in last
+
+
+@pytest.mark.usefixtures("in_process")
+def test_remembered_by_content_arguments_code_and_function(tmp_path: Path) -> None:
+    one, same, other = write(tmp_path, "a", "a", "b")
+
+    def is_new(task: Step, path: Path, **arguments: Any) -> bool:
+        before = set(remembered(tmp_path))
+        list(map_videos(task, videos([path], **arguments), execution(), "t"))
+        return set(remembered(tmp_path)) != before
+
+    task = step(tmp_path)
+    assert is_new(task, one, sign="!", pause=0.0)
+    assert not is_new(task, one, pause=0.0, sign="!")
+    assert not is_new(task, same, sign="!", pause=0.0)
+    assert is_new(task, other, sign="!", pause=0.0)
+    assert is_new(task, one, sign="?", pause=0.0)
+    assert is_new(step(tmp_path, "v2"), one, sign="!", pause=0.0)
+
+
+@pytest.mark.usefixtures("in_process")
+def test_what_another_stage_made_is_known_by_its_own_content(tmp_path: Path) -> None:
+    """The frames of one video, made with other parameters, give other crops."""
+    (path,) = write(tmp_path, "a")
+    video = Video("5" * 64, path)
+    assert list(map_videos(step(tmp_path), [video], execution(), "t")) == [b"A!"]
+    path.write_text("b")
+    assert list(map_videos(step(tmp_path), [video], execution(), "t")) == [b"B!"]
+    assert len(remembered(tmp_path)) == 2
+
+
+@pytest.mark.usefixtures("in_process")
+def test_a_video_that_changed_after_it_was_scanned_is_told(tmp_path: Path) -> None:
+    inputs = videos(write(tmp_path, "a", "b"))
+    (tmp_path / "0.txt").write_text("other")
+    changed, other = map_videos(step(tmp_path), inputs, execution(), "t")
+    assert isinstance(changed, Failure)
+    assert changed.status == "changed"
+    assert other == b"B!"
+
+
+@pytest.mark.usefixtures("in_process")
+def test_a_video_without_content_is_not_remembered(tmp_path: Path) -> None:
+    (path,) = write(tmp_path, "a")
+    for _ in range(2):
+        found = map_videos(step(tmp_path), [Video("", path)], execution(), "t")
+        assert list(found) == [b"A!"]
+    assert remembered(tmp_path) == {}
+
+
+@pytest.mark.usefixtures("in_process")
+@pytest.mark.parametrize("content", ["", "5" * 64])
+def test_a_result_may_be_wanted_as_a_file_too(tmp_path: Path, content: str) -> None:
+    (path,) = write(tmp_path, "a")
+    out = tmp_path / "out" / "a.tar"
+    for _ in range(2):
+        found = map_videos(step(tmp_path), [Video(content, path, out=out)], execution(), "t")
+        assert list(found) == [b"A!"]
+        assert out.read_bytes() == b"A!"
+
+
+@pytest.mark.usefixtures("in_process")
+def test_a_result_that_cannot_be_read_stops_the_run(tmp_path: Path) -> None:
+    def read(number: int, _: object) -> tuple[int, bool]:
+        if number == 1:
+            raise ArchiveError("it is cut short")
+        return number, False
+
+    results = map_records(step(tmp_path), videos(write(tmp_path, *"abc")), execution(), "t", read)
+    assert next(results) == 0
+    with pytest.raises(ArchiveError, match="cut short"):
+        next(results)
+
+
+@pytest.mark.usefixtures("in_process")
+def test_a_full_disk_stops_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise CacheError("no space left")
+
+    monkeypatch.setattr(Cache, "store", full)
+    with pytest.raises(CacheError):
+        list(map_videos(step(tmp_path), videos(write(tmp_path, "a")), execution(), "t"))
+
+
+def test_a_process_that_cannot_start_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "false")
+    with pytest.raises(DeepfakeError, match="does not start"):
+        list(map_videos(step(tmp_path), videos(write(tmp_path, "a")), execution(), "t"))
+
+
+@pytest.mark.parametrize("messages", [[], [(1, 1 << 32, shout)]])
+def test_a_process_whose_run_has_ended_ends_in_silence(messages: list[Any]) -> None:
+    """As one that was made ready early, and had nothing to do."""
+    ours, theirs = socket.socketpair()
+    with Connection(ours.detach()) as connection:
+        for message in messages:
+            connection.send(message)
+    path = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    with theirs:
+        done = subprocess.run(
+            [sys.executable, "-m", worker_main.__name__, str(theirs.fileno())],
+            env={**os.environ, **path},
+            pass_fds=[theirs.fileno()],
+            capture_output=True,
+        )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")

@@ -1,0 +1,267 @@
+"""The network: every way to start it, and publishing without loss."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+import pytest
+import torch
+import torchvision
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from deepfake.base.errors import ModelError
+from deepfake.core.files import sha256_of
+from deepfake.model import network
+from deepfake.model.calibration import Calibration
+from deepfake.model.card import CARD, WEIGHTS, ModelCard, check_crops, make_card
+from deepfake.model.network import (
+    build_model,
+    init_digest,
+    load_model,
+    parameter_groups,
+    pick_device,
+    save_model,
+)
+from deepfake.params.schema import Params
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture
+def pretrained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder of pretrained weights."""
+    folder = tmp_path / "pretrained"
+    folder.mkdir()
+    monkeypatch.setattr(network, "MODELS", folder.parent)
+    return folder
+
+
+@pytest.fixture
+def card(params: Params) -> ModelCard:
+    return make_card(params, Calibration(1.25, 0.4), best_epoch=3, datasets=["demo"])
+
+
+def state_of(network: str) -> dict[str, Tensor]:
+    torch.manual_seed(1)
+    state: dict[str, Tensor] = getattr(torchvision.models, network)(weights=None).state_dict()
+    return state
+
+
+def test_random_start_follows_the_seed() -> None:
+    images = torch.rand(2, 3, 32, 32)
+    outputs = []
+    for seed in (0, 0, 1):
+        torch.manual_seed(seed)
+        outputs.append(build_model("random").eval()(images))
+    assert outputs[0].shape == (2, 1)
+    assert torch.equal(outputs[0], outputs[1])
+    assert not torch.equal(outputs[0], outputs[2])
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float16])
+def test_start_from_a_file(pretrained: Path, kind: torch.dtype) -> None:
+    """Every layer but the head is that of the file, as 32 bit floats."""
+    state = {
+        name: value.to(kind) if value.is_floating_point() else value
+        for name, value in state_of("resnet18").items()
+    }
+    save_file(state, pretrained / "mine.safetensors")
+    found = build_model("pretrained/mine.safetensors").state_dict()
+    assert found["fc.weight"].shape == (1, 512)
+    body = [name for name in state if not name.startswith("fc.")]
+    assert len(body) == 120
+    assert all(torch.equal(found[name], state[name].to(found[name].dtype)) for name in body)
+    assert found["conv1.weight"].dtype == torch.float32
+
+
+def test_a_head_of_one_logit_is_kept(pretrained: Path) -> None:
+    """The model of another run goes on as it is, and may be the starter."""
+    network = torchvision.models.resnet18(num_classes=1)
+    save_file(network.state_dict(), pretrained / "mine.safetensors")
+    assert torch.equal(build_model("pretrained/mine.safetensors").fc.weight, network.fc.weight)
+
+
+def test_the_starter_is_found_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, card: ModelCard
+) -> None:
+    monkeypatch.setattr(network, "STARTER", tmp_path)
+    with pytest.raises(ModelError, match=r"no file .*model\.safetensors"):
+        build_model("starter")
+    trained = torchvision.models.resnet18(num_classes=1)
+    save_model(tmp_path, trained.state_dict(), card)
+    assert torch.equal(build_model("starter").fc.bias, trained.fc.bias)
+    assert init_digest("starter") == sha256_of(tmp_path / "model.safetensors")
+
+
+def test_a_model_is_not_shown_other_crops(card: ModelCard, params: Params) -> None:
+    crops = params.crops
+    check_crops(card, crops)
+    check_crops(card, crops.model_copy(update={"max_no_face_fraction": 0.9}))
+    with pytest.raises(ModelError, match=f"margin: {crops.margin}"):
+        check_crops(card, crops.model_copy(update={"margin": 2.0}))
+
+
+def test_learning_rates_by_depth() -> None:
+    network = build_model("random")
+    groups = parameter_groups(network, 0.1, 0.5)
+    assert [group["lr"] for group in groups] == pytest.approx(
+        [0.1 * 0.5**n for n in range(5, -1, -1)]
+    )
+    assert len(groups[-1]["params"]) == 2  # weight and bias of the head
+    found = {id(parameter) for group in groups for parameter in group["params"]}
+    assert found == {id(parameter) for parameter in network.parameters()}
+
+
+def test_weights_of_the_repository_load(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(repository)
+    name = "pretrained/resnet18_imagenet_cc0.safetensors"
+    found = build_model(name).state_dict()
+    assert found["conv1.weight"].std() > 0.01
+    assert init_digest(name) == sha256_of(repository / "models" / name)
+
+
+def test_imagenet_weights_fill_every_layer_but_the_head(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = state_of("resnet18")
+    asked: list[dict[str, Any]] = []
+
+    def fetched(_: object, **options: Any) -> dict[str, Tensor]:
+        asked.append(options)
+        return state
+
+    monkeypatch.setattr(torchvision.models.ResNet18_Weights, "get_state_dict", fetched)
+    found = build_model("imagenet").state_dict()
+    assert torch.equal(found["layer4.1.conv2.weight"], state["layer4.1.conv2.weight"])
+    assert found["fc.weight"].shape == (1, 512)
+    assert asked[0]["check_hash"] is True
+
+
+@pytest.mark.parametrize(
+    "error",
+    [URLError("no route to host"), OSError("disk full"), RuntimeError("invalid hash value")],
+)
+def test_imagenet_without_network_names_the_alternative(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def unreachable(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(torchvision.models.ResNet18_Weights, "get_state_dict", unreachable)
+    with pytest.raises(
+        ModelError, match=r"train\.init to pretrained/resnet18_imagenet_cc0\.safetensors"
+    ):
+        build_model("imagenet")
+
+
+def test_unknown_file_names_the_known_ones(pretrained: Path) -> None:
+    (pretrained / "mine.safetensors").write_bytes(b"")
+    with pytest.raises(ModelError) as caught:
+        build_model("pretrained/other.safetensors")
+    assert str(pretrained / "other.safetensors") in str(caught.value)
+    assert "use one of pretrained/mine.safetensors, starter, imagenet, random" in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"damaged", b"\xff" * 100])
+def test_damaged_file_is_named(pretrained: Path, content: bytes) -> None:
+    (pretrained / "mine.safetensors").write_bytes(content)
+    with pytest.raises(ModelError, match=r"mine\.safetensors is not a readable safetensors file"):
+        build_model("pretrained/mine.safetensors")
+
+
+@pytest.mark.parametrize("network", ["resnet34", "resnet50", "squeezenet1_1"])
+def test_other_architecture_is_named(pretrained: Path, network: str) -> None:
+    save_file(state_of(network), pretrained / "mine.safetensors")
+    with pytest.raises(ModelError, match=r"mine\.safetensors does not hold a ResNet-18"):
+        build_model("pretrained/mine.safetensors")
+
+
+def test_digest_of_the_start(pretrained: Path) -> None:
+    (pretrained / "a.safetensors").write_bytes(b"a")
+    digest = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"  # echo -n a
+    assert init_digest("pretrained/a.safetensors") == digest
+    assert init_digest("imagenet") == "imagenet"
+
+
+def test_published_model_gives_identical_logits(tmp_path: Path, card: ModelCard) -> None:
+    torch.manual_seed(0)
+    network = build_model("random").to(memory_format=torch.channels_last)
+    network(torch.rand(4, 3, 32, 32))  # batch statistics that are not the initial ones
+    network.eval()
+    save_model(tmp_path, network.state_dict(), card)
+    loaded, found = load_model(tmp_path)
+    assert found == card
+    assert not loaded.training
+    images = torch.rand(3, 3, 32, 32).to(memory_format=torch.channels_last)
+    with torch.inference_mode():
+        assert torch.equal(loaded(images), network(images))
+    assert torch.equal(
+        load_file(tmp_path / WEIGHTS)["fc.weight"], network.state_dict()["fc.weight"]
+    )
+
+
+def test_card_holds_what_it_takes_to_use_the_weights(params: Params, card: ModelCard) -> None:
+    assert (card.temperature, card.threshold, card.image_size) == (1.25, 0.4, 112)
+    assert card.classes == ["REAL", "FAKE"]
+    assert card.preprocessing["crops"] == params.crops.model_dump()
+    assert card.origin["best_epoch"] == 3
+
+
+def test_publishing_is_repeatable(tmp_path: Path, card: ModelCard) -> None:
+    state = {"b": torch.ones(2), "a": torch.zeros(3)}
+    save_model(tmp_path / "one", state, card)
+    save_model(tmp_path / "other", dict(reversed(state.items())), card)
+    for name in (WEIGHTS, CARD):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
+
+
+def test_no_model(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=f"no model in {tmp_path}: run `dvc repro` or `dvc pull`"):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"architecture": "vit"}, "architecture vit is not resnet18"),
+        ({"unheard_of": 1}, "is not of this version: .*unheard_of"),
+        ({"threshold": None}, "is not of this version: .*threshold"),
+        (None, "is not of this version"),
+        ([], "is not of this version"),
+    ],
+    ids=["architecture", "new key", "missing key", "no JSON", "no object"],
+)
+def test_wrong_card_is_named(
+    tmp_path: Path, card: ModelCard, change: object, complaint: str
+) -> None:
+    content: Any = change
+    if isinstance(change, dict):
+        content = {**dataclasses.asdict(card), **change}
+        content = {key: value for key, value in content.items() if value is not None}
+    text = "{" if content is None else json.dumps(content)
+    (tmp_path / CARD).write_text(text)
+    with pytest.raises(ModelError, match=rf"(?s){CARD}:? {complaint}"):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("state", "complaint"),
+    [
+        (None, "is not a readable safetensors file"),
+        ({"conv1.weight": torch.zeros(1)}, "does not fit resnet18"),
+    ],
+    ids=["missing", "other layers"],
+)
+def test_wrong_weights_are_named(
+    tmp_path: Path, card: ModelCard, state: dict[str, Tensor] | None, complaint: str
+) -> None:
+    save_model(tmp_path, state or {}, card)
+    if state is None:
+        (tmp_path / WEIGHTS).unlink()
+    with pytest.raises(ModelError, match=rf"model\.safetensors {complaint}"):
+        load_model(tmp_path)
+
+
+def test_some_device_is_there() -> None:
+    assert pick_device().type in {"cpu", "cuda", "mps", "xpu"}

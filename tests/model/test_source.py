@@ -1,0 +1,146 @@
+"""Where a model may come from: a folder, an address, a revision of a repository."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from web_server import Served
+
+from deepfake.base.errors import ModelError
+from deepfake.model.source import default_folder, model_folder, onnx_file
+
+FILES = ("model.safetensors", "model.json")
+ONNX = "model.onnx"
+
+
+def write_model(folder: Path, content: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (*FILES, ONNX):
+        (folder / name).write_text(f"{name} {content}")
+
+
+def content(model: str) -> list[str]:
+    with model_folder(model) as folder:
+        return [(folder / name).read_text().split()[1] for name in FILES]
+
+
+def test_a_folder_is_taken_as_it_is(tmp_path: Path) -> None:
+    write_model(tmp_path / "models", "mine")
+    with model_folder(str(tmp_path / "models")) as folder:
+        assert folder == tmp_path / "models"
+
+
+def test_the_starter_stands_in_where_no_model_was_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert default_folder() == repository / "models/starter"
+    write_model(tmp_path / "models", "mine")
+    assert default_folder() == Path("models")
+
+
+def test_an_address_is_downloaded_and_deleted_afterwards(served: Served) -> None:
+    write_model(served.folder / "published", "remote")
+    assert content(served.url("published/")) == ["remote", "remote"]
+    with model_folder(served.url("published")) as folder:
+        assert folder.is_dir()
+    assert not folder.exists()
+
+
+def test_an_address_without_a_model_is_an_error(served: Served) -> None:
+    with pytest.raises(ModelError, match=r"nothing/model\.safetensors: cannot be downloaded"):
+        content(served.url("nothing"))
+
+
+def test_an_onnx_file_is_found_by_its_name_folder_or_address(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_model(served.folder / "published", "remote")
+    monkeypatch.chdir(served.folder / "published")
+    folder = served.folder / "published"
+    places = [
+        f"{folder}/{ONNX}",
+        ONNX,
+        str(folder),
+        served.url("published"),
+        served.url(f"published/{ONNX}"),
+    ]
+    for place in places:
+        with onnx_file(place) as path:
+            assert (path.name, path.read_text()) == (ONNX, f"{ONNX} remote")
+    assert not path.exists(), "a download is deleted"
+    with pytest.raises(ModelError, match="no model in nowhere"), onnx_file(f"nowhere/{ONNX}"):
+        pass
+
+
+@pytest.mark.parametrize("name", ["nowhere", "-h", "--all", ""])
+def test_what_is_neither_folder_nor_revision_is_an_error(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelError, match="run `dvc repro` or `dvc pull`, or name a folder"):
+        content(name or "''")
+
+
+@pytest.fixture(scope="module")
+def versions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository whose tag v1 and branch main have different models, in DVC's cache."""
+    folder = tmp_path_factory.mktemp("versions")
+
+    def call(*command: str) -> None:
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        subprocess.run(command, cwd=folder, env={**os.environ, "PATH": path}, check=True)
+
+    identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
+    call("git", "init", "--quiet", "--initial-branch", "main")
+    call("dvc", "init", "--quiet")
+    call("git", *identity, "commit", "--quiet", "--message", "empty")
+    call("git", "tag", "empty")
+    for version in ("v1", "v2"):
+        write_model(folder / "models", version)
+        call("dvc", "add", "--quiet", *(f"models/{name}" for name in (*FILES, ONNX)))
+        call("git", "add", "--all")
+        call("git", *identity, "commit", "--quiet", "--message", version)
+        call("git", "tag", version)
+    shutil.rmtree(folder / "models")
+    return folder
+
+
+@pytest.mark.parametrize(("revision", "expected"), [("v1", "v1"), ("main", "v2"), ("main~1", "v1")])
+def test_a_revision(
+    versions: Path, revision: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(versions)
+    assert content(revision) == [expected, expected]
+    with onnx_file(revision) as path:
+        assert path.read_text() == f"{ONNX} {expected}"
+
+
+def test_a_folder_goes_before_a_revision_of_its_name(
+    versions: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(versions)
+    write_model(versions / "v1", "folder")
+    assert content("v1") == ["folder", "folder"]
+    shutil.rmtree(versions / "v1")
+
+
+def test_a_revision_without_a_model_is_an_error(
+    versions: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(versions)
+    with pytest.raises(ModelError, match=r"model\.safetensors of revision empty cannot be had"):
+        content("empty")
+
+
+def test_a_model_that_is_in_no_cache_is_an_error(
+    versions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clone = Path(shutil.copytree(versions, tmp_path / "clone"))
+    shutil.rmtree(clone / ".dvc/cache")
+    monkeypatch.chdir(clone)
+    with pytest.raises(ModelError, match="see that it was pushed with `dvc push`"):
+        content("v2")

@@ -1,0 +1,133 @@
+"""Overlays: merged into params.yaml, checked, and those of the repository say what is so."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from trees import tree
+
+from deepfake.base.errors import ParamsError
+from deepfake.params.overlay import ExperimentError, combine, merge, parse_setting, read_experiment
+
+TOP = Path(__file__).resolve().parents[2]
+NAMES = sorted(path.stem for path in (TOP / "experiments").glob("*.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "merged"),
+    [
+        ({}, {}, {}),
+        ({"a": 1}, {}, {"a": 1}),
+        ({"a": {"b": 1, "c": 2}}, {"a": {"b": 3}}, {"a": {"b": 3, "c": 2}}),
+        ({"a": [1, 2]}, {"a": [3]}, {"a": [3]}),
+        ({"a": {"b": 1}}, {"a": 5}, {"a": 5}),
+        ({"a": 5}, {"a": {"b": 1}}, {"a": {"b": 1}}),
+        ({"a": {"b": 1}}, {"a": {"x": 1}}, {"a": {"b": 1, "x": 1}}),
+    ],
+)
+def test_mappings_are_merged_and_anything_else_replaced(
+    old: dict[str, Any], new: dict[str, Any], merged: dict[str, Any]
+) -> None:
+    before = repr((old, new))
+    assert merge(old, new) == merged
+    assert repr((old, new)) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "overlay"),
+    [
+        ("train.epochs=12", {"train": {"epochs": 12}}),
+        ("split.test_datasets=[a, b]", {"split": {"test_datasets": ["a", "b"]}}),
+        ('frames.jpeg_chroma="4:2:0"', {"frames": {"jpeg_chroma": "4:2:0"}}),
+        ("train.init=a=b", {"train": {"init": "a=b"}}),
+    ],
+)
+def test_a_setting_is_an_overlay_of_one_value(text: str, overlay: dict[str, Any]) -> None:
+    assert parse_setting(text) == overlay
+
+
+@pytest.mark.parametrize("text", ["", "train.epochs", "=3", "train..epochs=3", "train.init=[1"])
+def test_a_setting_that_is_none_is_named(text: str) -> None:
+    with pytest.raises(ParamsError, match=re.escape(f"--set {text}")):
+        parse_setting(text)
+
+
+@pytest.mark.parametrize(
+    ("overlay", "named"),
+    [
+        ({"train": {"epoch": 3}}, "train.epoch"),
+        ({"trains": {"epochs": 3}}, "trains"),
+        ({"train": {"epochs": "3"}}, "train.epochs"),
+        ({"train": 3}, "train"),
+        ({"crops": {"size": 32}}, "crops.size must not be smaller"),
+        ({"experiment": {"kep": {}}}, "experiment.kep"),
+        ({"experiment": {"random_split": ["other"]}}, "no data set is called other"),
+        ({"experiment": {"keep": {"other": {"method": ["real"]}}}}, "no data set is called other"),
+    ],
+)
+def test_a_mistake_in_an_overlay_is_named(
+    content: dict[str, Any], overlay: dict[str, Any], named: str
+) -> None:
+    with pytest.raises(ParamsError, match=re.escape(named)):
+        combine(content, overlay)
+
+
+def test_settings_have_the_last_word(content: dict[str, Any]) -> None:
+    found = combine(content, {"train": {"epochs": 3}}, ["train.epochs=4", "train.epochs=5"])
+    assert found.params.train.epochs == 5
+    assert found.content["train"] == {**content["train"], "epochs": 5}
+    assert "experiment" not in found.content
+
+
+@pytest.mark.parametrize("name", ["nothing", "../params", ""])
+def test_an_unknown_experiment_lists_those_there_are(name: str) -> None:
+    with pytest.raises(ExperimentError, match="dfdc_faces, dfdc_faces_random, ffpp_c23"):
+        read_experiment(TOP, name)
+
+
+@pytest.mark.parametrize("text", ["- train", "train", "train: ["])
+def test_an_overlay_that_is_no_mapping_is_named(tmp_path: Path, text: str) -> None:
+    tree(tmp_path, files={"params.yaml": "{}", "experiments/mine.yaml": text})
+    with pytest.raises(ParamsError, match=r"experiments/mine\.yaml is (no mapping|not valid YAML)"):
+        read_experiment(tmp_path, "mine")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_comments_of_an_overlay_agree_with_its_values(name: str) -> None:
+    text = (TOP / f"experiments/{name}.yaml").read_text()
+    head = text[: text.index("\n\n")]
+    found = read_experiment(TOP, name)
+    datasets = list(found.params.dataset)
+    roots = [dataset.root for dataset in found.params.dataset.values()]
+    assert roots == [f"data/raw/{name}" for name in datasets]
+    assert f"deepfake experiment {name} --data" in head
+    assert re.findall(r"--data (\w+)=", head) == datasets
+    for split, share in re.findall(r"\b(train|val|test) (\.\d+)", head):
+        assert getattr(found.params.split, split) == float(share)
+    for frames in re.findall(r"(\d+) frames per\s+#?\s*video", head):
+        assert found.params.frames.per_video == int(frames)
+    for other in re.findall(r"\b(\w+)\.yaml", head):
+        assert (TOP / f"experiments/{other}.yaml").is_file()
+    for page in re.findall(r"docs/[\w/]+\.md", head):
+        assert (TOP / page).is_file()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_page_has_every_experiment_with_its_command_and_numbers(name: str) -> None:
+    page = (TOP / "docs/experiments.md").read_text()
+    text = (TOP / f"experiments/{name}.yaml").read_text()
+    head = text[: text.index("\n\n")]
+    command = re.search(r"deepfake experiment \w+ (?:--data [^\n\\]+|\\\n#\s+)+", head)
+    assert command
+    assert re.sub(r"\s*\\\n#\s+", " ", command[0]).strip() in re.sub(r"\s*\\\n\s+", " ", page)
+    assert set(re.findall(r"(?<!\d)\.\d{3}\b", head)) <= set(re.findall(r"(?<!\d)\.\d{3}\b", page))
+
+
+def test_the_random_split_differs_from_the_other_in_nothing_else() -> None:
+    apart = read_experiment(TOP, "dfdc_faces")
+    random = read_experiment(TOP, "dfdc_faces_random")
+    differing = {key for key in apart.content if apart.content[key] != random.content[key]}
+    assert differing == {"split"}
+    for key in ("train", "val", "test", "seed"):
+        assert apart.content["split"][key] == random.content["split"][key]

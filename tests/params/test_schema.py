@@ -1,0 +1,189 @@
+"""params.yaml: each mistake is named by its key."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import execution
+from pydantic import BaseModel
+
+from deepfake.base.errors import ParamsError
+from deepfake.params import loading, schema
+
+MISSING = object()
+
+
+def load(folder: Path, content: Any) -> schema.Params:
+    path = folder / "params.yaml"
+    path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
+    return loading.load_params(path)
+
+
+DATASET = {"root": "data/raw", "layout": "auto", "include": "*"}
+
+
+def sections() -> list[type[BaseModel]]:
+    return [schema.Params, *schema.Section.__subclasses__()]
+
+
+def test_params_of_the_repository_load(repository: Path, content: dict[str, Any]) -> None:
+    assert loading.load_params(repository / "params.yaml").model_dump() == content
+
+
+@pytest.mark.parametrize("section", sections(), ids=lambda section: section.__name__)
+def test_no_field_has_a_default(section: type[BaseModel]) -> None:
+    """A default would be a value that DVC does not track."""
+    assert section.model_fields
+    assert [name for name, field in section.model_fields.items() if not field.is_required()] == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "complaint"),
+    [
+        ("train.epochs", "8", "valid integer"),
+        ("train.epochs", True, "valid integer"),
+        ("train.epochs", 8.5, "valid integer"),
+        ("train.epochs", None, "valid integer"),
+        ("train.epochs", -1, "greater than or equal to 0"),
+        ("train.epochs", MISSING, "required"),
+        ("train.epohcs", 8, "not permitted"),
+        ("train.learning_rate", "3e-4", "valid number"),  # YAML reads 3e-4 as text
+        ("train.learning_rate", 0.0, "greater than 0"),
+        ("train.learning_rate", float("nan"), "greater than 0"),
+        ("train.label_smoothing", 0.5, "less than 0.5"),
+        ("train.augmentation", "heavy", "'none', 'light' or 'strong'"),
+        ("dataset", {}, "at least 1 item"),
+        ("execution.workers", -1, "greater than or equal to 0"),
+        ("frames.jpeg_quality", 101, "less than or equal to 100"),
+        ("frames.max_failed_fraction", 1.1, "less than or equal to 1"),
+        ("crops.detector", "mtcnn", "'libfacedetection' or 'hog'"),
+        ("crops.margin", 0.9, "greater than or equal to 1"),
+        ("score.video_score", "median", "'mean_logit' or 'mean_probability'"),
+        ("evaluate.bootstrap", -1, "greater than or equal to 0"),
+        ("split", MISSING, "required"),
+        ("splits", {}, "not permitted"),
+        ("split", None, "valid dictionary"),
+    ],
+)
+def test_mistakes_are_named(
+    tmp_path: Path, content: dict[str, Any], key: str, value: object, complaint: str
+) -> None:
+    *sections_above, name = key.split(".")
+    place = content
+    for section in sections_above:
+        place = place[section]
+    if value is MISSING:
+        del place[name]
+    else:
+        place[name] = value
+    with pytest.raises(ParamsError) as caught:
+        load(tmp_path, content)
+    first, *lines = str(caught.value).splitlines()
+    assert first == f"{tmp_path / 'params.yaml'} has mistakes:"
+    assert len(lines) == 1
+    assert lines[0].startswith(f"  {key}: ")
+    assert complaint in lines[0]
+
+
+def test_all_mistakes_are_named_at_once(tmp_path: Path, content: dict[str, Any]) -> None:
+    content["train"]["epochs"] = "8"
+    del content["score"]
+    with pytest.raises(ParamsError, match=r"(?s)train\.epochs: .*\n  score: "):
+        load(tmp_path, content)
+
+
+def test_ratios_must_fill_one(tmp_path: Path, content: dict[str, Any]) -> None:
+    content["split"]["test"] = 0.3
+    with pytest.raises(ParamsError, match=r"split: .*train, val and test must add up to 1"):
+        load(tmp_path, content)
+
+
+def test_crops_must_be_as_large_as_the_networks_input(
+    tmp_path: Path, content: dict[str, Any]
+) -> None:
+    content["crops"]["size"] = 111
+    with pytest.raises(
+        ParamsError, match=r"crops\.size must not be smaller than train\.image_size"
+    ):
+        load(tmp_path, content)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "params: Input should be a valid dictionary"),
+        ("- 1", "params: Input should be a valid dictionary"),
+        ("train: [", "is not valid YAML"),
+        ("train:\n\tepochs: 8", "is not valid YAML"),
+    ],
+)
+def test_files_that_are_no_params(tmp_path: Path, text: str, complaint: str) -> None:
+    with pytest.raises(ParamsError, match=r"params\.yaml") as caught:
+        load(tmp_path, text)
+    assert complaint in str(caught.value)
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match=r"params\.yaml is missing: run this from"):
+        loading.load_params(tmp_path / "params.yaml")
+
+
+def test_values_cannot_be_changed(repository: Path) -> None:
+    loaded = loading.load_params(repository / "params.yaml")
+    with pytest.raises(ValueError, match="frozen"):
+        loaded.train.epochs = 9  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(("workers", "expected"), [(3, 3), (0, 5)])
+def test_worker_count(monkeypatch: pytest.MonkeyPatch, workers: int, expected: int) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(5)), raising=False)
+    assert execution(workers).worker_count == expected
+
+
+@pytest.mark.parametrize(
+    ("section", "change", "complaint"),
+    [
+        ("dataset", {"a/b": DATASET}, "match pattern"),
+        ("dataset", {"a.b": DATASET}, "match pattern"),
+        ("dataset", {"": DATASET}, "match pattern"),
+        ("dataset", {1: DATASET}, r"dataset\.1\.\[key\]: Input should be a valid string"),
+        ("dataset", {"a": {**DATASET, "root": "a${b}"}}, r"a\.root: .*must not contain \$\{"),
+        ("split", {"test_datasets": ["other"]}, "no data set is called other"),
+        ("split", {"policy": "cross_dataset"}, "needs some, not all, data sets"),
+        ("split", {"fold": 5}, "fold counts from 0 to 4"),
+    ],
+)
+def test_contradictions_are_named(
+    tmp_path: Path, content: dict[str, Any], section: str, change: Any, complaint: str
+) -> None:
+    content[section] = {**content[section], **change} if isinstance(change, dict) else change
+    with pytest.raises(ParamsError, match=complaint):
+        load(tmp_path, content)
+
+
+def test_only_the_starter_needs_no_training(tmp_path: Path, content: dict[str, Any]) -> None:
+    content["train"] |= {"epochs": 0, "init": "starter"}
+    assert load(tmp_path, content).train.epochs == 0
+    content["train"] |= {"init": "imagenet"}
+    with pytest.raises(ParamsError, match=r"train: .* epochs may be 0 only where init is starter"):
+        load(tmp_path, content)
+
+
+def test_a_list_of_data_sets_is_shown_as_the_mapping_that_it_must_be(
+    tmp_path: Path, content: dict[str, Any]
+) -> None:
+    old = [{"name": "a", **DATASET}, {"name": "b", **DATASET, "root": "x y"}]
+    with pytest.raises(ParamsError) as caught:
+        load(tmp_path, {**content, "dataset": old})
+    shown = str(caught.value).partition("like\n")[2]
+    assert yaml.safe_load(shown) == {"dataset": {"a": DATASET, "b": {**DATASET, "root": "x y"}}}
+    assert load(tmp_path, {**content, **yaml.safe_load(shown)}).dataset["b"].root == "x y"
+
+
+@pytest.mark.parametrize("root", ["we$ird", "a `b`", 'say "x"', "it's", "$(x)", "sp ace", "$HOME"])
+def test_a_root_may_hold_what_a_shell_would_read(
+    tmp_path: Path, content: dict[str, Any], root: str
+) -> None:
+    loaded = load(tmp_path, {**content, "dataset": {"a": {**DATASET, "root": root}}})
+    assert loaded.dataset["a"].root == root

@@ -1,0 +1,57 @@
+"""Charts are well-formed, and marks stand where the numbers say."""
+
+from xml.etree import ElementTree
+
+import pytest
+from results import TWO
+
+from deepfake.predict.charts import WIDTH, gauge, timeline
+from deepfake.predict.result import FaceFrame
+
+
+def parsed(svg: str) -> ElementTree.Element:
+    return ElementTree.fromstring(svg)
+
+
+def marks(chart: ElementTree.Element, tag: str, kind: str) -> list[ElementTree.Element]:
+    return [one for one in chart.iter(tag) if kind in one.get("class", "").split()]
+
+
+@pytest.mark.parametrize("score", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("threshold", [0.0, 0.01, 0.5, 1.0])
+def test_gauge(score: float, threshold: float) -> None:
+    chart = parsed(gauge(score, threshold, (score / 2, score)))
+    (dot,) = marks(chart, "circle", "score")
+    (edge,) = marks(chart, "line", "threshold")
+    at, border = float(dot.get("cx", "")), float(edge.get("x1", ""))
+    assert (at >= border) == (score >= threshold)
+    assert all(0 <= x <= WIDTH for x in (at, border))
+    assert len(marks(chart, "line", "interval")) == 3
+    widths = [float(bar.get("width", "")) for bar in chart.iter("rect")]
+    assert min(widths) >= 0
+    assert sum(widths) == pytest.approx(WIDTH - 20, abs=0.2)
+
+
+def test_gauge_without_score() -> None:
+    chart = parsed(gauge(None, 0.5, None))
+    assert not marks(chart, "circle", "score")
+    assert not marks(chart, "line", "interval")
+    assert chart.get("aria-label") == "no score"
+
+
+def test_timeline() -> None:
+    chart = parsed(timeline(TWO.faces[1].frames, 0.8))
+    low, high = marks(chart, "circle", "dot")
+    assert [low.get("class"), high.get("class")] == ["dot real", "dot fake"]
+    assert float(low.get("cx", "")) < float(high.get("cx", ""))
+    (line,) = marks(chart, "line", "threshold")
+    assert float(low.get("cy", "")) > float(line.get("y1", "")) > float(high.get("cy", ""))
+    assert [text.text for text in chart.iter("text")][-2:] == ["1.0 s", "2.0 s"]
+
+
+def test_timeline_without_frame_rate_of_one_frame_and_of_none() -> None:
+    frames = [FaceFrame(number, None, 0.5, (0, 0, 1, 1), b"") for number in (3, 9)]
+    chart = parsed(timeline(frames, 0.5))
+    assert [text.text for text in chart.iter("text")][-2:] == ["frame 3", "frame 9"]
+    assert [text.text for text in parsed(timeline(frames[:1], 0.5)).iter("text")][-1] == "frame 3"
+    assert not list(parsed(timeline([], 0.5)).iter("circle"))

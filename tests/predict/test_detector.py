@@ -1,0 +1,141 @@
+"""The detector for other programs, and that it gives the pipeline's crops and scores."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from conftest import execution
+from web_server import Served
+
+import deepfake
+from deepfake import Detector, Face, Result
+from deepfake.base.errors import ModelError
+from deepfake.core import archive
+from deepfake.core.tables import read_csv
+from deepfake.predict.inputs import Source
+from deepfake.predict.preprocess import Preprocessor
+from deepfake.predict.report import html_report
+
+
+@pytest.mark.parametrize("runtime", ["torch", "onnx"])
+def test_every_test_video_gets_the_pipeline_s_crops_and_score(trained: Path, runtime: str) -> None:
+    """Of the data set that was trained on, the demo's if nobody changed params.yaml."""
+    params = yaml.safe_load((trained / "params.yaml").read_text())
+    roots = {name: trained / one["root"] for name, one in params["dataset"].items()}
+    videos = read_csv(trained / "data/predictions/test.csv").fillna({"score": -1})
+    rows = list(videos.itertuples())
+    assert len(rows) >= 10
+    sources = [Source(str(roots[row.dataset] / row.path)) for row in rows]
+    preprocessor = Preprocessor(execution(workers=2))
+    with Detector.load(trained / "models", preprocessor, runtime) as detector:
+        results = list(detector.predict_many(sources))
+    assert [result.verdict for result in results] == videos["verdict"].tolist()
+    scores = [-1 if result.score is None else result.score for result in results]
+    assert scores == pytest.approx(videos["score"].tolist(), abs=1e-4)
+    for row, result in zip(rows, results, strict=True):
+        stored = archive.read(archive.path_of(trained / "data/crops", row.video_id)).images
+        crops = [one.image for face in result.faces for one in face.frames]
+        assert crops == [stored[name] for name in sorted(stored)]
+        assert result.decisive == (None if pd.isna(row.track) else row.track)
+
+
+def test_one_file_and_many_give_the_same(detector: Detector, demo_root: Path) -> None:
+    paths = [str(demo_root / f"real/orl0{number}_1.mp4") for number in (1, 2)]
+    assert list(detector.predict_many([Source(path) for path in paths])) == [
+        detector.predict(path) for path in paths
+    ]
+
+
+def test_an_onnx_file_suffices_but_gives_no_heat_maps(
+    detector: Detector, portable: Path, demo_root: Path
+) -> None:
+    path = demo_root / "real/orl01_1.mp4"
+    with Detector.load(portable) as by_onnx:
+        found, expected = by_onnx.predict(path), detector.predict(path)
+        assert (found.verdict, found.threshold) == (expected.verdict, expected.threshold)
+        assert found.score == pytest.approx(expected.score, abs=1e-4)
+        with pytest.raises(ModelError, match="heat maps, and so reports, need the model in torch"):
+            html_report(found, by_onnx)
+
+
+def test_an_unknown_runtime_is_an_error(portable: Path) -> None:
+    with pytest.raises(ModelError, match="no runtime tensorrt: there is torch and onnx"):
+        Detector.load(portable, runtime="tensorrt")
+
+
+def test_a_result_is_typed_and_complete(detector: Detector, demo_root: Path) -> None:
+    result = detector.predict(demo_root / "real/orl01_1.mp4")
+    assert isinstance(result, Result)
+    assert result.verdict in {"REAL", "FAKE"}
+    (face,) = result.faces
+    assert isinstance(face, Face)
+    assert (face.score, face.interval) == (result.score, result.interval)
+    assert [one.frame for one in face.frames] == list(result.video.indices)
+    assert all(one.image.startswith(b"\xff\xd8") for one in face.frames)
+    assert "image" not in repr(result), "a result can be printed"
+    again = detector.predict(demo_root / "real/orl01_1.mp4", name="clip", per_video=3)
+    assert (again.path, again.frames) == ("clip", 3)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "empty file"),
+        (b"no video", "not a video"),
+        (b"\xff\xd8\xff no image", "not an image that can be decoded"),
+        (None, "no such file"),
+    ],
+)
+def test_what_cannot_be_read_is_undecided(
+    detector: Detector, tmp_path: Path, content: bytes | None, reason: str
+) -> None:
+    path = tmp_path / "clip.mp4"
+    if content is not None:
+        path.write_bytes(content)
+    result = detector.predict(path)
+    assert (result.verdict, result.reason, result.faces) == ("UNDECIDED", reason, ())
+
+
+def test_a_file_that_takes_too_long_leaves_this_program_alone(
+    random_model: Path, served: Served, demo_root: Path
+) -> None:
+    hasty = Preprocessor(execution(video_seconds=3))
+    with Detector.load(random_model, hasty) as detector:
+        result = detector.predict(served.url("hang"))
+        assert (result.verdict, result.video.status) == ("UNDECIDED", "timed_out")
+        assert result.reason == "not done after 3 seconds"
+    with Detector.load(random_model) as detector:
+        assert detector.predict(demo_root / "real/orl01_1.mp4").score is not None
+
+
+def test_no_model_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no model in"):
+        Detector.load(tmp_path / "nowhere")
+
+
+def test_importing_the_package_and_the_command_loads_nothing_heavy() -> None:
+    heavy = [
+        "torch",
+        "cv2",
+        "pandas",
+        "numpy",
+        "av",
+        "rich.table",
+        "jinja2",
+        "fsspec",
+        "onnxruntime",
+    ]
+    code = (
+        f"import sys, deepfake, deepfake.cli.app; print([m for m in {heavy} if m in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_the_package_has_three_names() -> None:
+    assert deepfake.__all__ == ["Detector", "Face", "Result"]
+    with pytest.raises(AttributeError, match="no attribute 'Nonsense'"):
+        deepfake.Nonsense  # noqa: B018

@@ -1,0 +1,66 @@
+"""The interval over frames: what it must contain, how wide it is, when there is none."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit
+
+from deepfake.model.scores import video_scores
+from deepfake.predict.frame_interval import MIN_FRAMES, in_words, score_interval
+
+KINDS = ("mean_logit", "mean_probability")
+
+
+@pytest.mark.parametrize("count", range(MIN_FRAMES))
+def test_few_frames_give_no_interval(count: int) -> None:
+    assert score_interval(np.zeros(count), "mean_logit", 1.0) is None
+
+
+@pytest.mark.parametrize("video_score", KINDS)
+def test_frames_that_agree_give_their_score(video_score: str) -> None:
+    interval = score_interval(np.full(6, 1.2), video_score, 0.8)
+    assert interval == pytest.approx((expit(1.5), expit(1.5)))
+
+
+@pytest.mark.parametrize("video_score", KINDS)
+def test_it_is_about_the_score_of_the_pipeline(video_score: str) -> None:
+    logits = np.random.default_rng(3).normal(0.5, 2, 12)
+    table = pd.DataFrame({"video_id": "v", "track": 0, "logit": logits})
+    (score,) = video_scores(table, video_score, 0.8, 1)["score"]
+    low, high = score_interval(logits, video_score, 0.8) or (1.0, 0.0)
+    assert 0 <= low < score < high <= 1
+    assert score_interval(logits, video_score, 0.8) == (low, high), "the same in every run"
+
+
+def test_more_frames_narrow_it() -> None:
+    rng = np.random.default_rng(0)
+    widths = []
+    for count in (8, 32, 128):
+        low, high = score_interval(rng.normal(0, 1, count), "mean_logit", 1.0) or (0.0, 1.0)
+        widths.append(high - low)
+    assert widths[0] > widths[1] > widths[2]
+
+
+def test_it_mostly_holds_what_many_frames_would_give() -> None:
+    """Of 200 persons with 16 independent frames; a bootstrap of so few is a little too narrow."""
+    rng = np.random.default_rng(0)
+    hits = 0
+    for _ in range(200):
+        low, high = score_interval(rng.normal(0.3, 1.5, 16), "mean_logit", 1.0) or (1.0, 0.0)
+        hits += low <= expit(0.3) <= high
+    assert 0.86 <= hits / 200 <= 0.98
+
+
+@pytest.mark.parametrize(
+    ("interval", "words"),
+    [
+        (None, "unknown"),
+        ((0.1, 0.4), "clear"),
+        ((0.6, 0.9), "clear"),
+        ((0.4, 0.6), "borderline"),
+        ((0.5, 0.6), "clear"),  # all of it is FAKE: the threshold itself is
+        ((0.4, 0.5), "borderline"),
+    ],
+)
+def test_certainty_in_words(interval: tuple[float, float] | None, words: str) -> None:
+    assert in_words(interval, threshold=0.5) == words

@@ -1,0 +1,144 @@
+"""Which files the arguments mean, what kind they are, and downloads."""
+
+import gzip
+import io
+import os
+import tarfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from conftest import ClipMaker
+from web_server import Served
+
+from deepfake.base.download import DownloadError, fetch, is_url
+from deepfake.predict.inputs import Source, expand, sniff
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with a few names in it."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("b.mp4", "a[1].mp4", "sub/c.JPG", "sub/deep/d.gif", "sub/.hidden/e.mp4", "n.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "sub/folder.mp4").mkdir()
+    (tmp_path / "empty").mkdir()
+    return tmp_path
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("names", "files"),
+    [
+        (["b.mp4"], ["b.mp4"]),
+        (["n.txt"], ["n.txt"]),  # named, so it is tried
+        (["sub"], ["sub/c.JPG", "sub/deep/d.gif"]),
+        (["*.mp4"], ["a[1].mp4", "b.mp4"]),
+        (["a[1].mp4"], ["a[1].mp4"]),  # a name before it is a pattern
+        (["**/*.gif", "b.mp4", "b.mp4"], ["sub/deep/d.gif", "b.mp4"]),
+        (["su?"], ["sub/c.JPG", "sub/deep/d.gif"]),
+        (["https://host/x?y=*", "s3://bucket/z"], ["https://host/x?y=*", "s3://bucket/z"]),
+        (["-"], ["b.mp4", "sub/c.JPG", "sub/deep/d.gif"]),
+    ],
+)
+def test_names_mean_files(names: list[str], files: list[str]) -> None:
+    assert expand(names, ["b.mp4\n", "\n", "sub\r\n"]) == ([Source(file) for file in files], [])
+
+
+@pytest.mark.usefixtures("folder")
+def test_names_that_mean_nothing_are_told_and_the_others_kept() -> None:
+    found, complaints = expand(["nowhere.mp4", "empty", "x*.mp4", "b.mp4"])
+    assert found == [Source("b.mp4")]
+    assert complaints == [
+        "nowhere.mp4: no such file or folder",
+        "empty: no image or video in this folder",
+        "x*.mp4: nothing matches this pattern",
+    ]
+
+
+@pytest.mark.usefixtures("folder")
+def test_names_without_characters_survive() -> None:
+    name = os.fsdecode(b"\xff.mp4")
+    Path(name).touch()
+    assert expand(["-"], [f"{name}\n"])[0] == [Source(name)]
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_broken_link_is_tried_so_that_its_reason_is_told() -> None:
+    Path("link.mp4").symlink_to("gone.mp4")
+    assert expand(["link.mp4"])[0] == [Source("link.mp4")]
+
+
+def image_bytes(suffix: str) -> bytes:
+    return bytes(cv2.imencode(suffix, np.zeros((8, 8, 3), np.uint8))[1])
+
+
+def tar_bytes() -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as tar:
+        member = tarfile.TarInfo("0.jpg")
+        tar.addfile(member, io.BytesIO())
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (image_bytes(".jpg"), "image"),
+        (image_bytes(".png"), "image"),
+        (image_bytes(".bmp"), "image"),
+        (image_bytes(".webp"), "image"),
+        (image_bytes(".tiff"), "image"),
+        (tar_bytes(), "frames"),
+        (gzip.compress(tar_bytes()), "frames"),
+        (b"GIF89a", "video"),
+        (b"RIFF\0\0\0\0AVI LIST", "video"),
+        (b"", "video"),
+        (b"text", "video"),
+    ],
+)
+def test_content_decides_the_kind(tmp_path: Path, data: bytes, kind: str) -> None:
+    path = tmp_path / "misleading.mp4"
+    path.write_bytes(data)
+    assert sniff(path) == kind
+
+
+def test_what_is_no_file_is_left_to_the_decoder(tmp_path: Path, make_clip: ClipMaker) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert sniff(tmp_path / "pipe") == "video"
+    assert sniff(tmp_path / "nowhere") == "video"
+    assert sniff(tmp_path) == "frames"
+    assert sniff(make_clip(tmp_path / "clip.mp4", 3).rename(tmp_path / "clip.jpg")) == "video"
+
+
+def test_download(tmp_path: Path, served: Served) -> None:
+    (served.folder / "clip").write_bytes(b"x" * 5_000_000)
+    fetch(served.url("clip?id=3"), tmp_path / "got", 5_000_000)
+    assert (tmp_path / "got").read_bytes() == b"x" * 5_000_000
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("big", "more than 1 MB, which is the limit"),
+        ("gone", "cannot be downloaded: FileNotFoundError"),
+    ],
+)
+def test_download_that_fails(tmp_path: Path, served: Served, name: str, message: str) -> None:
+    (served.folder / "big").write_bytes(b"x" * 1_000_001)
+    with pytest.raises(DownloadError, match=message):
+        fetch(served.url(name), tmp_path / "got", 1_000_000)
+
+
+@pytest.mark.parametrize("url", ["nonsense://x/y", "http://127.0.0.1:1/x"])
+def test_addresses_that_lead_nowhere(tmp_path: Path, url: str) -> None:
+    with pytest.raises(DownloadError, match="cannot be downloaded"):
+        fetch(url, tmp_path / "got", 1_000_000)
+
+
+def test_is_url() -> None:
+    assert is_url("s3://bucket/a.mp4")
+    assert not is_url("C:/a.mp4")
+    assert not is_url("a/b.mp4")

@@ -1,0 +1,275 @@
+"""What strangers may try; docs/security.md tells of each, by the names of these tests."""
+
+import ast
+import http.client
+import io
+import pickle
+import re
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import requests
+from bad_inputs import BOMB, HUGE, clip, huge_png, sized_stream, still, zipped
+from hosting import WAIT, Client, hosted
+
+from deepfake import Detector
+from deepfake.serving import api
+from deepfake.serving.service import Service
+from deepfake.serving.uploads import UploadLimits
+
+LIMITS = UploadLimits(megabytes=2, minutes=0.5, waiting=2)
+EVIL = "<script>alert(1)</script>"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where uploads go."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def service(detector: Detector, folder: Path) -> Service:
+    assert list(folder.iterdir()) == []
+    return Service(detector, LIMITS)
+
+
+@pytest.fixture
+def client(service: Service, folder: Path) -> Iterator[Client]:
+    """A server after whose test nothing may be left of the uploads."""
+    with hosted(service) as found:
+        yield found
+        assert found.get("/health").json()["in_line"] == 0, "it lives"
+    assert list(folder.iterdir()) == []
+
+
+def reason(client: Client, data: bytes, name: str = "clip.mp4") -> str:
+    answer = client.send(data, name)
+    assert answer.status_code == 200
+    assert answer.json()["verdict"] == "UNDECIDED"
+    return str(answer.json()["reason"])
+
+
+def opened(client: Client) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", client.port), timeout=WAIT)
+
+
+# Names
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("../../../tmp/evil.mp4", "evil.mp4"), ("/etc/cron.d/evil", "evil"), ("C:\\evil", "evil")],
+)
+def test_path_names(client: Client, name: str, shown: str, folder: Path) -> None:
+    answer = client.send(b"x", name)
+    assert answer.json()["path"] == shown
+    assert not list(folder.parent.rglob("evil*"))
+
+
+def test_markup_in_a_name(service: Service) -> None:
+    examined = service.examine(io.BytesIO(still("JPEG")), f"a{EVIL.replace('/', '')}.jpg")
+    assert "<script" not in examined.report
+    assert "&lt;script&gt;" in examined.report
+
+
+def test_line_breaks_in_a_name(client: Client) -> None:
+    answer = client.send(b"x", "a\r\nSet-Cookie: evil=1\r\n.mp4")
+    assert "Set-Cookie" not in answer.headers
+
+
+# Contents
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile://{path}\n#EXT-X-ENDLIST\n",
+        "ffconcat version 1.0\nfile {path}\n",
+    ],
+)
+def test_playlists_that_name_local_files(
+    client: Client, text: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("secret") / "secret.mp4"
+    path.write_bytes(clip())
+    assert reason(client, text.format(path=path).encode()) == "neither an image nor a video"
+
+
+@pytest.mark.parametrize("data", [b"\x1f\x8b\x08" + bytes(600), bytes(257) + b"ustar" + bytes(600)])
+def test_archives(client: Client, data: bytes) -> None:
+    assert reason(client, data, "frames.tar.gz") == "neither an image nor a video"
+
+
+def test_image_bombs(client: Client) -> None:
+    data = huge_png(BOMB, BOMB)
+    assert len(data) < LIMITS.max_bytes, "small to send, 2.7 GB in memory"
+    assert "pixels" in reason(client, data, "bomb.png")
+
+
+def test_videos_that_claim_a_size(client: Client) -> None:
+    assert reason(client, sized_stream(clip(profile="baseline"), HUGE)) != "no face found"
+
+
+def test_polyglots(service: Service) -> None:
+    for tail in (EVIL.encode(), zipped(), b"<?php system($_GET[0]); ?>"):
+        examined = service.examine(io.BytesIO(still("JPEG") + tail), "photo.html")
+        assert examined.result.video.status in {"ok", "truncated"}, (
+            "it is the image that it begins as"
+        )
+        assert "<?php" not in examined.report
+        assert "<script" not in examined.report
+
+
+def test_content_goes_before_the_name(service: Service) -> None:
+    assert service.judge(io.BytesIO(clip()), "photo.jpg").video.codec == "h264"
+    assert service.judge(io.BytesIO(b"MZ" + bytes(600)), "clip.mp4").verdict == "UNDECIDED"
+
+
+class Evil:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self.path,)
+
+
+def test_pickles(
+    client: Client, tmp_path_factory: pytest.TempPathFactory, repository: Path
+) -> None:
+    path = tmp_path_factory.mktemp("pickle") / "made"
+    assert reason(client, pickle.dumps(Evil(path)), "model.pkl") == "neither an image nor a video"
+    assert not path.exists()
+    for path in sorted((repository / "deepfake/serving").glob("*.py")):
+        tree = ast.parse(path.read_text())
+        imported = [
+            alias.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Import)
+            for alias in node.names
+        ]
+        assert "pickle" not in imported
+
+
+# Amounts
+
+
+def test_a_file_that_is_too_large(client: Client) -> None:
+    answer = client.send(bytes(3_000_000))
+    assert answer.status_code == 413
+    assert answer.json() == {"detail": "more than 2 MB, which is the limit"}
+
+
+def test_a_file_that_hides_its_size(client: Client) -> None:
+    def endless() -> Iterator[bytes]:
+        yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+        for _ in range(5000):
+            yield bytes(10_000)
+
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    try:
+        answer = requests.post(
+            client.url("/predict"), data=endless(), headers=headers, timeout=WAIT
+        )
+        assert answer.status_code == 413
+    except requests.ConnectionError:
+        pass  # the server hung up while the client was still sending
+
+
+def test_thousands_of_fields(client: Client) -> None:
+    fields = [(f"f{number}", (None, "x")) for number in range(1500)]
+    answer = requests.post(client.url("/predict"), files=fields, timeout=WAIT)
+    assert answer.status_code == 400
+
+
+def test_huge_headers(client: Client) -> None:
+    with opened(client) as connection:
+        connection.sendall(b"GET /health HTTP/1.1\r\nHost: a\r\nX-Evil: ")
+        try:
+            for _ in range(100):
+                connection.sendall(b"a" * 10_000)
+            status = connection.recv(100)
+        except ConnectionError:
+            status = b""
+    assert status == b"" or re.match(rb"HTTP/1.1 4\d\d", status)
+
+
+def test_a_body_that_does_not_come(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "STALLED_SECONDS", 0.5)
+    with hosted(service) as client, opened(client) as connection:
+        connection.sendall(
+            b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n"
+            b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
+        )
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        assert answer.status == 408
+
+
+def test_a_client_that_goes_away(client: Client) -> None:
+    with opened(client) as connection:
+        connection.sendall(
+            b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n"
+            b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
+        )
+    assert reason(client, b"text") == "neither an image nor a video"
+
+
+def test_many_parallel_uploads(
+    client: Client, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One is judged, two wait, all others are turned away at once."""
+    go_on, judged = threading.Event(), service._judged
+
+    def slow(*arguments: object) -> object:
+        assert go_on.wait(WAIT)
+        return judged(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(service, "_judged", slow)
+    with ThreadPoolExecutor(12) as threads:
+        futures = [threads.submit(client.send, b"text") for _ in range(12)]
+        try:
+            for _ in range(WAIT * 10):
+                if sum(future.done() for future in futures) == 9:
+                    break
+                threading.Event().wait(0.1)
+            assert client.get("/health").json()["in_line"] == 3, "it still answers"
+        finally:
+            go_on.set()
+        answers = [future.result() for future in futures]
+    assert sorted(answer.status_code for answer in answers) == [200] * 3 + [503] * 9
+    assert all("Retry-After" in answer.headers for answer in answers if answer.status_code == 503)
+
+
+# What others may see
+
+
+def test_traces(client: Client, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("secret path /root/key")
+
+    monkeypatch.setattr(service, "_judged", fail)
+    answer = client.send(b"text")
+    assert answer.status_code == 500
+    assert answer.json() == {"detail": "something went wrong here"}
+
+
+def test_pages_of_others(client: Client) -> None:
+    answer = requests.get(client.url("/health"), headers={"Origin": "http://evil"}, timeout=WAIT)
+    assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+def test_each_attack_is_told_of(repository: Path) -> None:
+    text = (repository / "docs/security.md").read_text()
+    tree = ast.parse(Path(__file__).read_text())
+    tests = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    tests = {name for name in tests if name.startswith("test_")} - {"test_each_attack_is_told_of"}
+    told = set(re.findall(r"`(test_\w+)`", text))
+    assert tests <= told

@@ -1,0 +1,359 @@
+"""The page in a real browser, as a person sees it.
+
+Screenshots go to .scratch/screenshots, or to the folder that DEEPFAKE_SCREENSHOTS names.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import av
+import numpy as np
+import pytest
+from hosting import answers, free_port, wait_until
+from PIL import Image as Pil
+from PIL import ImageChops
+
+from deepfake.core.image import Image
+from deepfake.model.card import ModelCard
+from deepfake.model.network import load_model
+from deepfake.serving.page_command import ENDING_SECONDS
+from deepfake.serving.uploads import FOLDER
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+PATIENCE = 300_000  # milliseconds, on a busy machine
+SLACK = 60  # seconds to end, on a busy machine; nobody waits for the file or the browser
+DESKTOP, PHONE = (1280, 900), (390, 844)
+SWAP = "fake/poisson/astronaut_pexels_1.mp4"
+COLOURS = 256  # of a screenshot, so that it is small enough for docs/pictures
+RESTING = "[data-testid=stApp][data-test-script-state=notRunning]"
+MARGIN = 30  # pixels below what is shown
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no browser: apt-get install chromium")
+
+
+@dataclass(frozen=True)
+class Running:
+    """`deepfake app`."""
+
+    process: subprocess.Popen[bytes]
+    address: str
+
+
+@contextmanager
+def running_page(folder: Path) -> Iterator[Running]:
+    """The page in a checkout with a model."""
+    port = free_port()
+    command = [sys.executable, "-c", "from deepfake.cli.app import app; app()", "app"]
+    options = ["--port", str(port), "--megabytes", "20"]
+    process = subprocess.Popen([*command, *options], cwd=folder)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        wait_until(lambda: answers(f"{address}/_stcore/health"))
+        yield Running(process, address)
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+@pytest.fixture(scope="module")
+def address(trained: Path) -> Iterator[str]:
+    """Where the page is, with the demo's model and clips."""
+    with running_page(trained) as running:
+        yield running.address
+
+
+@pytest.fixture(scope="module")
+def card(trained: Path) -> ModelCard:
+    """Of the model that the page uses."""
+    return load_model(trained / "models")[1]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A browser."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install it")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium: Any, address: str) -> Iterator[Any]:
+    """A function that opens the page; afterwards it must have asked no other server for anything."""
+    contexts, asked = [], []
+
+    def visiting(size: tuple[int, int] = DESKTOP, scheme: str = "light") -> Any:
+        width, height = size
+        context = chromium.new_context(
+            viewport={"width": width, "height": height}, color_scheme=scheme
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        open_page(page, address)
+        return page
+
+    yield visiting
+    for context in contexts:
+        context.close()
+    own = (address, address.replace("http", "ws"), "data:", "blob:")
+    assert [url for url in asked if not url.startswith(own)] == []
+
+
+def open_page(page: Any, address: str) -> None:
+    page.set_default_timeout(PATIENCE)
+    page.goto(address)
+    page.get_by_test_id("stFileUploaderDropzoneInput").first.wait_for(state="attached")
+
+
+@pytest.fixture
+def shoot(repository: Path) -> Any:
+    """A function that keeps a picture of the whole page."""
+    folder = Path(os.environ.get("DEEPFAKE_SCREENSHOTS", repository / ".scratch/screenshots"))
+
+    def shooting(page: Any, name: str, resting: bool = True) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        if resting:
+            page.locator(RESTING).wait_for()
+        height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+        page.set_viewport_size({"width": page.viewport_size["width"], "height": height})
+        page.wait_for_timeout(1000)  # what slides in has come to rest
+        keep(page, folder / f"page_{name}.png")
+
+    return shooting
+
+
+def keep(page: Any, path: Path) -> None:
+    """A screenshot in few colours, without the empty space below."""
+    page.screenshot(path=str(path))
+    with Pil.open(path) as picture:
+        whole = picture.convert("RGB")
+    empty = Pil.new("RGB", whole.size, whole.getpixel((0, whole.height - 1)))
+    used = ImageChops.difference(whole, empty).getbbox() or (0, 0, *whole.size)
+    cut = whole.crop((0, 0, whole.width, min(whole.height, used[3] + MARGIN)))
+    cut.quantize(COLOURS, Pil.Quantize.FASTOCTREE).save(path, optimize=True)
+
+
+def upload(page: Any, path: Path, place: int = 0) -> None:
+    page.get_by_test_id("stFileUploaderDropzoneInput").nth(place).set_input_files(str(path))
+
+
+def read(page: Any, words: str) -> str:
+    """All that can be read once the words can be."""
+    page.get_by_text(words).first.wait_for()
+    return re.sub(r"\s+", " ", page.inner_text("body"))
+
+
+def verdict(page: Any) -> str:
+    return str(page.locator(".verdict").first.inner_text())
+
+
+def frames_of(path: Path) -> list[Image]:
+    with av.open(str(path)) as container:
+        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+
+
+def write_video(path: Path, frames: list[Image]) -> Path:
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("libx264", rate=15, options={"crf": "18", "threads": "1"})
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        for image in frames:
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        output.mux(stream.encode())
+    return path
+
+
+@pytest.fixture(scope="module")
+def two_people(demo_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real face on the left, a swapped one on the right."""
+    left, right = (frames_of(demo_root / name) for name in ("real/astronaut_1.mp4", SWAP))
+    both = [np.hstack(pair) for pair in zip(left, right, strict=True)]
+    return write_video(tmp_path_factory.mktemp("clips") / "two_people.mp4", both)
+
+
+def test_it_invites(visit: Any, shoot: Any) -> None:
+    page = visit()
+    text = read(page, "sent nowhere")
+    page.get_by_text("A face swap", exact=True).first.wait_for()
+    shoot(page, "start")
+    assert "Drop an image or a video, up to 20 MB and 10 minutes" in text
+    assert "A file is judged on this machine, sent nowhere, and deleted afterwards." in text
+
+
+def test_a_real_image(visit: Any, shoot: Any, demo_root: Path, card: ModelCard) -> None:
+    page = visit()
+    upload(page, demo_root.parent / "downloads/astronaut/astronaut.png")
+    text = read(page, "Save the report")
+    shoot(page, "image")
+    assert "astronaut.png" in text
+    assert verdict(page) == "REAL"
+    assert re.search(rf"The score is 0\.\d\d; FAKE begins at {card.threshold:.2f}", text)
+    assert "A face was found in 1 of 1 frames" in text
+    assert "too few frames to say how steady" in text
+    assert page.get_by_alt_text("the same with its heat map").count() == 1
+    assert page.locator(".time").count() == 0, "a picture has no timeline"
+
+
+def test_a_real_video(visit: Any, shoot: Any, demo_root: Path, card: ModelCard) -> None:
+    page = visit()
+    upload(page, demo_root / "real/astronaut_1.mp4")
+    text = read(page, "Save the report")
+    score = float(re.search(r"The score is (0\.\d\d)", text)[1])  # type: ignore[index]
+    assert verdict(page) == "REAL"
+    assert score < card.threshold
+    gauge = page.get_by_alt_text(f"score {score:.2f}, threshold {card.threshold:.2f}")
+    assert gauge.bounding_box()["height"] > 30
+    broken = (
+        "[...document.querySelectorAll('.deepfake img')].filter(one => !one.naturalWidth).length"
+    )
+    assert page.evaluate(broken) == 0, "every picture is drawn"
+    dot = page.locator(".at").nth(2)
+    shown = dot.locator(".shown")
+    assert not shown.is_visible()
+    dot.scroll_into_view_if_needed()
+    dot.hover()
+    shown.wait_for()
+    assert re.fullmatch(r"frame \d+, \d\.\d s: 0\.\d\d", shown.inner_text().strip())
+    shoot(page, "real")
+
+
+def test_a_fake(visit: Any, shoot: Any, demo_root: Path, card: ModelCard, tmp_path: Path) -> None:
+    page = visit()
+    upload(page, demo_root / SWAP)
+    read(page, "Save the report")
+    shoot(page, "fake")
+    assert verdict(page) == "FAKE"
+    with page.expect_download() as download:
+        page.get_by_text("Save as JSON").first.click()
+    download.value.save_as(tmp_path / "a.json")
+    record = json.loads((tmp_path / "a.json").read_text())
+    assert record["verdict"] == "FAKE"
+    assert record["score"] >= record["threshold"] == card.threshold
+    assert len(record["faces"][0]["scores"]) > 1
+    with page.expect_download() as download:
+        page.get_by_text("Save the report").first.click()
+    assert download.value.suggested_filename == "astronaut_pexels_1.mp4.html"
+    download.value.save_as(tmp_path / "a.html")
+    assert "Content-Security-Policy" in (tmp_path / "a.html").read_text()
+
+
+def test_two_people(visit: Any, shoot: Any, two_people: Path) -> None:
+    page = visit()
+    upload(page, two_people)
+    text = read(page, "Save the report")
+    shoot(page, "two_people")
+    assert verdict(page) == "FAKE", "one swapped face makes a video FAKE"
+    assert "Person 0" in text
+    assert "Person 1" in text
+    assert text.count("who decides") == 1
+    assert "who decides" in page.locator(".person").first.inner_text()
+    first, second = (page.locator(".person").nth(place).bounding_box() for place in (0, 1))
+    assert first["y"] == second["y"]
+    assert first["x"] < second["x"], "side by side"
+
+
+def test_progress(visit: Any, shoot: Any, two_people: Path) -> None:
+    page = visit()
+    upload(page, two_people)
+    read(page, "Looking for faces and scoring them")
+    shoot(page, "progress", resting=False)
+    assert "Person 0" in read(page, "Save the report")
+    assert page.get_by_text("Looking for faces").count() == 0, "it is gone when all is done"
+
+
+def test_no_face(visit: Any, shoot: Any, demo_root: Path) -> None:
+    page = visit()
+    upload(page, demo_root / "real/pyfeat_3.mp4")
+    text = read(page, "Save the report")
+    shoot(page, "no_face")
+    assert "UNDECIDED" in text
+    assert "No score: no face found." in text
+    assert "The model judges faces only." in text
+
+
+def test_a_broken_file(visit: Any, shoot: Any, tmp_path: Path) -> None:
+    (tmp_path / "broken.mp4").write_text("this is no video")
+    page = visit()
+    upload(page, tmp_path / "broken.mp4")
+    text = read(page, "Save the report")
+    shoot(page, "unreadable")
+    assert "UNDECIDED" in text
+    assert "No score: neither an image nor a video." in text
+    assert "can be read" in text
+    assert "Traceback" not in text
+
+
+def test_a_file_that_is_too_large(visit: Any, shoot: Any, tmp_path: Path) -> None:
+    (tmp_path / "large.mp4").write_bytes(bytes(21 * 2**20))
+    page = visit()
+    upload(page, tmp_path / "large.mp4")
+    page.get_by_text("large.mp4").first.hover()
+    text = read(page, "must be 20.0MB or smaller")
+    shoot(page, "too_large")
+    assert "UNDECIDED" not in text
+
+
+def test_a_sample_on_a_phone_in_the_dark(visit: Any, shoot: Any) -> None:
+    page = visit(PHONE, "dark")
+    page.get_by_text("A face swap", exact=True).filter(visible=True).first.click()
+    read(page, "Save the report")
+    shoot(page, "phone")
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+    assert page.locator(".person").first.bounding_box()["width"] <= PHONE[0]
+    ink = page.evaluate("getComputedStyle(document.querySelector('.deepfake')).color")
+    assert min(map(int, re.findall(r"\d+", ink)[:3])) > 200, "light letters on dark"
+
+
+def test_two_files_are_compared(visit: Any, shoot: Any, demo_root: Path) -> None:
+    page = visit()
+    page.get_by_role("tab", name="Compare two").click()
+    upload(page, demo_root / "real/astronaut_1.mp4", 1)
+    page.get_by_text("Seen in").first.wait_for()
+    upload(page, demo_root / SWAP, 2)
+    text = read(page, "Compared")
+    assert "frames with a face" in read(page, "frames with a face")
+    shoot(page, "comparison")
+    assert "astronaut_pexels_1.mp4" in text
+    assert "The second file scores" in text
+
+
+def test_the_model(visit: Any, shoot: Any, card: ModelCard) -> None:
+    page = visit()
+    page.get_by_role("tab", name="The model").click()
+    text = read(page, "What it is not for")
+    shoot(page, "model")
+    assert f"{card.threshold:.3f}, chosen on validation videos, fixed here" in text
+
+
+def test_an_interrupt_ends_it_while_a_browser_is_open(
+    trained: Path, chromium: Any, two_people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploads = tmp_path / "uploads"
+    uploads.mkdir()
+    monkeypatch.setenv("TMPDIR", str(uploads))
+    with running_page(trained) as running, chromium.new_context() as context:
+        page = context.new_page()
+        open_page(page, running.address)
+        upload(page, two_people)
+        read(page, "Looking for faces and scoring them")
+        running.process.send_signal(signal.SIGINT)
+        assert running.process.wait(ENDING_SECONDS + SLACK) == 0
+        assert list(uploads.glob(f"{FOLDER}*")) == []
+        with pytest.raises(URLError):
+            urlopen(running.address)
