@@ -10,7 +10,7 @@ READY := .venv/.ready
 help:  ## List the commands
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
-setup: $(READY)  ## Make .venv with the pinned packages
+setup: $(READY)  ## Create .venv with the pinned packages
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 10) <= sys.version_info < (3, 14) else \
@@ -21,7 +21,8 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --no-deps --no-build-isolation -e .
 	@touch $@
 
-repro: $(READY)  ## Run what has changed of the whole pipeline
+repro: $(READY)  ## Run what has changed in the whole pipeline
+	@$(BIN)/python -m deepfake.params.loading  # DVC would not say what is wrong with a value
 	$(BIN)/dvc repro
 
 test: $(READY)  ## Run the tests
@@ -32,7 +33,7 @@ lint: $(READY)  ## Check format, style and types
 	$(BIN)/ruff check
 	$(BIN)/mypy
 
-lock: $(READY)  ## Resolve requirements.lock anew from pyproject.toml
+lock: $(READY)  ## Resolve requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.10 \
 		--generate-hashes --no-emit-index-url --no-header --output-file requirements.lock
 

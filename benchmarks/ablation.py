@@ -1,12 +1,11 @@
-"""What each part of the training recipe is worth, and what more data and pixels bring.
+"""Measure what each part of the training recipe contributes, and the effect of more data and pixels.
 
-Runs `deepfake experiment dfdc_faces` once for each row, with one thing changed, and compares them on
-val, whose people are not in train. Test is not looked at: it is for the recipe that was chosen. All
-rows have the same seed; the 95 % intervals resample the groups of val, and that of a difference
-resamples both models' scores together. Half of the originals, 160 pixels and 6 epochs are what keeps a
-row at 7 minutes on two cores (with AMX).
+Runs `deepfake experiment dfdc_faces` once per row, with one change each, and compares the runs on
+val, whose people are not in train. Test is reserved for the chosen recipe. All rows use the same
+seed. The 95 % intervals resample the groups of val; those of differences are paired. With half of
+the originals, 160 pixels and 6 epochs, a row takes 7 minutes on two cores with AMX.
 
-A run that was interrupted goes on, and one that is there is not repeated. `--list` shows the rows.
+An interrupted run is resumed, and a finished run is not repeated. `--list` shows the runs.
 """
 
 from __future__ import annotations
@@ -20,23 +19,23 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from bench import bench_parser, is_missing, table
+from bench import bench_parser, markdown_table, report_missing
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from deepfake.core.labels import Floats, Labels
+from deepfake.core.labels import Floats, Integers, Labels
 from deepfake.evaluation.intervals import Interval, group_bootstrap
 from deepfake.evaluation.metrics import rank_metrics
 from deepfake.evaluation.predictions import Predictions
 from deepfake.experiments.run import WORK
-from deepfake.plots.figures import save
+from deepfake.plots.figures import save_figure
 
-TOP = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[1]
 EXPERIMENT = "dfdc_faces"
-Settings = dict[str, float | str]  # of the train section
-SMALL: Settings = {"image_size": 160, "share": 0.5, "augmentation": "light", "epochs": 6}
-WHOLE: Settings = {**SMALL, "share": 1.0}
-PARTS: list[Settings] = [
+Settings = dict[str, float | str]  # values of the section train of params.yaml
+HALF_OF_DATA: Settings = {"image_size": 160, "share": 0.5, "augmentation": "light", "epochs": 6}
+ALL_DATA: Settings = {**HALF_OF_DATA, "share": 1.0}
+CHANGES: list[Settings] = [
     {},
     {"augmentation": "none"},
     {"augmentation": "strong"},
@@ -49,31 +48,31 @@ PARTS: list[Settings] = [
     {"init": "random"},
     {"image_size": 112, "region": 1.0},
 ]
-PARTS_OF_WHOLE: list[Settings] = [
+CHANGES_WITH_ALL_DATA: list[Settings] = [
     {},
     {"learning_rate": 0.001},
     {"learning_rate": 0.001, "self_blended": 0.2},
 ]
-CURVES: dict[str, list[Settings]] = {  # by what grows
-    "share": [{**SMALL, "share": share} for share in (0.25, 0.5, 1.0)],
-    "image_size": [{**WHOLE, "image_size": size} for size in (112, 160, 192)],
+CURVES: dict[str, list[Settings]] = {  # runs by the parameter that varies
+    "share": [{**HALF_OF_DATA, "share": share} for share in (0.25, 0.5, 1.0)],
+    "image_size": [{**ALL_DATA, "image_size": size} for size in (112, 160, 192)],
 }
-LONGER: list[Settings] = [  # the recipe of the experiment is the second
-    {**WHOLE, "image_size": 192},
-    {**WHOLE, "image_size": 192, "augmentation": "strong", "epochs": 12},
-    {**WHOLE, "image_size": 192, "augmentation": "strong", "epochs": 24},
+SCHEDULES: list[Settings] = [  # the second is the recipe of the experiment
+    {**ALL_DATA, "image_size": 192},
+    {**ALL_DATA, "image_size": 192, "augmentation": "strong", "epochs": 12},
+    {**ALL_DATA, "image_size": 192, "augmentation": "strong", "epochs": 24},
 ]
 RESAMPLES = 1000
 
 
 def run_name(settings: Settings) -> str:
-    """What the run of a row is called: by what differs from `SMALL`."""
-    changed = [f"{key}{value}" for key, value in settings.items() if SMALL.get(key) != value]
+    """Name of a run: its differences from `HALF_OF_DATA`."""
+    changed = [f"{key}{value}" for key, value in settings.items() if HALF_OF_DATA.get(key) != value]
     return "_".join(["ablation", *changed])
 
 
-def run(settings: Settings, data: Path) -> Path:
-    """Train and test a row; where its run is."""
+def run_experiment(settings: Settings, data: Path) -> Path:
+    """Train and evaluate with these settings; return the folder of the run."""
     name = run_name(settings)
     changes = [
         word for key, value in settings.items() for word in ("--set", f"train.{key}={value}")
@@ -86,55 +85,62 @@ def run(settings: Settings, data: Path) -> Path:
         EXPERIMENT,
     ]
     options = ["--as", name, "--stage", "evaluate", "--data", f"{EXPERIMENT}={data}"]
-    subprocess.run([*command, *options, *changes], cwd=TOP, check=True, stdout=sys.stderr)
-    return TOP / WORK / name
+    subprocess.run([*command, *options, *changes], cwd=REPOSITORY, check=True, stdout=sys.stderr)
+    return REPOSITORY / WORK / name
 
 
-def val_scores(run: Path) -> tuple[Labels, Floats, Labels]:
+def read_val(run: Path) -> tuple[Labels, Floats, Integers]:
     """Labels, logits and groups of the faces of val."""
-    found = Predictions.read(run / "data/predictions", "val")
-    frames = found.frames.merge(found.videos[["video_id", "group"]], on="video_id")
+    predictions = Predictions.read(run / "data/predictions", "val")
+    frames = predictions.frames.merge(predictions.videos[["video_id", "group"]], on="video_id")
     frames = frames.sort_values(["video_id", "image"])
     labels, groups = (frames[name].to_numpy(np.int64) for name in ("label", "group"))
     return labels, frames["logit"].to_numpy(float), groups
 
 
 @cache
-def compared(run: Path, base: Path) -> tuple[float, Interval, float, Interval]:
-    """ROC-AUC of a run on val with its interval, and its difference to another run with that one's."""
-    labels, scores, groups = val_scores(run)
-    same_labels, base_scores, _ = val_scores(base)
-    if not np.array_equal(labels, same_labels):
-        raise SystemExit(f"error: {run} and {base} have not the same val")
+def compare(run: Path, base: Path) -> tuple[float, Interval, float, Interval]:
+    """ROC-AUC of a run on val and its difference from a base run, each with its interval."""
+    labels, logits, groups = read_val(run)
+    base_labels, base_logits, _ = read_val(base)
+    if not np.array_equal(labels, base_labels):
+        raise SystemExit(
+            f"error: {run} and {base} have different val splits: delete both and run again"
+        )
 
     def statistics(labels: Labels, both: Floats) -> Mapping[str, float]:
-        ours, theirs = (rank_metrics(labels, column)["roc_auc"] for column in both.T)
-        return {"ours": ours, "difference": ours - theirs}
+        roc_auc, base_roc_auc = (rank_metrics(labels, column)["roc_auc"] for column in both.T)
+        return {"roc_auc": roc_auc, "difference": roc_auc - base_roc_auc}
 
-    both = np.stack([scores, base_scores], axis=1)
-    found = group_bootstrap(statistics, labels, both, groups, RESAMPLES, seed=0)
-    value = statistics(labels, both)
-    return value["ours"], found["ours"], value["difference"], found["difference"]
+    both = np.stack([logits, base_logits], axis=1)
+    intervals = group_bootstrap(statistics, labels, both, groups, RESAMPLES, seed=0)
+    values = statistics(labels, both)
+    return (
+        values["roc_auc"],
+        intervals["roc_auc"],
+        values["difference"],
+        intervals["difference"],
+    )
 
 
-def last_loss(run: Path) -> float:
-    """Loss on train of the epoch that was chosen."""
+def train_loss(run: Path) -> float:
+    """Loss on train of the published epoch."""
     return float(json.loads((run / "metrics/train.json").read_text())["train_loss"])
 
 
-def show(name: str, run: Path, base: Path) -> list[str]:
-    """A line of the table."""
-    value, (low, high), difference, (less, more) = compared(run, base)
+def table_row(name: str, run: Path, base: Path) -> list[str]:
+    """Cells of one row of a table."""
+    value, (low, high), difference, (less, more) = compare(run, base)
     change = "" if run == base else f"{difference:+.3f} ({less:+.3f} to {more:+.3f})"
-    return [name, f"{value:.3f} ({low:.3f} to {high:.3f})", change, f"{last_loss(run):.2f}"]
+    return [name, f"{value:.3f} ({low:.3f} to {high:.3f})", change, f"{train_loss(run):.2f}"]
 
 
-def draw(axes: Axes, name: str, runs: Mapping[float, Path]) -> None:
-    """ROC-AUC with its interval, by what grows."""
-    base = next(iter(runs.values()))  # as in the table, so that nothing is computed again
-    found = [compared(run, base)[:2] for run in runs.values()]
-    values = np.array([value for value, _ in found])
-    bounds = np.array([interval for _, interval in found]).T
+def plot_curve(axes: Axes, name: str, runs: Mapping[float, Path]) -> None:
+    """Plot the ROC-AUC with its interval against the values of a parameter."""
+    base = next(iter(runs.values()))  # that of the table, so that `compare` has the result cached
+    points = [compare(run, base)[:2] for run in runs.values()]
+    values = np.array([value for value, _ in points])
+    bounds = np.array([interval for _, interval in points]).T
     axes.errorbar(list(runs), values, np.abs(bounds - values), marker="o", capsize=4)
     axes.set_xscale("log", base=2)
     axes.set_xticks(list(runs), [f"{value:g}" for value in runs])
@@ -144,8 +150,8 @@ def draw(axes: Axes, name: str, runs: Mapping[float, Path]) -> None:
     axes.grid(alpha=0.3)
 
 
-def draw_epochs(axes: Axes, runs: Mapping[str, Path]) -> None:
-    """ROC-AUC after each epoch, by what the run is called in the legend."""
+def plot_epochs(axes: Axes, runs: Mapping[str, Path]) -> None:
+    """Plot the ROC-AUC after each epoch, one line per entry of the legend."""
     for label, path in runs.items():
         epochs = pd.read_csv(path / "plots/train/history.tsv", sep="\t")
         axes.plot(epochs["epoch"], epochs["val_frame_roc_auc"], marker=".", label=label)
@@ -154,43 +160,51 @@ def draw_epochs(axes: Axes, runs: Mapping[str, Path]) -> None:
     axes.legend(fontsize="small")
 
 
-def curves(runs: Mapping[str, Path]) -> Figure:
-    """What more data, pixels and epochs bring, from the runs by name."""
+def learning_curves(runs: Mapping[str, Path]) -> Figure:
+    """Draw the ROC-AUC against data, pixels and epochs, from the runs by name."""
     figure = Figure(figsize=(11, 3.6), layout="constrained")
-    *grown, longer = figure.subplots(1, 3, sharey=True)
-    for axes, (name, curve) in zip(grown, CURVES.items(), strict=True):
-        draw(axes, name, {float(one[name]): runs[run_name(one)] for one in curve})
-    labels = [f"{one['augmentation']}, {one['epochs']} epochs" for one in LONGER]
-    draw_epochs(longer, dict(zip(labels, (runs[run_name(one)] for one in LONGER), strict=True)))
+    *curve_axes, epoch_axes = figure.subplots(1, 3, sharey=True)
+    for axes, (name, curve) in zip(curve_axes, CURVES.items(), strict=True):
+        plot_curve(
+            axes, name, {float(settings[name]): runs[run_name(settings)] for settings in curve}
+        )
+    plot_epochs(
+        epoch_axes,
+        {
+            f"{settings['augmentation']}, {settings['epochs']} epochs": runs[run_name(settings)]
+            for settings in SCHEDULES
+        },
+    )
     return figure
 
 
 def main() -> int:
-    """Run, print the tables, draw the curves."""
+    """Run the experiments, print the tables, draw the curves."""
     parser = bench_parser(__doc__)
-    parser.add_argument("--list", action="store_true", help="show the rows and end")
-    parser.add_argument("--picture", type=Path, help="draw the curves into this PNG")
+    parser.add_argument("--list", action="store_true", help="print the names of the runs and exit")
+    parser.add_argument("--picture", type=Path, metavar="PNG", help="write the curves to this file")
     args = parser.parse_args()
     tables = [
-        ("half of the data", [{**SMALL, **part} for part in PARTS]),
-        ("all of it", [{**WHOLE, **part} for part in PARTS_OF_WHOLE]),
+        ("half of the data", [{**HALF_OF_DATA, **change} for change in CHANGES]),
+        ("all data", [{**ALL_DATA, **change} for change in CHANGES_WITH_ALL_DATA]),
         *CURVES.items(),
-        ("longer", LONGER),
+        ("schedule", SCHEDULES),
     ]
-    rows = {run_name(one): one for _, table_rows in tables for one in table_rows}
+    all_settings = {run_name(settings): settings for _, rows in tables for settings in rows}
     if args.list:
-        print("\n".join(rows))
+        print("\n".join(all_settings))
         return 0
-    if is_missing(args.bench, EXPERIMENT):
+    if report_missing(args.bench, EXPERIMENT):
         return 2
-    runs = {name: run(settings, args.bench / EXPERIMENT) for name, settings in rows.items()}
-    for title, table_rows in tables:
+    data = args.bench / EXPERIMENT
+    runs = {name: run_experiment(settings, data) for name, settings in all_settings.items()}
+    for title, rows in tables:
         header = [title, "ROC-AUC on val", "difference", "loss on train"]
-        found = {run_name(one): runs[run_name(one)] for one in table_rows}
-        base = next(iter(found.values()))
-        print(table(header, [show(name, one, base) for name, one in found.items()]) + "\n")
+        names = [run_name(settings) for settings in rows]
+        base = runs[names[0]]
+        print(markdown_table(header, [table_row(name, runs[name], base) for name in names]) + "\n")
     if args.picture:
-        save(curves(runs), args.picture)
+        save_figure(learning_curves(runs), args.picture)
     return 0
 
 

@@ -1,11 +1,11 @@
-"""Are faces found, and do their crops stand still? On real frames, through the crops stage itself.
+"""Measure how many faces the crops stage finds in real frames, and how steady their crops are.
 
-- talking_heads: of 16 frames of each clip, in how many is a face found; clips with several people.
-  Of the faces painted over, how many are found all the same (false boxes).
-- dfdc_faces: in how many of the tight, sometimes nearly black crops is a face found.
-- small faces: how many are found by the share of the frame's short side that they take.
-- still faces: a real frame stands still under camera noise and H.264; how far does the centre of the
-  crop wander (standard deviation over its side)?
+- talking_heads: frames with a face, of 16 frames per clip; clips with several people; faces found
+  although they are painted over (false boxes).
+- dfdc_faces: tight, sometimes nearly black crops in which a face is found.
+- small faces: faces found, by their size relative to the shorter side of the frame.
+- still faces: standard deviation of the crop's centre, relative to the crop's side, in clips of one
+  repeated real frame with camera noise and H.264.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 import av
 import cv2
 import numpy as np
-from bench import bench_parser, is_missing, listed
+from bench import bench_parser, list_media, report_missing
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -28,65 +28,67 @@ from deepfake.core.image import Image, encode_jpeg
 from deepfake.core.sampling import evenly_spaced
 from deepfake.faces.cropping import crop_frames
 from deepfake.faces.crops import crop_settings
-from deepfake.faces.detection import find_faces
+from deepfake.faces.detection import Face, find_faces
 from deepfake.params.loading import load_params
 from deepfake.video.decoding import decode_video
 
-SHARES = (0.04, 0.05, 0.06, 0.08, 0.1, 0.15)  # of the frame's short side
-CANVAS = (1280, 720)
-NOISE = 3  # grey levels: standard deviation of the camera's noise
+FACE_SIZES = (0.04, 0.05, 0.06, 0.08, 0.1, 0.15)  # relative to the frame's shorter side
+CANVAS = (1280, 720)  # width and height of the frames with small faces
+NOISE = 3  # standard deviation of the camera noise, grey levels
 CRFS = (23, 32, 40)
-SIDES = (256, 360, 720)  # short sides that the still frames are reduced to
+SIDES = (256, 360, 720)  # shorter sides of the still clips, pixels
 
 
-def sampled(path: Path, count: int) -> list[Image]:
-    """Evenly spaced frames."""
+def sample_frames(path: Path, count: int) -> list[Image]:
+    """Decode evenly spaced frames."""
     return decode_video(path, partial(evenly_spaced, wanted=count)).frames
 
 
-def cropped(images: Sequence[Image], settings: dict[str, Any]) -> Archive:
-    """What the crops stage makes of these frames."""
+def crop_images(images: Sequence[Image], settings: dict[str, Any]) -> Archive:
+    """Crop the faces of these frames as the crops stage does."""
     members = {f"{i:06d}.jpg": encode_jpeg(image, 95, "4:4:4") for i, image in enumerate(images)}
     return unpack(crop_frames(Archive({"status": "ok"}, members), **settings))
 
 
-def faces(image: Image, settings: dict[str, Any]) -> list[Any]:
-    """What a pass over the whole image finds."""
+def search_image(image: Image, settings: dict[str, Any]) -> list[Face]:
+    """Faces found in a search of the whole image."""
     names = ("detector", "detect_size", "min_score", "min_face")
     return list(find_faces(image, *(settings[name] for name in names)))
 
 
-def without_faces(image: Image, crops: Sequence[dict[str, Any]]) -> Image:
-    """The image with the boxes, and half as much around them, painted over."""
+def paint_over_faces(image: Image, crops: Sequence[dict[str, Any]]) -> Image:
+    """Fill each face box, enlarged by half, with the mean colour of the image."""
     painted = image.copy()
     for crop in crops:
         left, top, right, bottom = (round(value) for value in crop["box"])
-        wide, high = (right - left) // 4, (bottom - top) // 4
-        rows = slice(max(0, top - high), max(0, bottom + high))
-        columns = slice(max(0, left - wide), max(0, right + wide))
+        x_border, y_border = (right - left) // 4, (bottom - top) // 4
+        rows = slice(max(0, top - y_border), max(0, bottom + y_border))
+        columns = slice(max(0, left - x_border), max(0, right + x_border))
         painted[rows, columns] = image.mean(axis=(0, 1)).astype(np.uint8)
     return painted
 
 
-def talking_heads(clips: Sequence[Path], settings: dict[str, Any], sheet: Path | None) -> None:
-    """Frames with a face, and false boxes."""
-    total = found = several = dropped = painted = false = 0
+def measure_talking_heads(
+    clips: Sequence[Path], settings: dict[str, Any], sheet: Path | None
+) -> None:
+    """Count frames with a face, and false boxes."""
+    total = with_face = several = dropped = painted = false = 0
     missed: list[Image] = []
     for clip in tqdm(clips, "talking_heads", unit="clip"):
-        images = sampled(clip, 16)
-        meta = cropped(images, settings).meta
-        seen = {crop["frame"] for crop in meta["crops"]}
-        total, found = total + len(images), found + len(seen)
+        images = sample_frames(clip, 16)
+        meta = crop_images(images, settings).meta
+        indices = {crop["frame"] for crop in meta["crops"]}
+        total, with_face = total + len(images), with_face + len(indices)
         several += len({crop["track"] for crop in meta["crops"]}) > 1
         dropped += meta["dropped_tracks"]
-        missed += [image for at, image in enumerate(images) if at not in seen]
-        for at in sorted(seen)[::5]:
-            boxes = [crop for crop in meta["crops"] if crop["frame"] == at]
+        missed += [image for index, image in enumerate(images) if index not in indices]
+        for index in sorted(indices)[::5]:
+            crops = [crop for crop in meta["crops"] if crop["frame"] == index]
             painted += 1
-            false += len(faces(without_faces(images[at], boxes), settings)) > 0
-    print(f"talking_heads: a face in {found} of {total} frames ({found / total:.2%})")
-    print(f"  clips with several people {several}, short tracks dropped {dropped}")
-    print(f"  faces painted over: a face is claimed in {false} of {painted} frames")
+            false += len(search_image(paint_over_faces(images[index], crops), settings)) > 0
+    print(f"talking_heads: a face in {with_face} of {total} frames ({with_face / total:.2%})")
+    print(f"  clips with several people: {several}, short tracks dropped: {dropped}")
+    print(f"  faces painted over: a face is found in {false} of {painted} frames")
     if sheet and missed:
         tiles = [cv2.resize(image, (256, 256)) for image in missed[:40]]
         tiles += [np.zeros((256, 256, 3), np.uint8)] * (-len(tiles) % 5)
@@ -95,31 +97,32 @@ def talking_heads(clips: Sequence[Path], settings: dict[str, Any], sheet: Path |
         print(f"  the frames without a face are in {sheet}")
 
 
-def dfdc_faces(images: Sequence[Path], settings: dict[str, Any]) -> None:
-    """Crops with a face."""
-    found = several = 0
+def measure_dfdc_faces(images: Sequence[Path], settings: dict[str, Any]) -> None:
+    """Count face crops in which a face is found."""
+    with_face = several = 0
     for path in tqdm(images, "dfdc_faces", unit="image"):
-        count = len(
-            faces(np.ascontiguousarray(np.asarray(cv2.imread(str(path)))[..., ::-1]), settings)
-        )
-        found, several = found + (count > 0), several + (count > 1)
-    share = found / len(images)
-    print(f"dfdc_faces: a face in {found} of {len(images)} ({share:.2%}), several in {several}")
+        image = np.ascontiguousarray(np.asarray(cv2.imread(str(path)))[..., ::-1])
+        count = len(search_image(image, settings))
+        with_face, several = with_face + (count > 0), several + (count > 1)
+    print(
+        f"dfdc_faces: a face in {with_face} of {len(images)} images"
+        f" ({with_face / len(images):.2%}), several in {several}"
+    )
 
 
-def small_faces(clips: Sequence[Path], settings: dict[str, Any]) -> None:
-    """Faces pasted into a large frame at a known size."""
+def measure_small_faces(clips: Sequence[Path], settings: dict[str, Any]) -> None:
+    """Count the faces found when they are pasted into a large frame at a known size."""
     width, height = CANVAS
-    hits = dict.fromkeys(SHARES, 0)
-    counts = dict.fromkeys(SHARES, 0)
+    hits = dict.fromkeys(FACE_SIZES, 0)
+    counts = dict.fromkeys(FACE_SIZES, 0)
     for clip in tqdm(clips, "small faces", unit="clip"):
-        (image,) = sampled(clip, 1)
-        found = faces(image, settings)
-        if not found:
+        (image,) = sample_frames(clip, 1)
+        faces = search_image(image, settings)
+        if not faces:
             continue
-        size = max(face.size for face in found)
-        for share in SHARES:
-            scale = share * height / size
+        pixels = max(face.size for face in faces)
+        for size in FACE_SIZES:
+            scale = size * height / pixels
             if scale > 1:
                 continue
             small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -128,18 +131,18 @@ def small_faces(clips: Sequence[Path], settings: dict[str, Any]) -> None:
             canvas[(height - rows) // 2 :, (width - columns) // 2 :][:rows, :columns] = small[
                 :rows, :columns
             ]
-            counts[share] += 1
-            lenient = {**settings, "min_face": 0.8 * share}
-            hits[share] += len(faces(canvas, lenient)) > 0
-    print("small faces in 1280 x 720 by share of the short side:")
-    print("  " + ", ".join(f"{share:.0%}: {hits[share]}/{counts[share]}" for share in SHARES))
+            counts[size] += 1
+            lenient = {**settings, "min_face": 0.8 * size}
+            hits[size] += len(search_image(canvas, lenient)) > 0
+    print("small faces in 1280 x 720, by size relative to the shorter side:")
+    print("  " + ", ".join(f"{size:.0%}: {hits[size]}/{counts[size]}" for size in FACE_SIZES))
 
 
 def still_clips(clips: Sequence[Path]) -> Iterator[tuple[int, list[Image]]]:
-    """(CRF, frames) of clips in which nothing but noise moves."""
+    """Yield the CRF and the frames of clips in which only noise changes."""
     noise = np.random.default_rng(0)
     for clip in clips:
-        (image,) = sampled(clip, 1)
+        (image,) = sample_frames(clip, 1)
         for side in SIDES:
             scale = side / min(image.shape[:2])
             if scale > 1:
@@ -148,11 +151,11 @@ def still_clips(clips: Sequence[Path]) -> Iterator[tuple[int, list[Image]]]:
             small = small[: small.shape[0] // 2 * 2, : small.shape[1] // 2 * 2]
             for crf in CRFS:
                 noisy = [small + noise.normal(0, NOISE, small.shape) for _ in range(12)]
-                yield crf, compressed(noisy, crf)
+                yield crf, compress_h264(noisy, crf)
 
 
-def compressed(images: Sequence[NDArray[np.float64]], crf: int) -> list[Image]:
-    """Frames after H.264."""
+def compress_h264(images: Sequence[NDArray[np.float64]], crf: int) -> list[Image]:
+    """Encode frames as H.264 and decode them again."""
     stream = io.BytesIO()
     with av.open(stream, "w", format="mp4") as output:
         video = output.add_stream("libx264", rate=25, options={"crf": str(crf), "g": "12"})
@@ -167,22 +170,24 @@ def compressed(images: Sequence[NDArray[np.float64]], crf: int) -> list[Image]:
         return [frame.to_ndarray(format="rgb24") for frame in clip.decode(video=0)]
 
 
-def still_faces(clips: Sequence[Path], settings: dict[str, Any]) -> None:
-    """How far crops wander."""
-    wander: dict[int, list[float]] = {crf: [] for crf in CRFS}
+def measure_still_faces(clips: Sequence[Path], settings: dict[str, Any]) -> None:
+    """Measure how far the crop of a still face moves."""
+    deviations: dict[int, list[float]] = {crf: [] for crf in CRFS}
     lost = 0
     for crf, images in tqdm(still_clips(clips), "still faces", unit="clip"):
-        main = [crop for crop in cropped(images, settings).meta["crops"] if crop["track"] == 0]
-        lost += len(images) - len(main)
-        if len(main) > 1:
-            boxes = np.array([crop["box"] for crop in main])
+        crops = crop_images(images, settings).meta["crops"]
+        main_track = [crop for crop in crops if crop["track"] == 0]
+        lost += len(images) - len(main_track)
+        if len(main_track) > 1:
+            boxes = np.array([crop["box"] for crop in main_track])
             centres = (boxes[:, :2] + boxes[:, 2:]) / 2
             side = settings["margin"] * (boxes[:, 2:] - boxes[:, :2]).max(axis=1).mean()
-            wander[crf].append(float(centres.std(axis=0).max() / side))
+            deviations[crf].append(float(centres.std(axis=0).max() / side))
     print(
-        f"still faces: the centre of the crop wanders by a share of its side ({lost} frames lost)"
+        "still faces: standard deviation of the crop's centre, relative to the crop's side"
+        f" ({lost} frames without the face)"
     )
-    for crf, values in wander.items():
+    for crf, values in deviations.items():
         print(
             f"  CRF {crf}: mean {np.mean(values):.2%}, largest {max(values):.2%}"
             f" of {len(values)} clips, above 1 %: {sum(value > 0.01 for value in values)}"
@@ -192,21 +197,31 @@ def still_faces(clips: Sequence[Path], settings: dict[str, Any]) -> None:
 def main() -> int:
     """Measure and print."""
     parser = bench_parser(__doc__)
-    parser.add_argument("--crops", type=int, default=16000, help="DFDC face crops")
     parser.add_argument(
-        "--stills", type=int, default=12, help="clips of which a frame stands still"
+        "--crops", type=int, default=16000, help="number of DFDC face crops (default: 16000)"
     )
-    parser.add_argument("--sheet", type=Path, help="write the frames without a face to this PNG")
+    parser.add_argument(
+        "--stills",
+        type=int,
+        default=12,
+        help="number of clips to make still clips from (default: 12)",
+    )
+    parser.add_argument(
+        "--sheet",
+        type=Path,
+        metavar="PNG",
+        help="write the talking-head frames without a face to this file",
+    )
     args = parser.parse_args()
-    if is_missing(args.bench, "talking_heads", "dfdc_faces"):
+    if report_missing(args.bench, "talking_heads", "dfdc_faces"):
         return 2
     cv2.setNumThreads(1)
     settings = crop_settings(load_params(Path(__file__).parents[1] / "params.yaml").crops)
-    clips, crops = listed(args.bench, "talking_heads"), listed(args.bench, "dfdc_faces")
-    talking_heads(clips, settings, args.sheet)
-    small_faces(clips[::3], settings)
-    still_faces([clips[at] for at in evenly_spaced(len(clips), args.stills)], settings)
-    dfdc_faces([crops[at] for at in evenly_spaced(len(crops), args.crops)], settings)
+    clips, crops = list_media(args.bench, "talking_heads"), list_media(args.bench, "dfdc_faces")
+    measure_talking_heads(clips, settings, args.sheet)
+    measure_small_faces(clips[::3], settings)
+    measure_still_faces([clips[i] for i in evenly_spaced(len(clips), args.stills)], settings)
+    measure_dfdc_faces([crops[i] for i in evenly_spaced(len(crops), args.crops)], settings)
     return 0
 
 

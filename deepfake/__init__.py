@@ -4,8 +4,8 @@
 >>> Detector.load().predict("clip.mp4").verdict  # doctest: +SKIP
 'FAKE'
 
-Three names are for other programs: `Detector`, `Result` and `Face`. They are loaded when they are
-first asked for, since torch takes seconds; `__init__.pyi` gives their types.
+The public names are `Detector`, `Result` and `Face`; `__init__.pyi` gives their types. Each is
+imported at its first use, because importing torch takes seconds.
 """
 
 from importlib import import_module
@@ -13,7 +13,7 @@ from typing import Any
 
 __all__ = ["Detector", "Face", "Result"]
 
-_HOMES = {
+_MODULES = {
     "Detector": "deepfake.predict.detector",
     "Face": "deepfake.predict.result",
     "Result": "deepfake.predict.result",
@@ -21,6 +21,6 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_MODULES[name]), name)

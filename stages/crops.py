@@ -1,8 +1,8 @@
-"""Cut out faces: frames -> data/crops/*.tar, data/{crops,coverage}.csv, metrics/crops.json."""
+"""Crop faces: frames -> data/crops/*.tar, data/{crops,coverage}.csv, metrics/crops.json."""
 
 from pathlib import Path
 
-from deepfake.base.stage import reporting
+from deepfake.base.stage import report_errors
 from deepfake.core.files import write_metrics
 from deepfake.core.tables import read_csv, write_csv
 from deepfake.faces.crops import coverage, extract_crops, report_no_face
@@ -11,7 +11,7 @@ from deepfake.params.schema import Params
 
 
 def main(params: Params) -> None:
-    """Write one archive of tracked, upright face crops per video."""
+    """Write one archive of aligned face crops per video, the table of crops and the coverage."""
     crops, videos = extract_crops(
         read_csv(Path("data/manifest.csv")),
         Path("data/frames"),
@@ -26,5 +26,5 @@ def main(params: Params) -> None:
 
 
 if __name__ == "__main__":
-    with reporting():
+    with report_errors():
         main(load_params())

@@ -1,8 +1,8 @@
-"""Measure the model: splits, crops, model -> data/predictions/, metrics/evaluate.json, plots/."""
+"""Evaluate: splits, crops, model -> data/predictions/, metrics/evaluate.json, plots/evaluate/."""
 
 from pathlib import Path
 
-from deepfake.base.stage import reporting
+from deepfake.base.stage import report_errors
 from deepfake.core.files import write_metrics
 from deepfake.core.tables import read_csv
 from deepfake.evaluation.curves import write_curves
@@ -19,26 +19,26 @@ def main(params: Params) -> None:
     device = pick_device()
     splits = {name: read_csv(Path(f"data/splits/{name}.csv")) for name in ("val", "test")}
     crops = read_csv(Path("data/crops.csv"))
-    found = {
+    predictions = {
         name: predict_split(
             network.to(device), card, splits[name], crops, Path("data/crops"), device
         )
         for name in ("val", "test")
     }
-    for name, predictions in found.items():
-        predictions.write(Path("data/predictions"), name)
-    write_curves(Path("plots/evaluate"), found["test"].videos)
+    for name in predictions:
+        predictions[name].write(Path("data/predictions"), name)
+    write_curves(Path("plots/evaluate"), predictions["test"].videos)
     metrics = {
-        name: evaluate(found[name], card.threshold, params.evaluate)
-        for name in found
+        name: evaluate(predictions[name], card.threshold, params.evaluate)
+        for name in predictions
         if len(splits[name])
     }
     if len({*splits["val"]["dataset"], *splits["test"]["dataset"]}) > 1:
-        by_dataset = evaluate_datasets(found["test"], card.threshold, params.evaluate)
+        by_dataset = evaluate_datasets(predictions["test"], card.threshold, params.evaluate)
         metrics["test_datasets"] = by_dataset
     write_metrics(Path("metrics/evaluate.json"), metrics)
 
 
 if __name__ == "__main__":
-    with reporting():
+    with report_errors():
         main(load_params())

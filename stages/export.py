@@ -1,8 +1,8 @@
-"""Make the portable model: model, crops -> models/model.onnx, metrics/export.json."""
+"""Export to ONNX: model, crops -> models/model.onnx, metrics/export.json."""
 
 from pathlib import Path
 
-from deepfake.base.stage import reporting
+from deepfake.base.stage import report_errors
 from deepfake.core.files import write_bytes, write_metrics
 from deepfake.core.tables import read_csv
 from deepfake.model.export import check_parity, sample_crops, to_onnx
@@ -13,12 +13,12 @@ from deepfake.params.schema import Params
 
 
 def main(_: Params) -> None:
-    """Export the model, and compare both on real crops."""
+    """Export the model, and check that its logits on real crops equal those of torch."""
     network, card = load_model(Path("models"))
     data = to_onnx(network, card)
     images = sample_crops(read_csv(Path("data/crops.csv")), Path("data/crops"))
     difference = check_parity(network, card, OnnxModel(data), images)
-    print(f"the logits of {len(images)} crops differ by {difference:.1e} at most")
+    print(f"logits of torch and ONNX differ by at most {difference:.1e} on {len(images)} crops")
     write_bytes(Path("models/model.onnx"), data)
     metrics = {
         "crops": len(images),
@@ -29,5 +29,5 @@ def main(_: Params) -> None:
 
 
 if __name__ == "__main__":
-    with reporting():
+    with report_errors():
         main(load_params())

@@ -1,8 +1,8 @@
-"""Sample the videos: manifest -> data/frames/*.tar, data/{frames,failures}.csv, metrics/frames.json."""
+"""Sample frames: manifest -> data/frames/*.tar, data/{frames,failures}.csv, metrics/frames.json."""
 
 from pathlib import Path
 
-from deepfake.base.stage import reporting
+from deepfake.base.stage import report_errors
 from deepfake.core.files import write_metrics
 from deepfake.core.tables import read_csv, write_csv
 from deepfake.jobs.failures import report_failures
@@ -13,7 +13,7 @@ from deepfake.video.record import USABLE
 
 
 def main(params: Params) -> None:
-    """Write one archive of evenly spaced frames per video, and say which videos failed."""
+    """Write one archive of evenly spaced frames per video, and report the videos that failed."""
     manifest = read_csv(Path("data/manifest.csv"))
     table = extract_frames(
         manifest,
@@ -31,5 +31,5 @@ def main(params: Params) -> None:
 
 
 if __name__ == "__main__":
-    with reporting():
+    with report_errors():
         main(load_params())

@@ -1,10 +1,10 @@
-"""Recognise people and content: crops, frames -> data/identities.csv, data/near_duplicates.csv."""
+"""Find repeated people and content: crops, frames -> data/identities.csv, data/near_duplicates.csv."""
 
 from pathlib import Path
 
 import pandas as pd
 
-from deepfake.base.stage import reporting
+from deepfake.base.stage import report_errors
 from deepfake.core.files import write_metrics
 from deepfake.core.tables import read_csv, write_csv
 from deepfake.params.loading import load_params
@@ -13,7 +13,7 @@ from deepfake.splits import identities, near_duplicates
 
 
 def main(params: Params) -> None:
-    """Write who and what comes again; tables without rows for what is switched off."""
+    """Write the people and the near-duplicates; a table is empty if its search is switched off."""
     settings, execution = params.identities, params.execution
     manifest = read_csv(Path("data/manifest.csv"))
     people = pd.DataFrame(columns=identities.COLUMNS)
@@ -24,15 +24,18 @@ def main(params: Params) -> None:
         people = identities.name_people(tracks, vectors, manifest, settings.threshold)
     content = pd.DataFrame(columns=near_duplicates.COLUMNS)
     if settings.near_duplicates:
-        content = near_duplicates.name_content(
+        content = near_duplicates.find_near_duplicates(
             near_duplicates.hash_videos(manifest, Path("data/frames"), execution)
         )
     write_csv(Path("data/identities.csv"), people)
     write_csv(Path("data/near_duplicates.csv"), content)
-    metrics = {**identities.agreement(people, manifest), **near_duplicates.counts(content)}
+    metrics = {
+        **identities.summarize_identities(people, manifest),
+        **near_duplicates.summarize_near_duplicates(content),
+    }
     write_metrics(Path("metrics/identities.json"), metrics)
 
 
 if __name__ == "__main__":
-    with reporting():
+    with report_errors():
         main(load_params())

@@ -1,8 +1,8 @@
-"""Join and check the data sets: data/scanned -> data/manifest.csv, its report and metrics."""
+"""Join and validate the data sets: data/scanned -> data/manifest.csv, its report and metrics."""
 
 from pathlib import Path
 
-from deepfake.base.stage import reporting
+from deepfake.base.stage import report_errors
 from deepfake.core.files import write_bytes, write_metrics
 from deepfake.core.tables import write_csv
 from deepfake.datasets.manifest import build_manifest, leftover_scans, read_scans
@@ -11,10 +11,10 @@ from deepfake.params.schema import Params
 
 
 def main(params: Params) -> None:
-    """Write the manifest of all data sets that params.yaml names."""
+    """Write the manifest of all data sets in params.yaml, its report and its metrics."""
     folder, names = Path("data/scanned"), list(params.dataset)
     for path in leftover_scans(folder, names):
-        print(f"{path} is of no data set in params.yaml and is ignored; delete it")
+        print(f"{path} belongs to no data set in params.yaml and is ignored: delete it")
     scans = read_scans(folder, names)
     manifest = build_manifest(scans)
     print(manifest.report)
@@ -24,5 +24,5 @@ def main(params: Params) -> None:
 
 
 if __name__ == "__main__":
-    with reporting():
+    with report_errors():
         main(load_params())

@@ -1,8 +1,8 @@
-"""Spoil the test crops: model, predictions, crops -> metrics/robustness.json, plots/robustness.tsv."""
+"""Degrade the test crops: model, predictions, crops -> metrics/robustness.json, plots/robustness.tsv."""
 
 from pathlib import Path
 
-from deepfake.base.stage import reporting
+from deepfake.base.stage import report_errors
 from deepfake.core.files import write_metrics
 from deepfake.core.tables import write_csv
 from deepfake.evaluation import robustness
@@ -13,25 +13,31 @@ from deepfake.params.schema import Params
 
 
 def main(params: Params) -> None:
-    """Score what evaluate has scored again under compression, blur, noise and others."""
+    """Score the test videos again under compression, blur, noise and other degradations."""
     network, card = load_model(Path("models"))
     device = pick_device()
-    asked, evaluate = params.robustness, params.evaluate
+    settings, evaluate = params.robustness, params.evaluate
     test = Predictions.read(Path("data/predictions"), "test")
-    per_track = max(asked.crops_per_track, card.min_frames)
-    sample = robustness.choose_sample(test, asked.max_videos, per_track)
-    scores = robustness.score_levels(
-        network.to(device), card, sample, Path("data/crops"), asked.levels, asked.seed, device
+    per_track = max(settings.crops_per_track, card.min_frames)
+    sample = robustness.choose_sample(test, settings.max_videos, per_track)
+    scores = robustness.score_degraded(
+        network.to(device),
+        card,
+        sample,
+        Path("data/crops"),
+        settings.levels,
+        settings.seed,
+        device,
     )
-    found = robustness.compare(
+    table = robustness.measure(
         scores, sample.videos, card.threshold, evaluate.bootstrap, evaluate.seed
     )
-    print(robustness.describe(found))
-    write_csv(Path("plots/robustness.tsv"), found)
-    metrics = robustness.as_metrics(found, sample, test)
+    print(robustness.describe(table))
+    write_csv(Path("plots/robustness.tsv"), table)
+    metrics = robustness.summarize_robustness(table, sample, test)
     write_metrics(Path("metrics/robustness.json"), metrics)
 
 
 if __name__ == "__main__":
-    with reporting():
+    with report_errors():
         main(load_params())

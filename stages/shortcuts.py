@@ -1,10 +1,10 @@
-"""What gives the label away: splits, frames, crops -> metrics/shortcuts.json, plots/shortcuts.tsv."""
+"""Audit shortcuts: splits, frames, crops -> metrics/shortcuts.json, plots/shortcuts.tsv."""
 
 from pathlib import Path
 
 import pandas as pd
 
-from deepfake.base.stage import reporting
+from deepfake.base.stage import report_errors
 from deepfake.core.files import write_metrics
 from deepfake.core.tables import read_csv, write_csv
 from deepfake.evaluation import shortcuts
@@ -19,16 +19,16 @@ def main(params: Params) -> None:
     ids = pd.concat([train["video_id"], test["video_id"]]).tolist()
     features = {
         "metadata": shortcuts.metadata_features(read_csv(Path("data/frames.csv"))),
-        "sharpness": shortcuts.picture_features(ids, Path("data/frames")),
+        "sharpness": shortcuts.quality_features(ids, Path("data/frames")),
         "border": shortcuts.border_features(ids, Path("data/crops")),
     }
     evaluate = params.evaluate
-    found = shortcuts.audit_shortcuts(features, train, test, evaluate.bootstrap, evaluate.seed)
-    print(shortcuts.describe(found))
-    write_csv(Path("plots/shortcuts.tsv"), found)
-    write_metrics(Path("metrics/shortcuts.json"), shortcuts.as_metrics(found))
+    table = shortcuts.audit_shortcuts(features, train, test, evaluate.bootstrap, evaluate.seed)
+    print(shortcuts.describe(table))
+    write_csv(Path("plots/shortcuts.tsv"), table)
+    write_metrics(Path("metrics/shortcuts.json"), shortcuts.summarize_shortcuts(table))
 
 
 if __name__ == "__main__":
-    with reporting():
+    with report_errors():
         main(load_params())

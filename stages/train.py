@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from deepfake.base.stage import reporting
+from deepfake.base.stage import report_errors
 from deepfake.core.files import write_metrics
 from deepfake.core.tables import write_csv
 from deepfake.model.calibration import calibrate
@@ -14,13 +14,13 @@ from deepfake.model.network import load_model, save_model
 from deepfake.params.loading import load_params
 from deepfake.params.schema import Params
 from deepfake.training.crop_set import read_crop_set
-from deepfake.training.loop import HISTORY, summary, train
+from deepfake.training.loop import HISTORY_COLUMNS, summarize_training, train
 
 SCRATCH = Path(".scratch/train")
 
 
 def main(params: Params) -> None:
-    """Train; choose checkpoint, temperature and threshold on val; publish the model."""
+    """Train, choose checkpoint, temperature and threshold on val, and publish the model."""
     if params.train.epochs == 0:
         publish_starter(params)
         return
@@ -28,27 +28,27 @@ def main(params: Params) -> None:
     train_set = read_crop_set("train", margin, main_track_only=True, share=share, seed=seed)
     val_set = read_crop_set("val", margin, main_track_only=False)
     workers = params.execution.worker_count - 1
-    trained = train(train_set, val_set, params.train, params.score, SCRATCH, workers)
-    frames = val_set.table.assign(logit=trained.val_logits)
+    result = train(train_set, val_set, params.train, params.score, SCRATCH, workers)
+    frames = val_set.table.assign(logit=result.val_logits)
     calibration = calibrate(frames, params.score.video_score, params.score.min_frames)
     datasets = sorted(train_set.table["dataset"].unique())
-    card = make_card(params, calibration, trained.best_epoch, datasets)
-    save_model(Path("models"), trained.weights, card)
-    write_metrics(Path("metrics/train.json"), summary(trained, calibration))
-    write_csv(Path("plots/train/history.tsv"), trained.history)
-    shutil.rmtree(SCRATCH)  # the resumable state has served
+    card = make_card(params, calibration, result.best_epoch, datasets)
+    save_model(Path("models"), result.weights, card)
+    write_metrics(Path("metrics/train.json"), summarize_training(result, calibration))
+    write_csv(Path("plots/train/history.tsv"), result.history)
+    shutil.rmtree(SCRATCH)  # the resumable state
 
 
 def publish_starter(params: Params) -> None:
-    """The starter as it is, with the temperature and threshold of its own val."""
+    """Publish the starter model unchanged, with its own temperature and threshold."""
     network, card = load_model(STARTER)
     check_crops(card, params.crops)
     save_model(Path("models"), network.state_dict(), card)
-    chosen = {"temperature": card.temperature, "threshold": card.threshold}
-    write_metrics(Path("metrics/train.json"), chosen)
-    write_csv(Path("plots/train/history.tsv"), pd.DataFrame(columns=HISTORY))
+    metrics = {"temperature": card.temperature, "threshold": card.threshold}
+    write_metrics(Path("metrics/train.json"), metrics)
+    write_csv(Path("plots/train/history.tsv"), pd.DataFrame(columns=HISTORY_COLUMNS))
 
 
 if __name__ == "__main__":
-    with reporting():
+    with report_errors():
         main(load_params())

@@ -1,7 +1,7 @@
-"""Files that users bring and that are not what they should be, with what the pipeline may say.
+"""Invalid and unusual files, with the status that the pipeline may give them.
 
-Everything is small and made on the spot; a test takes what it needs from BAD_INPUTS. The statuses
-are those of the frames stage when it wants at least two frames of a video.
+The files are small and generated; tests choose from `BAD_INPUTS`. Statuses are those of the frames
+stage with at least two frames per video.
 """
 
 import io
@@ -24,27 +24,28 @@ from PIL import Image as Pil
 from deepfake.core.image import Image
 from deepfake.core.media import IMAGE_SUFFIXES
 
-HUGE = 20_000  # pixels a side: 1.2 GB as RGB, and more than FFmpeg allows
-LARGE = 16_000  # pixels a side: 768 MB as RGB, and FFmpeg does allow it
-BOMB = 30_000  # pixels a side of a PNG that truly holds them, 2.7 GB as RGB
+HUGE = 20_000  # pixels per side: 1.2 GB as RGB, and more than FFmpeg allows
+LARGE = 16_000  # pixels per side: 768 MB as RGB, which FFmpeg allows
+BOMB = 30_000  # pixels per side of a PNG that has all of them, 2.7 GB as RGB
 FRAMES = 30
 CORRUPTION_SEED = 0
 
-# Of each sample entry in an MP4, from the first letter of its name: the picture's size.
+# Offset of the size in a sample entry of an MP4, from the first letter of the entry's name.
 ENTRY_SIZE = 28
-# Of the track header, from the first letter of its name: the size shown, as 16.16 fixed point.
+# Offset of the display size (16.16 fixed point) in the track header, from the first letter of its
+# name.
 TRACK_SIZE = 80
 
 
 @dataclass(frozen=True)
 class BadInput:
-    """One file.
+    """An invalid or unusual file.
 
     Attributes:
-        name: of the file, with the suffix that decides how it is read.
-        make: writes it at a path.
-        status: the words that it may be given; mostly one.
-        why: what is wrong with it.
+        name: of the file; its suffix decides how it is read.
+        make: writes the file to a path.
+        status: statuses that it may get, mostly one.
+        why: what is wrong or unusual.
     """
 
     name: str
@@ -58,7 +59,7 @@ class BadInput:
         return "image" if Path(self.name).suffix.lower() in IMAGE_SUFFIXES else "video"
 
     def write(self, folder: Path) -> Path:
-        """Write it into a folder under its name."""
+        """Write the file into a folder."""
         path = folder / self.name
         self.make(path)
         return path
@@ -68,7 +69,7 @@ class BadInput:
 
 
 def frame_image(index: int) -> Image:
-    """`code_image` under noise, so that frames have bytes in them that a cut can take away."""
+    """`code_image` with noise, so that encoded frames are large enough to be cut."""
     noise = np.random.default_rng(index).integers(0, 100, (CLIP_SIDE, CLIP_SIDE, 3))
     return (code_image(index) * 0.6 + noise).astype(np.uint8)
 
@@ -77,11 +78,11 @@ def frame_image(index: int) -> Image:
 def clip(
     count: int = FRAMES, container: str = "mp4", codec: str = "libx264", profile: str = "high"
 ) -> bytes:
-    """A clip whose frame i shows code i; of H.264 with B-frames, and with its index first."""
+    """A clip whose frame i shows i; by default H.264 in MP4, with B-frames and the index first."""
     options = {"profile": profile, "crf": "18", "bf": "3", "b-adapt": "0", "g": "12"}
     stream_options = options | {"threads": "1"} if codec == "libx264" else {}
     movflags = {"movflags": "faststart"} if container == "mp4" else {}
-    with tempfile.TemporaryDirectory() as folder:  # to move the index it is opened a second time
+    with tempfile.TemporaryDirectory() as folder:  # FFmpeg reopens the file to move the index
         path = Path(folder) / "clip"
         with av.open(str(path), "w", format=container, options=movflags) as output:
             video = output.add_stream(codec, rate=25, options=stream_options)
@@ -95,7 +96,7 @@ def clip(
 
 
 def sound() -> bytes:
-    """An MP4 with half a second of AAC and no picture."""
+    """An MP4 with half a second of AAC and no video stream."""
     stream = io.BytesIO()
     with av.open(stream, "w", format="mp4") as output:
         audio = output.add_stream("aac", rate=44_100, layout="mono")
@@ -108,13 +109,13 @@ def sound() -> bytes:
 
 
 def cut(data: bytes, share: float, after: bytes = b"") -> bytes:
-    """The data up to a share of what follows the first `after`."""
+    """Cut the data; a `share` of what follows the first `after` is left."""
     start = data.index(after)
     return data[: start + int((len(data) - start) * share)]
 
 
 def index_last(data: bytes) -> bytes:
-    """An MP4 of `clip` whose index stands behind its frames; its offsets are no longer right."""
+    """An MP4 of `clip` with the index after the frames; its offsets are wrong then."""
     index, frames = data.index(b"moov") - 4, data.index(b"mdat") - 4
     return data[:index] + data[frames:] + data[index:frames]
 
@@ -127,7 +128,7 @@ def corrupted(data: bytes) -> bytes:
 
 
 def sized_headers(data: bytes, entry: bytes, side: int) -> bytes:
-    """An MP4 whose track header and sample entry claim a square; the stream is as it was."""
+    """An MP4 whose track header and sample entry claim side x side pixels, unlike its stream."""
     changed = bytearray(data)
     sample = changed.index(entry, changed.index(b"stsd"))
     struct.pack_into(">HH", changed, sample + ENTRY_SIZE, side, side)
@@ -136,7 +137,7 @@ def sized_headers(data: bytes, entry: bytes, side: int) -> bytes:
 
 
 def sized_avi_headers(data: bytes, side: int) -> bytes:
-    """An AVI whose main header and stream format claim a square; the frames are as they were."""
+    """An AVI whose main header and stream format claim side x side pixels, unlike its frames."""
     changed = bytearray(data)
     struct.pack_into("<II", changed, changed.index(b"avih") + 8 + 32, side, side)
     struct.pack_into("<II", changed, changed.index(b"strf") + 8 + 4, side, side)
@@ -144,16 +145,16 @@ def sized_avi_headers(data: bytes, side: int) -> bytes:
 
 
 def sized_jpegs(data: bytes, side: int) -> bytes:
-    """Every JPEG in an AVI (or alone) claims a square in its start of frame."""
+    """An AVI or JPEG in which every start-of-frame header claims side x side pixels."""
     old = b"\xff\xc0\0\x11\x08" + struct.pack(">HH", CLIP_SIDE, CLIP_SIDE)
     return data.replace(old, old[:5] + struct.pack(">HH", side, side))
 
 
 def sized_stream(data: bytes, side: int) -> bytes:
-    """An MP4 of Baseline H.264 that claims a square in its stream too, not in its headers alone.
+    """An MP4 of Baseline H.264 whose headers and stream claim side x side pixels.
 
-    The sequence parameter set in the avcC box is rewritten (ITU-T H.264, 7.3.2.1.1), so the box
-    grows, and with it the boxes around it, and the chunk offsets.
+    The sequence parameter set in the avcC box is rewritten (ITU-T H.264, 7.3.2.1.1). This enlarges
+    the box and the boxes around it, and moves the chunks.
     """
     data = sized_headers(data, b"avc1", side)
     length_at = data.index(b"avcC") + 4 + 6
@@ -173,11 +174,11 @@ def sized_stream(data: bytes, side: int) -> bytes:
 
 
 def sized_parameters(parameters: bytes, side: int) -> bytes:
-    """A Baseline sequence parameter set with another size, which must be a multiple of 16."""
+    """A Baseline sequence parameter set with another size; `side` must be a multiple of 16."""
     plain = parameters.replace(b"\0\0\3", b"\0\0")  # without emulation prevention
     bits = "".join(f"{byte:08b}" for byte in plain)
     at = 8 + 24  # NAL header; profile, constraints, level
-    _, at = _read_golomb(bits, at)  # number of the set
+    _, at = _read_golomb(bits, at)  # id of the set
     _, at = _read_golomb(bits, at)  # bits of the frame number
     order, at = _read_golomb(bits, at)  # x264 writes type 0, or without B-frames type 2
     if order == 0:
@@ -187,7 +188,7 @@ def sized_parameters(parameters: bytes, side: int) -> bytes:
     _, after = _read_golomb(bits, at)  # width in macroblocks, less one
     _, after = _read_golomb(bits, after)  # height
     size = _golomb(side // 16 - 1) * 2
-    end = bits.rindex("1")  # the stop bit, behind which the last byte is filled
+    end = bits.rindex("1")  # the stop bit; zeros fill the last byte
     changed = bits[:at] + size + bits[after : end + 1]
     changed += "0" * (-len(changed) % 8)
     found = bytes(int(changed[i : i + 8], 2) for i in range(0, len(changed), 8))
@@ -214,8 +215,8 @@ def _read_golomb(bits: str, at: int) -> tuple[int, int]:
 # Images.
 
 
-def still(kind: str, mode: str = "RGB", **options: object) -> bytes:
-    """A picture of `code_image(90)` with a few colours in it."""
+def image_bytes(kind: str, mode: str = "RGB", **options: object) -> bytes:
+    """`code_image(90)` with a coloured part, as a file of a kind such as JPEG."""
     pixels = code_image(90)
     pixels[:16] = (200, 120, 90)
     return _saved(Pil.fromarray(pixels).convert(mode), kind, **options)
@@ -235,14 +236,14 @@ def sixteen_bit() -> bytes:
 
 
 def transparent() -> bytes:
-    """A PNG that fades from nothing to full colour."""
+    """A PNG that fades from transparent to opaque."""
     image = Pil.fromarray(code_image(90))
     image.putalpha(Pil.linear_gradient("L").resize(image.size))
     return _saved(image, "PNG")
 
 
 def animated(kind: str) -> bytes:
-    """Five frames."""
+    """An image file with five frames."""
     first, *rest = (Pil.fromarray(code_image(index)) for index in range(1, 6))
     return _saved(first, kind, save_all=True, append_images=rest, duration=40)
 
@@ -255,13 +256,13 @@ def cut_jpeg() -> bytes:
 
 def huge_screen() -> bytes:
     """A GIF with one small frame on a logical screen of 20,000 x 20,000."""
-    data = still("GIF")
+    data = image_bytes("GIF")
     return data[:6] + struct.pack("<HH", HUGE, HUGE) + data[10:]
 
 
 @cache
 def huge_png(side: int, rows: int) -> bytes:
-    """A one-bit PNG of side x side, of whose rows only the first, all white, are there."""
+    """A one-bit PNG that claims side x side pixels but has only the first, white rows."""
     packer = zlib.compressobj(9)
     row = b"\0" + b"\xff" * (-(-side // 8))
     packed = b"".join(packer.compress(row) for _ in range(rows)) + packer.flush()
@@ -274,7 +275,7 @@ def huge_png(side: int, rows: int) -> bytes:
 
 
 def zipped() -> bytes:
-    """A zip archive with a text in it."""
+    """A zip archive with a text file."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("notes.txt", "not a picture\n" * 100)
@@ -287,22 +288,22 @@ def _saved(image: Pil.Image, kind: str, **options: object) -> bytes:
     return stream.getvalue()
 
 
-# What is no readable file.
+# Paths that are not readable files.
 
 
 def folder(path: Path) -> None:
-    """A folder that is called like a video."""
+    """A folder with the name of a video."""
     path.mkdir()
     (path / "notes.txt").write_text("a folder\n")
 
 
 def broken_link(path: Path) -> None:
-    """A link to a file that is not there."""
+    """A link to a missing file."""
     path.symlink_to(path.parent / "not there.mp4")
 
 
 def forbidden(path: Path) -> None:
-    """A clip that nobody but root may read."""
+    """A clip that only root may read."""
     path.write_bytes(clip())
     path.chmod(0)
 
@@ -322,11 +323,11 @@ def _named(name: str, why: str) -> BadInput:
 
 
 LONG_NAME = "n" * 246 + ".mp4"  # 250 characters; file systems take 255 bytes
-# Whoever may override permissions (root) reads a file that forbids it.
+# Root may read a file without read permission.
 _FORBIDDEN_STATUS = "ok" if os.geteuid() == 0 else "unreadable"
 
 BAD_INPUTS: tuple[BadInput, ...] = (
-    # videos with too little in them
+    # videos without data or with a part of it
     _file("empty.mp4", bytes, "unreadable", "no bytes"),
     _file("text.mp4", partial(bytes, b"not a video\n" * 200), "unreadable", "text"),
     _file(
@@ -401,7 +402,7 @@ BAD_INPUTS: tuple[BadInput, ...] = (
         "every frame claims 16,000 x 16,000",
     ),
     _file("huge_screen.gif", huge_screen, "unreadable", "a screen of 20,000 x 20,000"),
-    # no files
+    # not readable files
     BadInput("folder.mp4", folder, frozenset({"unreadable"}), "a folder"),
     BadInput("broken_link.mp4", broken_link, frozenset({"unreadable"}), "a link to nothing"),
     BadInput("forbidden.mp4", forbidden, frozenset({_FORBIDDEN_STATUS}), "no permission to read"),
@@ -414,7 +415,7 @@ BAD_INPUTS: tuple[BadInput, ...] = (
     _named(LONG_NAME, "250 characters"),
     # images
     _file("rotated.jpg", rotated, "ok", "EXIF orientation 6"),
-    _file("cmyk.jpg", lambda: still("JPEG", "CMYK"), "ok", "printing inks"),
+    _file("cmyk.jpg", lambda: image_bytes("JPEG", "CMYK"), "ok", "printing inks"),
     _file("sixteen_bit.png", sixteen_bit, "ok", "16 bits"),
     _file("transparent.png", transparent, "ok", "an alpha channel"),
     _file("animated.webp", lambda: animated("WEBP"), "ok", "several frames in an image"),
@@ -426,5 +427,5 @@ BAD_INPUTS: tuple[BadInput, ...] = (
     _file("zip.jpg", zipped, "unreadable", "a zip archive"),
     # the wrong suffix
     _file("video.jpg", clip, "unreadable", "a video"),
-    _file("image.mp4", lambda: still("JPEG"), "too_short", "an image"),
+    _file("image.mp4", lambda: image_bytes("JPEG"), "too_short", "an image"),
 )

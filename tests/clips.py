@@ -1,4 +1,4 @@
-"""Clips in many codecs whose frames show their number."""
+"""Clips in many codecs. Each frame shows its index."""
 
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -12,26 +12,26 @@ from deepfake.core.image import Image
 
 CLIP_SIDE = 64  # pixels
 CODE_BITS = 8  # so a clip can have 256 different frames
-FASTSTART = {"movflags": "faststart"}  # the index stands first, so a cut file can be opened
+FASTSTART = {"movflags": "faststart"}  # the index comes first, so a cut file can be opened
 GROUPS = {"g": "8", "bf": "3", "b-adapt": "0", "sc_threshold": "0", "threads": "1"}
 
 
 def code_image(index: int) -> Image:
-    """A picture that shows `index` as eight black or white columns, most significant bit first."""
+    """An image that shows `index` as eight black or white columns, most significant bit first."""
     bits = [(index >> bit) & 1 for bit in reversed(range(CODE_BITS))]
     columns = np.repeat(np.array(bits, np.uint8) * 255, CLIP_SIDE // CODE_BITS)
     return np.broadcast_to(columns[None, :, None], (CLIP_SIDE, CLIP_SIDE, 3)).copy()
 
 
 def code_of(image: Image) -> int:
-    """The index that a picture of `code_image` shows, whatever a codec did to it."""
+    """The index that an image of `code_image` shows, also after lossy compression."""
     columns = image.mean(axis=(0, 2)).reshape(CODE_BITS, -1).mean(axis=1)
     return int(sum(int(on) << bit for bit, on in enumerate(columns[::-1] > 127)))
 
 
 @dataclass(frozen=True)
 class Clip:
-    """How to encode `count` pictures, picture i showing i."""
+    """How to encode a clip of `count` frames, in which frame i shows i."""
 
     name: str
     codec: str
@@ -105,13 +105,13 @@ CLIPS = {
 
 
 def sequential(path: Path) -> list[Image]:
-    """All frames, as PyAV alone reads them."""
+    """All frames, as PyAV reads them in order."""
     with av.open(str(path)) as container:
         return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
 
 
 def patched(source: Path, path: Path, at: int, data: bytes) -> Path:
-    """A copy of a file with other bytes at a place."""
+    """Copy a file to `path` and overwrite its bytes from offset `at` with `data`."""
     content = bytearray(source.read_bytes())
     content[at : at + len(data)] = data
     path.write_bytes(content)
@@ -119,5 +119,5 @@ def patched(source: Path, path: Path, at: int, data: bytes) -> Path:
 
 
 def never(*_: Any) -> None:
-    """In place of what a test expects not to be called."""
-    raise AssertionError("this may not be called")
+    """Replaces a function that must not be called in a test."""
+    raise AssertionError("this function must not be called")

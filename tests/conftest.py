@@ -1,4 +1,4 @@
-"""What several tests share: the repository, a real face, tiny clips, workers without processes."""
+"""Shared fixtures: the repository, a real face, tiny clips, a random model, and no processes."""
 
 import os
 import subprocess
@@ -22,12 +22,13 @@ from deepfake.params.schema import ExecutionParams, Params
 if TYPE_CHECKING:
     from deepfake.predict.detector import Detector
 
-# The same examples in every run: a pull request must not fail by chance.
+# The same examples in every run, so that a pull request does not fail by chance.
 settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=60)
 settings.load_profile("repeatable")
 
 ClipMaker = Callable[..., Path]
-Clips = Callable[[str], tuple[Path, list[Image]]]  # by a name in CLIPS: the file and all its frames
+# From a name in CLIPS to the file and all its frames.
+Clips = Callable[[str], tuple[Path, list[Image]]]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -43,13 +44,13 @@ def mutations(request: pytest.FixtureRequest) -> int:
 
 @pytest.fixture(scope="session")
 def repository() -> Path:
-    """The top of the checkout."""
+    """The top folder of the checkout."""
     return Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="session")
 def demo_root(repository: Path) -> Path:
-    """The demo data set; built first (a minute, needs a package index) where it is missing."""
+    """The demo data set. If it is missing, it is built (a minute, needs a package index)."""
     demo = repository / "data" / "demo"
     if not (demo / "raw" / "labels.csv").is_file() or not (demo / "downloads").is_dir():
         command = [sys.executable, "-m", "dvc", "repro", "data/demo/dvc.yaml"]
@@ -67,7 +68,7 @@ def astronaut(demo_root: Path) -> Image:
 
 @pytest.fixture(scope="session")
 def random_model(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a model that has learned nothing, published as a trained one is."""
+    """A folder with a model of random weights, in the format of a trained one."""
     import torch
 
     from deepfake.model.calibration import Calibration
@@ -84,7 +85,7 @@ def random_model(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="session")
 def portable(random_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same model as an ONNX file, in a folder without anything else."""
+    """The random model as an ONNX file, alone in a folder."""
     from deepfake.model.export import to_onnx
     from deepfake.model.network import load_model
 
@@ -95,7 +96,7 @@ def portable(random_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 @pytest.fixture(scope="session")
 def trained(repository: Path) -> Path:
-    """The checkout, after `make repro`: with a trained model, crops and predictions."""
+    """The checkout with the trained model, crops and predictions of `make repro`."""
     needed = ["models/model.onnx", "data/predictions/test.csv", "data/crops"]
     missing = [name for name in needed if not (repository / name).exists()]
     if missing:
@@ -105,7 +106,7 @@ def trained(repository: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def detector(random_model: Path) -> Iterator["Detector"]:
-    """That model, ready to judge files; its process is shared."""
+    """A detector with the random model; tests share its process."""
     from deepfake.predict.detector import Detector
 
     with Detector.load(random_model) as loaded:
@@ -114,26 +115,26 @@ def detector(random_model: Path) -> Iterator["Detector"]:
 
 @pytest.fixture
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """An empty folder behind a web server."""
-    with serve(tmp_path_factory.mktemp("served")) as found:
-        yield found
+    """An empty folder that a web server serves."""
+    with serve(tmp_path_factory.mktemp("served")) as folder:
+        yield folder
 
 
 @pytest.fixture
 def content(repository: Path) -> dict[str, Any]:
-    """params.yaml of the repository, as plain dicts."""
+    """The content of the repository's params.yaml, as plain dicts."""
     loaded: dict[str, Any] = yaml.safe_load((repository / "params.yaml").read_text())
     return loaded
 
 
 @pytest.fixture
 def params(content: dict[str, Any]) -> Params:
-    """params.yaml of the repository, for tests that change a knob or two of it."""
+    """The repository's params.yaml, typed."""
     return Params.model_validate(content)
 
 
-class InProcess:
-    """Does the work of `parallel.Worker` without a process."""
+class InProcessWorker:
+    """Replaces `jobs.worker.Worker` and calls the function in the process of the test."""
 
     def __init__(self, execution: ExecutionParams) -> None:
         self.execution = execution
@@ -150,12 +151,15 @@ class InProcess:
 
 @pytest.fixture
 def in_threads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Make `parallel.map_videos` work in threads, below an empty current folder, which is given.
+    """Let `jobs.pool` work without processes, and make an empty folder current.
 
-    Processes are what test_parallel.py is about; elsewhere they would only take time, and hide
-    calls from a test that counts them.
+    tests/jobs/test_pool.py tests processes; in other tests they would take time and hide calls from
+    mocks.
+
+    Returns:
+        The current folder.
     """
-    monkeypatch.setattr(pool, "Worker", InProcess)
+    monkeypatch.setattr(pool, "Worker", InProcessWorker)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -171,7 +175,7 @@ def execution(
 
 @pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
-    """Let torch use one thread: for tiny networks two are slower, on a busy machine thirtyfold."""
+    """Let torch use one thread: for tiny networks, two are up to 30 times slower."""
     import torch
 
     before = torch.get_num_threads()
@@ -182,7 +186,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def make_clip() -> ClipMaker:
-    """A function that writes an H.264 clip with B-frames, frame i being `code_image(i)`."""
+    """A function that writes an H.264 clip with B-frames, whose frame i is `code_image(i)`."""
 
     def make(path: Path, count: int, container: dict[str, str] | None = None) -> Path:
         with av.open(str(path), "w", options=container or {}) as output:
@@ -201,22 +205,22 @@ def make_clip() -> ClipMaker:
 
 @pytest.fixture(scope="session")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> Clips:
-    """Files of CLIPS with all their frames, made once."""
-    made: dict[str, tuple[Path, list[Image]]] = {}
+    """Clips of `CLIPS` with all their frames, each written once."""
+    written: dict[str, tuple[Path, list[Image]]] = {}
 
     def get(name: str) -> tuple[Path, list[Image]]:
-        if name not in made:
+        if name not in written:
             path = CLIPS[name].write(tmp_path_factory.mktemp("clip"))
-            made[name] = path, sequential(path)
-        return made[name]
+            written[name] = path, sequential(path)
+        return written[name]
 
     return get
 
 
 @pytest.fixture(scope="session")
 def bench(repository: Path) -> Path:
-    """The folder with real data and published lists; it is beside the checkout, not in it."""
+    """The folder with real data and published lists, next to the checkout."""
     folder = repository.parent / "shared" / "bench"
     if not folder.is_dir():
-        pytest.skip(f"{folder} is not there: it holds published lists that may not be copied here")
+        pytest.skip(f"{folder} is missing; its licenses do not allow a copy in the repository")
     return folder

@@ -1,4 +1,4 @@
-"""Servers on this machine, for tests that talk to them over sockets."""
+"""Local API servers for tests, and a client."""
 
 import socket
 import threading
@@ -12,14 +12,14 @@ import uvicorn
 from deepfake.serving.api import configuration
 from deepfake.serving.service import Service
 
-WAIT = 120  # seconds for an answer, on a busy machine
+WAIT = 120  # limit in seconds for an answer, on a busy machine
 
 
 class Client:
-    """Sends requests to the server.
+    """Sends requests to a server.
 
     Attributes:
-        port: where it listens on 127.0.0.1.
+        port: of 127.0.0.1, where the server listens.
     """
 
     def __init__(self, port: int) -> None:
@@ -39,7 +39,7 @@ class Client:
 
 @contextmanager
 def hosted(service: Service) -> Iterator[Client]:
-    """Serve until the end of the block."""
+    """Serve the API until the end of the block."""
     server = uvicorn.Server(configuration(service, "127.0.0.1", 0))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -52,14 +52,14 @@ def hosted(service: Service) -> Iterator[Client]:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 on which nothing listens."""
+    """A port of 127.0.0.1 that no server uses."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
 
 
 def answers(address: str) -> bool:
-    """Whether a page is there."""
+    """Whether a server answers at an address with status 200."""
     try:
         return requests.get(address, timeout=WAIT).ok
     except requests.ConnectionError:
@@ -67,9 +67,9 @@ def answers(address: str) -> bool:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    """Return when it is true."""
+    """Wait until the condition is true, for at most `WAIT` seconds."""
     for _ in range(20 * WAIT):
         if condition():
             return
         time.sleep(0.05)
-    raise AssertionError("it does not happen")
+    raise AssertionError(f"the condition was not true within {WAIT} seconds")

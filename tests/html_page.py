@@ -1,4 +1,4 @@
-"""An HTML page as tests look at it."""
+"""A parser of HTML pages for tests."""
 
 from html.parser import HTMLParser
 
@@ -6,7 +6,12 @@ VOID = {"meta", "img", "br"}
 
 
 class Page(HTMLParser):
-    """Checks that elements are closed in order, and collects what a reader sees."""
+    """Checks that elements are closed in order, and collects tags and visible text.
+
+    Attributes:
+        tags: name and attributes of each element.
+        words: the visible text.
+    """
 
     def __init__(self, text: str) -> None:
         super().__init__()

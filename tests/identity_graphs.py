@@ -1,24 +1,25 @@
-"""Manifests for tests: by hand, and at random."""
+"""Manifests for tests of splits: given rows, or random ones."""
 
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from deepfake.core.labels import FAKE, REAL
 from deepfake.params.schema import SplitParams
 
-Row = tuple[int, str, str, str, int]  # label, data set, target, source, original's row or -1
+Row = tuple[int, str, str, str, int]  # label, data set, target, source, row of the original or -1
 
 
 def table(rows: list[Row]) -> pd.DataFrame:
-    """Rows as the split stage gets them."""
+    """A table as the split stage reads it."""
     columns = ["label", "dataset", "target", "source", "original"]
     videos = pd.DataFrame(rows, columns=columns)
     ids = [f"{dataset}/{i}" for i, dataset in enumerate(videos["dataset"])]
     return videos.assign(
         video_id=ids,
         path=[f"{i}.mp4" for i in range(len(rows))],
-        method=videos["label"].map({0: "real", 1: "swap"}),
+        method=videos["label"].map({REAL: "real", FAKE: "swap"}),
         original=[ids[i] if i >= 0 else "" for i in videos["original"]],
         official_split="",
         clusters="",
@@ -27,7 +28,14 @@ def table(rows: list[Row]) -> pd.DataFrame:
 
 
 def identity_graph(count: int, known: float, seed: int) -> pd.DataFrame:
-    """Videos of both labels; who and what they show is known with some probability."""
+    """Random videos of both labels.
+
+    Args:
+        count: number of videos.
+        known: probability that the target or the source is known; half of it for the original, a
+            quarter for clusters and content.
+        seed: of the random generator.
+    """
     generator = np.random.default_rng(seed)
 
     def name(letter: str, probability: float) -> str:
@@ -43,10 +51,10 @@ def identity_graph(count: int, known: float, seed: int) -> pd.DataFrame:
 
 
 def pairs(count: int) -> pd.DataFrame:
-    """People of their own, each with a real video and a fake made of it."""
+    """Distinct people, each with a real video and a fake made of it."""
     rows: list[Row] = []
     for i in range(count):
-        rows += [(0, "d", f"p{i}", "", -1), (1, "d", f"p{i}", "", 2 * i)]
+        rows += [(REAL, "d", f"p{i}", "", -1), (FAKE, "d", f"p{i}", "", 2 * i)]
     return table(rows)
 
 

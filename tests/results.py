@@ -1,9 +1,9 @@
-"""Results made by hand, for tests of what shows them."""
+"""Results for tests of code that shows them."""
 
 import numpy as np
 
 from deepfake.core.image import encode_jpeg
-from deepfake.predict.result import Face, FaceFrame, Result
+from deepfake.predict.result import Face, FaceFrame, Result, UndecidedCause
 from deepfake.video.record import VideoMeta
 
 VIDEO = VideoMeta("ok", "", 640, 480, 25.0, 100, 12345, "h264", (0, 25, 50, 75))
@@ -11,7 +11,7 @@ CROP = encode_jpeg(np.full((40, 40, 3), 90, np.uint8), 95, "4:4:4")
 
 
 def make_face(track: int, scores: dict[int, float], score: float | None) -> Face:
-    """A person with the given scores by frame, whose box moves to the right."""
+    """A person with the given score in each frame, whose box moves to the right."""
     frames = tuple(
         FaceFrame(frame, frame / 25, value, (frame, 10.0, frame + 40.0, 60.0), CROP)
         for frame, value in scores.items()
@@ -24,32 +24,33 @@ def make_face(track: int, scores: dict[int, float], score: float | None) -> Face
 def make_result(
     path: str = "clip.mp4", faces: tuple[Face, ...] = (), video: VideoMeta = VIDEO
 ) -> Result:
-    """The result whose most suspicious person decides, at a threshold of 0.5."""
-    judged = [face for face in faces if face.score is not None]
-    worst = max(judged, key=lambda face: face.score or 0, default=None)
-    score = worst.score if worst else None
+    """A result with a threshold of 0.5, decided by the person with the highest score."""
+    scored = [face for face in faces if face.score is not None]
+    deciding = max(scored, key=lambda face: face.score or 0, default=None)
+    score = deciding.score if deciding else None
     return Result(
         path=path,
         verdict="UNDECIDED" if score is None else "FAKE" if score >= 0.5 else "REAL",
         score=score,
         threshold=0.5,
-        interval=worst.interval if worst else None,
-        certainty="clear" if worst else "",
-        reason="" if worst else "no face found",
+        interval=deciding.interval if deciding else None,
+        certainty="clear" if deciding else "",
+        reason="" if deciding else "no face found",
         note="",
         video=video,
         frames=len(video.indices),
         frames_with_face=len({one.frame for face in faces for one in face.frames}),
-        decisive=worst.track if worst else None,
+        decisive=deciding.track if deciding else None,
         faces=faces,
+        cause=None if deciding else UndecidedCause.NO_FACE,
     )
 
 
-TWO = make_result(
+THREE_PEOPLE = make_result(
     faces=(
         make_face(0, {0: 0.1, 25: 0.2, 50: 0.1, 75: 0.2}, 0.15),
         make_face(1, {25: 0.7, 50: 0.9}, 0.82),
         make_face(2, {50: 0.9}, None),
     )
 )
-NOBODY = make_result()
+NO_PEOPLE = make_result()

@@ -1,4 +1,4 @@
-"""Every bad input gets a status and a reason, from the folder to the tables, and stops nothing."""
+"""Every bad input gets a status and a reason in the tables, and no stage stops."""
 
 import os
 from pathlib import Path
@@ -20,7 +20,7 @@ from deepfake.video.record import OK, USABLE
 
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory: pytest.TempPathFactory, make_clip: ClipMaker) -> Path:
-    """All of them below fake/, each in a folder of its own, and a good clip below real/."""
+    """All bad inputs below fake/, each in its own folder, and a valid clip below real/."""
     root = tmp_path_factory.mktemp("raw")
     for number, bad in enumerate(BAD_INPUTS):
         folder = root / "fake" / f"{number:02d}"
@@ -35,7 +35,7 @@ def raw(tmp_path_factory: pytest.TempPathFactory, make_clip: ClipMaker) -> Path:
 def tables(
     raw: Path, repository: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, pd.DataFrame]:
-    """What the stages write about them."""
+    """Tables that the stages write."""
     params = load_params(repository / "params.yaml")
     before = Path.cwd()
     out = tmp_path_factory.mktemp("project")
@@ -43,7 +43,7 @@ def tables(
     try:
         manifest = build_manifest({"d": scan(raw, "d", "auto", "*")}).table
         write_csv(out / "manifest.csv", manifest)
-        manifest = read_csv(out / "manifest.csv")  # as the stages get it
+        manifest = read_csv(out / "manifest.csv")  # as the stages read it
         frames = extract_frames(
             manifest, {"d": raw}, out / "frames", params.frames, execution(2, video_seconds=60)
         )
@@ -70,15 +70,15 @@ def test_status(tables: dict[str, pd.DataFrame], bad: BadInput) -> None:
     assert len(listed) == (row["status"] != OK)
     if len(listed):
         assert listed["reason"].item() == row["reason"] != ""
-        assert os.sep not in row["reason"], "no paths of the machine in a table"
+        assert os.sep not in row["reason"], "tables must not have absolute paths"
 
 
-def test_the_good_one_is_untouched(tables: dict[str, pd.DataFrame]) -> None:
+def test_the_valid_clip_is_ok(tables: dict[str, pd.DataFrame]) -> None:
     row = tables["frames"].loc["real/good.mp4"]
     assert (row["status"], row["reason"], row["frame_count"]) == ("ok", "", 30)
 
 
-def test_every_one_has_a_row_in_the_end(tables: dict[str, pd.DataFrame]) -> None:
+def test_every_input_has_a_row_in_coverage(tables: dict[str, pd.DataFrame]) -> None:
     frames, coverage = tables["frames"], tables["coverage"]
     assert coverage["video_id"].tolist() == frames["video_id"].tolist()
     assert len(coverage) == len(BAD_INPUTS) + 1
@@ -86,7 +86,7 @@ def test_every_one_has_a_row_in_the_end(tables: dict[str, pd.DataFrame]) -> None
     assert ((coverage["status"] == "no_frames").to_numpy() == ~usable).all()
 
 
-def test_archives_of_strange_names_are_found(
+def test_unusual_names_have_distinct_archives(
     tables: dict[str, pd.DataFrame], tmp_path: Path
 ) -> None:
     ids = tables["frames"]["video_id"]

@@ -1,4 +1,4 @@
-"""dvc.yaml says the truth about every stage: what it reads, and what it writes."""
+"""dvc.yaml declares what every stage reads and writes."""
 
 import ast
 import re
@@ -12,12 +12,12 @@ from deepfake.base.code import EXEMPT, imported_files
 
 TOP = Path(__file__).parents[1]
 PIPELINE: dict[str, Any] = yaml.safe_load((TOP / "dvc.yaml").read_text(encoding="utf-8"))
-STAGES: dict[str, dict[str, Any]] = {  # of a stage for each data set, what is done for one
+STAGES: dict[str, dict[str, Any]] = {  # for a foreach stage, what is done for one data set
     name: stage.get("do", stage) for name, stage in PIPELINE["stages"].items()
 }
-UNTRACKED_PARAMS = {"execution"}  # changes the speed only
+UNTRACKED_PARAMS = {"execution"}  # affects speed only
 IN_THE_CARD = {"split", "frames", "crops", "train", "score"}  # sections that make_card writes
-# An edit there must never make training stale.
+# An edit of these packages must never rerun training.
 NOT_OF_TRAINING = {
     *("jobs", "datasets", "video", "faces", "splits", "evaluation", "plots"),
     *("review", "predict", "serving", "experiments", "cli"),
@@ -36,7 +36,7 @@ def code_needed(name: str) -> set[str]:
 
 
 def params_read(path: Path) -> set[str]:
-    """What a file reads of `params`: every `params.section` or `params.section.key` in it."""
+    """Params that a file reads: every `params.section` or `params.section.key` in it."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     texts = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     found = {".".join(text.split(".")[1:3]) for text in texts if text.startswith("params.")}
@@ -44,11 +44,12 @@ def params_read(path: Path) -> set[str]:
 
 
 def outs_of(stage: dict[str, Any]) -> set[str]:
+    """Paths of the outs, metrics and plots that a stage declares."""
     entries = [entry for kind in ("outs", "metrics", "plots") for entry in stage.get(kind, [])]
     return {next(iter(entry)) if isinstance(entry, dict) else entry for entry in entries}
 
 
-def test_every_script_is_a_stage_and_every_stage_a_script() -> None:
+def test_every_script_is_a_stage_and_every_stage_has_a_script() -> None:
     scripts = {path.stem for path in (TOP / "stages").glob("*.py")} - {"__init__"}
     assert scripts == set(STAGES)
 
@@ -61,14 +62,15 @@ def test_a_stage_imports_from_the_folders_that_it_declares(name: str) -> None:
         n for n in needed if not any(n == dep or n.startswith(f"{dep}/") for dep in declared)
     }
     assert not missing, f"add these deps to the stage {name} in dvc.yaml: {sorted(missing)}"
-    assert not {dep for dep in declared if not any(n.startswith(dep) for n in needed)}, "not needed"
+    unused = {dep for dep in declared if not any(n.startswith(dep) for n in needed)}
+    assert not unused, f"remove these deps from the stage {name} in dvc.yaml: {sorted(unused)}"
     assert 2 <= len(declared) - 1 <= 6
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_params_cover_what_is_read(name: str) -> None:
+def test_a_stage_declares_the_params_that_it_reads(name: str) -> None:
     read = params_read(TOP / "stages" / f"{name}.py")
-    assert not {key for key in read if key.startswith("model_dump")}, "hand on sections"
+    assert not {key for key in read if key.startswith("model_dump")}, "pass whole sections instead"
     read = {key for key in read if key.split(".")[0] not in UNTRACKED_PARAMS}
     declared = {re.sub(r"\.\$\{key\}$", "", key) for key in STAGES[name].get("params", [])}
     if name == "train":
@@ -79,12 +81,12 @@ def test_params_cover_what_is_read(name: str) -> None:
     assert unused == set()
 
 
-def test_the_card_holds_the_sections_that_train_tracks() -> None:
+def test_the_card_has_the_sections_that_train_tracks() -> None:
     read = {key.split(".")[0] for key in params_read(TOP / "deepfake/model/card.py")}
     assert read == IN_THE_CARD == set(STAGES["train"]["params"])
 
 
-def test_an_edit_elsewhere_never_makes_training_stale() -> None:
+def test_an_edit_of_other_packages_never_reruns_training() -> None:
     deps = STAGES["train"]["deps"]
     folders = {
         path.name for path in (TOP / "deepfake").iterdir() if (path / "__init__.py").is_file()
@@ -97,7 +99,7 @@ def test_an_edit_elsewhere_never_makes_training_stale() -> None:
 
 @pytest.mark.parametrize("name", STAGES)
 def test_paths_in_the_script_are_declared(name: str) -> None:
-    """Every data, model, metric or plot path that a script names is a dep or an out."""
+    """Every path in a script to data, models, metrics or plots is a dep or an out."""
     stage = STAGES[name]
     declared = {dep for dep in stage["deps"] if not dep.endswith(".py")} | outs_of(stage)
     tree = ast.parse((TOP / "stages" / f"{name}.py").read_text(encoding="utf-8"))
@@ -110,11 +112,11 @@ def test_paths_in_the_script_are_declared(name: str) -> None:
             assert any(
                 path.rstrip("/") == known or known.startswith(path) or path.startswith(f"{known}/")
                 for known in declared
-            ), f"stages/{name}.py names {path}, which dvc.yaml does not"
+            ), f"stages/{name}.py names {path}, which dvc.yaml does not declare"
 
 
-def test_only_measuring_reads_the_test_split() -> None:
-    """`shortcuts` scores classifiers on it that see no face; nothing is chosen by them."""
+def test_only_evaluation_reads_the_test_split() -> None:
+    """`shortcuts` measures classifiers that see no face on it; nothing is chosen by them."""
     readers = {
         name
         for name, stage in STAGES.items()
@@ -125,7 +127,7 @@ def test_only_measuring_reads_the_test_split() -> None:
     assert not models & {*STAGES["shortcuts"]["deps"], *outs_of(STAGES["shortcuts"])}
 
 
-def test_metrics_and_small_plots_are_committed_and_faces_are_not() -> None:
+def test_git_has_metrics_and_small_plots_but_no_faces() -> None:
     for stage in STAGES.values():
         for entry in [*stage.get("metrics", []), *stage.get("plots", [])]:
             path, options = next(iter(entry.items())) if isinstance(entry, dict) else (entry, {})
@@ -134,10 +136,10 @@ def test_metrics_and_small_plots_are_committed_and_faces_are_not() -> None:
 
 
 def test_plain_outs_are_cached() -> None:
-    """An out that is not cached would switch the run cache off for its stage."""
+    """An out that is not cached would disable the run cache of its stage."""
     for stage in STAGES.values():
         assert all(isinstance(entry, str) for entry in stage.get("outs", []))
 
 
-def test_every_stage_says_what_it_does() -> None:
+def test_every_stage_has_a_description() -> None:
     assert all(stage.get("desc") for stage in STAGES.values())

@@ -1,6 +1,6 @@
-"""The demo data set: the face swaps, and what labels.csv promises to the rest of the pipeline.
+"""The demo data set: the face swaps, labels.csv, the plan of the clips, and the downloads.
 
-Everything here runs on the built demo (`demo_root`, its `raw` folder); without it nothing runs.
+The tests use the fixture `demo_root`, which builds the demo if it is missing.
 """
 
 import csv
@@ -12,7 +12,7 @@ import av
 import numpy as np
 import pytest
 
-# The demo is a pipeline of its own, not part of the package: its modules are imported by name.
+# The demo is a separate pipeline, not part of the package, so its modules are imported by name.
 sys.path.append(str(Path(__file__).resolve().parents[1] / "data" / "demo"))
 
 import download
@@ -63,7 +63,7 @@ class TestSwap:
     def test_a_face_swapped_with_itself_hardly_changes(
         self, method: str, faces: tuple[swap.Face, swap.Face]
     ) -> None:
-        """Else alignment or colours are wrong."""
+        """A larger change would mean wrong alignment or colours."""
         target, _ = faces
         fake = swap.METHODS[method](target, target)
         error = np.abs(fake.astype(int) - target.image.astype(int))
@@ -74,7 +74,7 @@ class TestSwap:
         warp, poisson = (swap.METHODS[name](*faces).astype(int) for name in ("warp", "poisson"))
         assert np.abs(warp - poisson).max() > 50
 
-    def test_no_face_is_an_error_of_its_own(self, demo_root: Path) -> None:
+    def test_no_face_is_an_error(self, demo_root: Path) -> None:
         card = media.frame_at(demo_root / "real" / "pyfeat_3.mp4", 12)
         with pytest.raises(swap.NoFaceError, match="640x360"):
             swap.find_landmarks(card)
@@ -90,7 +90,7 @@ class TestSwap:
         tracked = swap.track_landmarks([image, image, np.zeros_like(image), image, image])
         assert np.allclose(tracked, faces[0].points, atol=1e-6)
 
-    def test_no_frames_at_all_is_an_error(self) -> None:
+    def test_no_frames_are_an_error(self) -> None:
         with pytest.raises(swap.NoFaceError):
             swap.track_landmarks([])
 
@@ -107,7 +107,7 @@ class TestGeometry:
         matrix = swap.similarity(points, points * [-1, 1])
         assert np.linalg.det(matrix[:, :2]) > 0
 
-    def test_feathered_stays_inside_its_mask(self) -> None:
+    def test_feathering_stays_inside_the_mask(self) -> None:
         mask = np.zeros((60, 60), np.uint8)
         mask[10:50, 0:40] = 255  # touches the left edge
         opacity = swap.feathered(mask, 5)
@@ -150,7 +150,7 @@ class TestLabels:
             assert row["source"] not in ("", row["target"])
             assert (original["label"], original["target"]) == ("0", row["target"])
 
-    def test_groups_are_small_and_people_many(self, rows: list[dict[str, str]]) -> None:
+    def test_groups_are_small_and_people_are_many(self, rows: list[dict[str, str]]) -> None:
         neighbours: dict[str, set[str]] = defaultdict(set)
         for row in rows:
             neighbours[row["target"]] |= {row["source"] or row["target"]}
@@ -174,7 +174,7 @@ class TestLabels:
         assert "CC BY-NC-SA 4.0" in text
         assert all(f"`{row['path']}`" in text for row in rows)
 
-    def test_the_container_does_not_tell_the_classes_apart(
+    def test_containers_of_both_classes_are_alike(
         self, demo_root: Path, rows: list[dict[str, str]]
     ) -> None:
         timing: dict[str, set[object]] = defaultdict(set)
@@ -183,7 +183,9 @@ class TestLabels:
             with av.open(str(demo_root / row["path"])) as container:
                 (stream,) = container.streams
                 codec = stream.codec_context
-                frames = sum(1 for _ in container.demux(stream)) - 1  # and one to flush
+                frames = (
+                    sum(1 for _ in container.demux(stream)) - 1
+                )  # the last packet flushes the decoder
                 settings = (codec.name, codec.profile, codec.pix_fmt, stream.time_base)
                 timing[row["label"]].add((stream.average_rate, frames, stream.duration, *settings))
                 sizes[row["label"]].add((stream.width, stream.height, *container.metadata.items()))
@@ -193,7 +195,7 @@ class TestLabels:
 
 
 class TestPlan:
-    def test_everyone_is_a_target_of_every_method(self) -> None:
+    def test_every_person_is_a_target_of_every_method(self) -> None:
         made = {(clip.identity, method) for clip in plan.clips() for method in clip.methods}
         assert made == {(name, method) for name in plan.partners() for method in swap.METHODS}
 

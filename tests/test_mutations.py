@@ -1,4 +1,4 @@
-"""The corruptions of the fuzz test: repeatable, never without effect, never much larger."""
+"""Tests of tests/mutations.py: corruptions are reproducible, effective and bounded."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ DATA = np.random.default_rng(0).bytes(5000)
 
 
 @given(st.binary(min_size=1, max_size=300), st.integers(0, 1000))
-def test_the_data_change_and_the_seed_decides_how(data: bytes, seed: int) -> None:
+def test_data_changes_and_depends_on_the_seed(data: bytes, seed: int) -> None:
     before = bytes(data)
     changed = mutate(data, np.random.default_rng(seed))
     assert changed != data == before
@@ -23,16 +23,16 @@ def test_the_data_change_and_the_seed_decides_how(data: bytes, seed: int) -> Non
 
 
 @pytest.mark.parametrize("data", [b"\0", b"\xff", b"\0" * 2000, b"a"])
-def test_uniform_and_tiny_data_change_too(data: bytes) -> None:
+def test_uniform_and_tiny_data_changes(data: bytes) -> None:
     for seed in range(100):
         assert mutate(data, np.random.default_rng(seed)) != data
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_every_kind_changes_a_file_in_many_ways(kind: Kind) -> None:
-    found = {kind(DATA, np.random.default_rng(seed)) for seed in range(50)} - {DATA}
-    assert len(found) >= 40
-    lengths = {len(changed) for changed in found}
+    results = {kind(DATA, np.random.default_rng(seed)) for seed in range(50)} - {DATA}
+    assert len(results) >= 40
+    lengths = {len(changed) for changed in results}
     if kind.__name__ in {"flip_bytes", "overwrite_block", "swap_parts", "change_size", "splice"}:
         assert lengths == {len(DATA)}
     elif kind.__name__ == "repeat_part":
@@ -49,6 +49,6 @@ def test_growth_is_bounded_for_large_files() -> None:
     )
 
 
-def test_nothing_cannot_be_corrupted() -> None:
+def test_empty_data_is_an_error() -> None:
     with pytest.raises(ValueError, match="nothing to corrupt"):
         mutate(b"", np.random.default_rng(0))

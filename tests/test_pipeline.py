@@ -1,4 +1,4 @@
-"""The whole pipeline through DVC, on a handful of tiny real clips in a copy of the repository."""
+"""The whole pipeline with DVC, on a few tiny real clips in a copy of the repository."""
 
 import json
 import os
@@ -36,13 +36,13 @@ SMALL: dict[str, Any] = {
 
 
 def environment() -> dict[str, str]:
-    """The interpreter of these tests first on the PATH."""
+    """Environment with the programs of this virtual environment first on the PATH."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     return {**os.environ, "PATH": path, "PYTHONPATH": ""}
 
 
 def call(folder: Path, *command: str, fails: bool = False) -> str:
-    """Run a command in the project."""
+    """Run a command in the project and return its output; check whether it `fails`."""
     result = subprocess.run(
         command,
         cwd=folder,
@@ -56,11 +56,12 @@ def call(folder: Path, *command: str, fails: bool = False) -> str:
 
 
 def stages_run(output: str) -> list[str]:
+    """Names of the stages that `dvc repro` ran, by its output."""
     return re.findall(r"Running stage '([\w@]+)'", output)
 
 
 def change(folder: Path, sections: dict[str, Any]) -> None:
-    """Change values of params.yaml; the section dataset is replaced as a whole."""
+    """Change values in params.yaml; the section `dataset` is replaced."""
     path = folder / "params.yaml"
     params = yaml.safe_load(path.read_text())
     for name, values in sections.items():
@@ -76,7 +77,7 @@ def commit(folder: Path, message: str) -> None:
 
 @pytest.fixture(scope="module")
 def finished(repository: Path, demo_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small project after its first `dvc repro`, committed."""
+    """A small project, committed after its first `dvc repro`."""
     folder = tmp_path_factory.mktemp("finished") / "project"
     folder.mkdir()
     for name in CODE:
@@ -115,11 +116,11 @@ def finished(repository: Path, demo_root: Path, tmp_path_factory: pytest.TempPat
 
 @pytest.fixture
 def project(finished: Path, tmp_path: Path) -> Path:
-    """A copy to change."""
+    """A copy of the finished project that a test may change."""
     return Path(shutil.copytree(finished, tmp_path / "project", symlinks=True))
 
 
-def test_every_out_is_written_and_nothing_else(finished: Path) -> None:
+def test_every_out_is_written_and_no_other_file(finished: Path) -> None:
     stages = yaml.safe_load((finished / "dvc.lock").read_text())["stages"]
     outs = [out for stage in stages.values() for out in stage["outs"]]
     assert all((finished / out["path"]).exists() for out in outs)
@@ -127,10 +128,10 @@ def test_every_out_is_written_and_nothing_else(finished: Path) -> None:
     assert "up to date" in call(finished, "dvc", "status")
 
 
-def test_all_that_a_run_remembers_is_needed(finished: Path) -> None:
+def test_the_cache_has_needed_results_only(finished: Path) -> None:
     output = call(finished, "deepfake", "cache")
     assert output.splitlines()[-1].endswith(" 0 (0.0 MB) not needed")
-    assert "landmark_archive" not in output, "nothing uses landmarks"
+    assert "landmark_archive" not in output, "no stage uses landmarks"
 
 
 def test_second_run_does_nothing(finished: Path) -> None:
@@ -139,7 +140,7 @@ def test_second_run_does_nothing(finished: Path) -> None:
     assert (finished / "dvc.lock").read_bytes() == before
 
 
-def test_two_runs_from_nothing_are_byte_identical(project: Path) -> None:
+def test_a_second_run_from_nothing_is_byte_identical(project: Path) -> None:
     before = (project / "dvc.lock").read_bytes()
     shutil.rmtree(project / ".scratch")
     output = call(project, "dvc", "repro", "--force", "--no-run-cache")
@@ -161,8 +162,8 @@ def test_a_training_parameter_reruns_training_and_later_stages(project: Path) ->
     assert "train_loss" in table
 
 
-def test_what_training_does_not_use_reruns_no_training(project: Path) -> None:
-    """The same bytes at another root, another starter, and code of other packages."""
+def test_changes_that_training_does_not_use_do_not_rerun_it(project: Path) -> None:
+    """The same videos at another root, another starter, and code of other packages."""
     (project / "data/raw").rename(project / "data/mo$ved `x`")
     change(project, {"dataset": {"mine": {**DATASET, "root": "data/mo$ved `x`"}}})
     (project / "models/starter").mkdir()
@@ -175,7 +176,7 @@ def test_what_training_does_not_use_reruns_no_training(project: Path) -> None:
     assert not {"train", "evaluate", "robustness", "export"} & {*ran}
 
 
-def test_self_blending_makes_landmarks_and_trains_with_them(project: Path) -> None:
+def test_self_blending_runs_landmarks_and_train(project: Path) -> None:
     change(project, {"train": {"self_blended": 0.5}})
     assert stages_run(call(project, "dvc", "repro", "train")) == ["landmarks", "train"]
     assert "landmark_archive" in call(project, "deepfake", "cache")
@@ -187,20 +188,20 @@ def test_the_number_of_workers_reruns_nothing(project: Path) -> None:
 
 
 def test_one_added_video_costs_one_video(project: Path, demo_root: Path) -> None:
-    remembered = project / ".scratch/videos"
-    before = {path: path.stat().st_mtime_ns for path in remembered.rglob("*") if path.is_file()}
+    cache = project / ".scratch/videos"
+    before = {path: path.stat().st_mtime_ns for path in cache.rglob("*") if path.is_file()}
     shutil.copy(demo_root / "real/orl09_1.mp4", project / "data/raw/real/orl09_1.mp4")
     with (project / "data/raw/labels.csv").open("a") as labels:
         labels.write("real/orl09_1.mp4,0,real,orl09,,\n")
     output = call(project, "dvc", "repro", "split")
     assert stages_run(output) == ["scan@mine", "manifest", "frames", "crops", "identities", "split"]
-    after = {path: path.stat().st_mtime_ns for path in remembered.rglob("*") if path.is_file()}
+    after = {path: path.stat().st_mtime_ns for path in cache.rglob("*") if path.is_file()}
     assert {path: after[path] for path in before} == before
     assert len(after) == len(before) + 4, "its frames, crops, faces and hashes"
     assert "mine/real/orl09_1" in set(read_csv(project / "data/crops.csv")["video_id"])
 
 
-def test_a_broken_video_is_reported_and_too_many_stop_the_run(project: Path) -> None:
+def test_a_broken_video_is_reported_and_too_many_are_an_error(project: Path) -> None:
     labels = project / "data/raw/labels.csv"
     (project / "data/raw/broken.mp4").write_text("this is no video")
     labels.write_text(labels.read_text() + "broken.mp4,REAL,real,someone,,\n")
@@ -217,32 +218,34 @@ def test_a_broken_video_is_reported_and_too_many_stop_the_run(project: Path) -> 
     assert "Traceback" not in output.split("ERROR: failed to reproduce")[0]
 
 
-MADE = (
+FRAMES_AND_CROPS = (
     *("data/frames", "data/frames.csv", "data/failures.csv", "metrics/frames.json"),
     *("data/crops", "data/crops.csv", "data/coverage.csv", "metrics/crops.json"),
 )
 
 
-def made_bytes(project: Path) -> dict[str, bytes]:
-    """Everything that frames and crops have written."""
-    paths = [path for name in MADE for path in [project / name, *(project / name).rglob("*")]]
+def frames_and_crops(project: Path) -> dict[str, bytes]:
+    """Content of all files that the stages frames and crops have written."""
+    paths = [
+        path for name in FRAMES_AND_CROPS for path in [project / name, *(project / name).rglob("*")]
+    ]
     return {str(p.relative_to(project)): p.read_bytes() for p in paths if p.is_file()}
 
 
-def forget_frames_and_crops(project: Path, remembered: bool = False) -> None:
-    """Make DVC run the two stages, from nothing or from what is `remembered` of the videos."""
+def forget_frames_and_crops(project: Path, keep_cache: bool = False) -> None:
+    """Let DVC run the two stages again, from nothing or with the scratch cache."""
     lock = yaml.safe_load((project / "dvc.lock").read_text())
     for name in ("frames", "crops"):
         lock["stages"].pop(name, None)
     (project / "dvc.lock").write_text(yaml.safe_dump(lock))
-    scratch = [] if remembered else [".scratch/videos"]
+    scratch = [] if keep_cache else [".scratch/videos"]
     for folder in (*scratch, ".dvc/cache/runs", "data/frames", "data/crops"):
         shutil.rmtree(project / folder, ignore_errors=True)
 
 
-def test_killed_at_random_moments_the_bytes_are_the_same(project: Path) -> None:
-    """Twenty times `kill -9`; each run goes on from whatever the last one left."""
-    undisturbed = made_bytes(project)
+def test_runs_killed_at_random_moments_give_the_same_bytes(project: Path) -> None:
+    """Twenty times `kill -9`; each run resumes from what the last one left."""
+    undisturbed = frames_and_crops(project)
     moments = random.Random(0)
     forget_frames_and_crops(project)
     hits = {"frames": 0, "crops": 0}
@@ -263,7 +266,7 @@ def test_killed_at_random_moments_the_bytes_are_the_same(project: Path) -> None:
                 os.killpg(running.pid, signal.SIGKILL)
                 running.wait()
         if running.returncode == 255:
-            # DVC was killed while it wrote a file of its own, which it does in place.
+            # DVC was killed while it wrote one of its own files, which it does not do atomically.
             assert re.search(r"dvc\.lock' validation failed|rwlock'", log.read_text())
             call(project, "git", "checkout", "--quiet", "dvc.lock")  # as documented
             (project / ".dvc/tmp/rwlock").unlink(missing_ok=True)
@@ -271,26 +274,26 @@ def test_killed_at_random_moments_the_bytes_are_the_same(project: Path) -> None:
         assert running.returncode in (0, -signal.SIGKILL), log.read_text()
         stages = stages_run(log.read_text())
         if running.returncode == 0:
-            assert made_bytes(project) == undisturbed
+            assert frames_and_crops(project) == undisturbed
             forget_frames_and_crops(project)
         elif stages:
             hits[stages[-1]] += 1
-    assert sum(hits.values()) >= 10, "the moments must fall into the two stages"
+    assert sum(hits.values()) >= 10, "runs must be killed in the two stages"
     call(project, "git", "checkout", "--quiet", "dvc.lock")
     (project / ".dvc/tmp/rwlock").unlink(missing_ok=True)
-    forget_frames_and_crops(project, remembered=True)
+    forget_frames_and_crops(project, keep_cache=True)
     call(project, "dvc", "repro", "crops")
-    assert made_bytes(project) == undisturbed
+    assert frames_and_crops(project) == undisturbed
 
 
-def test_a_wrong_root_is_a_clear_error(project: Path) -> None:
+def test_a_wrong_root_is_reported(project: Path) -> None:
     (project / "empty").mkdir()
     change(project, {"dataset": {"mine": {**DATASET, "root": "empty"}}})
     output = call(project, "dvc", "repro", fails=True)
-    assert "error: the layout of empty is like none that is known" in output
+    assert "error: empty matches no known layout" in output
 
 
-def test_two_data_sets_trained_on_one_and_tested_on_the_other(project: Path) -> None:
+def test_training_on_one_data_set_and_testing_on_another(project: Path) -> None:
     labels = read_csv(project / "data/raw/labels.csv")
     for name, people in (("raw", PEOPLE[:4]), ("other", PEOPLE[4:])):
         part = labels[labels["target"].isin(people)]
@@ -309,25 +312,23 @@ def test_two_data_sets_trained_on_one_and_tested_on_the_other(project: Path) -> 
     )
     output = call(project, "dvc", "repro", "evaluate")
     assert stages_run(output)[:3] == ["scan@mine", "scan@other", "manifest"]
-    places = {
+    datasets = {
         name: set(read_csv(project / f"data/splits/{name}.csv")["dataset"])
         for name in ("train", "val", "test")
     }
-    assert places == {"train": {"mine"}, "val": {"mine"}, "test": {"other"}}
+    assert datasets == {"train": {"mine"}, "val": {"mine"}, "test": {"other"}}
     assert read_csv(project / "data/identities.csv").empty
     metrics = json.loads((project / "metrics/evaluate.json").read_text())
     assert metrics["test_datasets"] == {"other": metrics["test"]}
     change(project, {"dataset": {"other": other, "mine": DATASET}})
-    assert stages_run(call(project, "dvc", "repro", "evaluate")) == [], "the order means nothing"
+    assert stages_run(call(project, "dvc", "repro", "evaluate")) == [], "the order does not matter"
 
     split = {"policy": "grouped", "test_datasets": []}
     change(project, {"dataset": {"mine": DATASET}, "split": split})
     output = call(project, "dvc", "repro", "manifest")
-    assert "data/scanned/other.csv is of no data set in params.yaml" in output
+    assert "data/scanned/other.csv belongs to no data set in params.yaml" in output
     assert set(read_csv(project / "data/manifest.csv")["dataset"]) == {"mine"}
-    assert (project / "data/scanned/other.csv").is_file(), (
-        "it is not the manifest stage's to delete"
-    )
+    assert (project / "data/scanned/other.csv").is_file(), "the manifest stage must not delete it"
 
 
 def test_push_clone_pull_and_nothing_to_do(finished: Path, tmp_path: Path) -> None:
@@ -345,7 +346,7 @@ def test_push_clone_pull_and_nothing_to_do(finished: Path, tmp_path: Path) -> No
     assert (clone / published).read_bytes() == (finished / published).read_bytes()
 
 
-def test_killed_training_goes_on_and_ends_the_same(project: Path) -> None:
+def test_killed_training_resumes_with_the_same_result(project: Path) -> None:
     change(project, {"train": {"epochs": 4}})
     command = [sys.executable, "-m", "stages.train"]
     call(project, *command)
@@ -364,7 +365,7 @@ def test_killed_training_goes_on_and_ends_the_same(project: Path) -> None:
     assert (project / "plots/train/history.tsv").read_bytes() == history
 
 
-def test_predicting_a_file_gives_the_pipeline_s_crops_and_score(finished: Path) -> None:
+def test_predicting_a_file_gives_the_crops_and_score_of_the_pipeline(finished: Path) -> None:
     detector = Detector.load(finished / "models")
     videos = read_csv(finished / "data/predictions/test.csv")
     assert len(videos) >= 4
@@ -378,7 +379,7 @@ def test_predicting_a_file_gives_the_pipeline_s_crops_and_score(finished: Path) 
         assert verdict.score == pytest.approx(row.score, abs=1e-4)
 
 
-def test_splits_share_nobody(finished: Path) -> None:
+def test_splits_share_no_person(finished: Path) -> None:
     splits = [read_csv(finished / f"data/splits/{name}.csv") for name in ("train", "val", "test")]
     people = [set(table["target"]) | (set(table["source"]) - {""}) for table in splits]
     assert set.union(*people) == set(PEOPLE)

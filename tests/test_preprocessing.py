@@ -1,4 +1,4 @@
-"""Frames and crops of real clips through real processes: the same bytes, and nothing lost."""
+"""Frames and crops of real clips in real processes: the same bytes, and no video is lost."""
 
 import shutil
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from conftest import execution
 from mutations import mutate
 
 from deepfake.core.files import content_digest
-from deepfake.core.media import kind_of
+from deepfake.core.media import kind_by_name
 from deepfake.faces.crops import extract_crops
 from deepfake.jobs.cache import Cache
 from deepfake.params.schema import Params
@@ -31,14 +31,14 @@ def manifest_of(root: Path) -> pd.DataFrame:
             "video_id": [f"d/{path.name}" for path in paths],
             "path": [path.name for path in paths],
             "dataset": "d",
-            "kind": [kind_of(path) for path in paths],
+            "kind": [kind_by_name(path) for path in paths],
             "sha256": [content_digest(path) for path in paths],
         }
     )
 
 
 def preprocess(root: Path, out: Path, params: Params, workers: int = 2) -> dict[str, pd.DataFrame]:
-    """Frames, crops and tables of a folder, as the two stages make them."""
+    """Frames, crops and tables of a folder, as the two stages write them."""
     manifest = manifest_of(root)
     limits = execution(workers)
     settings = params.frames.model_copy(update={"per_video": 2})
@@ -49,16 +49,18 @@ def preprocess(root: Path, out: Path, params: Params, workers: int = 2) -> dict[
 
 
 def content(out: Path) -> Mapping[str, bytes]:
+    """All files below a folder."""
     return {str(p.relative_to(out)): p.read_bytes() for p in out.rglob("*") if p.is_file()}
 
 
-def remembered() -> set[Path]:
+def cached_files() -> set[Path]:
+    """All files in the scratch cache."""
     return {path for _, path in Cache().entries()}
 
 
 @pytest.fixture
 def root(demo_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Four clips of the demo, and a text that calls itself a video."""
+    """Four clips of the demo, and a text file with the name of a video."""
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "raw"
     folder.mkdir()
@@ -71,23 +73,23 @@ def root(demo_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
 def test_the_same_bytes_at_any_number_of_workers(
     root: Path, tmp_path: Path, params: Params
 ) -> None:
-    made = {}
+    outputs = {}
     for workers in (1, 2, 4):
         shutil.rmtree(".scratch", ignore_errors=True)
         out = tmp_path / f"out{workers}"
         tables = preprocess(root, out, params, workers)
-        made[workers] = {**content(out), **{name: t.to_csv() for name, t in tables.items()}}
-    assert len(made[1]) == 2 * 5 + 4
-    assert made[1] == made[2] == made[4]
+        outputs[workers] = {**content(out), **{name: t.to_csv() for name, t in tables.items()}}
+    assert len(outputs[1]) == 2 * 5 + 4
+    assert outputs[1] == outputs[2] == outputs[4]
 
 
-def test_only_what_is_new_is_done(root: Path, tmp_path: Path, params: Params) -> None:
-    """Adding, removing, renaming or changing one video costs that video."""
+def test_only_new_videos_are_processed(root: Path, tmp_path: Path, params: Params) -> None:
+    """Adding, removing, renaming or changing one video costs that video only."""
 
     def new_results(name: str) -> int:
-        before = remembered()
+        before = cached_files()
         preprocess(root, tmp_path / name, params)
-        return len(remembered() - before)
+        return len(cached_files() - before)
 
     assert new_results("first") == 2 * 5
     assert new_results("nothing") == 0
@@ -97,7 +99,7 @@ def test_only_what_is_new_is_done(root: Path, tmp_path: Path, params: Params) ->
     (root / "renamed.mp4").unlink()
     assert new_results("removed") == 0
     shutil.copy(root / "orl01_1.mp4", root / "copy.mp4")
-    assert new_results("a copy of what is known") == 0
+    assert new_results("a copy of a known video") == 0
     (root / "copy.mp4").write_bytes((root / "orl01_1.mp4").read_bytes()[:-9])
     assert new_results("changed") == 2
 
@@ -105,7 +107,7 @@ def test_only_what_is_new_is_done(root: Path, tmp_path: Path, params: Params) ->
 def test_mutated_clips_are_all_reported(
     root: Path, tmp_path: Path, params: Params, mutations: int
 ) -> None:
-    """Hundreds of broken files: the run ends, and each has a status, a reason and an archive."""
+    """Each of hundreds of broken files has a status, a reason and an archive."""
     sources = containers(root, tmp_path / "containers")
     rng = np.random.default_rng(0)
     folder = tmp_path / "mutated"
@@ -122,13 +124,13 @@ def test_mutated_clips_are_all_reported(
     not_ok = frames[frames["status"] != record.OK]
     assert failed["video_id"].tolist() == not_ok["video_id"].tolist()
     assert (failed["reason"] != "").all()
-    assert len(not_ok) > mutations / 4, "the mutations do harm"
+    assert len(not_ok) > mutations / 4, "too few mutations break the file"
     archives = {path.name for path in (tmp_path / "out/frames/d").iterdir()}
     assert len(archives) == mutations
 
 
 def containers(root: Path, folder: Path) -> list[Path]:
-    """A real clip as several kinds of files, and two of its frames as images."""
+    """Real clips in several containers, and a frame as JPEG and PNG."""
     folder.mkdir()
     clips = [Path(shutil.copy(root / name, folder)) for name in ("carphone_1.mp4", "orl01_1.mp4")]
     with av.open(str(root / "carphone_1.mp4")) as clip:

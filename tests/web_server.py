@@ -1,4 +1,4 @@
-"""A web server on this machine for tests of downloads."""
+"""A local web server for tests of downloads."""
 
 import threading
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Served:
-    """A folder, and where it is served; the name `hang` never gets an answer."""
+    """A folder that is served at a port of 127.0.0.1; requests for `/hang` get no answer."""
 
     folder: Path
     port: int

@@ -1,4 +1,4 @@
-"""Which code a result depends on: project files by their imports, and installed packages."""
+"""Which code a result depends on: project files, found by their imports, and installed packages."""
 
 import ast
 import hashlib
@@ -11,44 +11,44 @@ from typing import Any
 
 PROJECT = "deepfake"
 TOP = Path(__file__).parents[2]  # the folder that holds deepfake/
-# Left out of `imported_files`, and so of the deps in dvc.yaml: `base` computes no result, and the
-# values that `params` reads are tracked as params.
+# Left out of `imported_files`, and so of the deps in dvc.yaml: `base` computes no result, and DVC
+# tracks the values that `params` reads as params.
 EXEMPT = ("base", "params")
 
 
 def imported_files(script: Path, top: Path = TOP) -> set[str]:
     """Project files that a Python file imports, directly or through others, and the file itself.
 
-    Imports inside of functions count. Files of `EXEMPT` packages do not, nor does `__init__.py`,
-    which holds no code of a result.
+    Imports inside functions count. Files of `EXEMPT` packages and `__init__.py` files, which hold
+    no code, do not.
 
     Returns:
         Paths relative to `top`, with forward slashes.
     """
-    return {name for name, _ in _walk(script, top)}
+    return {name for name, _ in _walk_imports(script, top)}
 
 
 def code_version(function: Callable[..., Any], packages: Sequence[str] = ()) -> str:
     """A digest of all code that a function's results depend on.
 
-    It covers the project files that its module imports, without their comments and docstrings, and
-    the versions of the packages that those import.
+    It covers the project files that the function's module imports, without comments and docstrings,
+    and the versions of the packages that those files import.
 
     Args:
-        function: of this project.
-        packages: distributions that are loaded in another way than by an import statement.
+        function: a function of this project.
+        packages: distributions that are loaded without an import statement.
     """
     script = Path(str(sys.modules[function.__module__].__file__))
-    found = sorted(_walk(script, TOP))
-    modules = {module.partition(".")[0] for _, imports in found for module in imports}
-    names = {*packages, *_distributions(modules)}
-    lines = [f"{name} {_source_digest(TOP / name)}" for name, _ in found]
-    lines += [f"{name}=={version(name)}" for name in sorted(names)]
+    files = sorted(_walk_imports(script, TOP))
+    modules = {module.partition(".")[0] for _, imports in files for module in imports}
+    distributions = {*packages, *_distributions(modules)}
+    lines = [f"{name} {_source_digest(TOP / name)}" for name, _ in files]
+    lines += [f"{name}=={version(name)}" for name in sorted(distributions)]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _walk(script: Path, top: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Each file with the names of the modules that it imports."""
+def _walk_imports(script: Path, top: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Each file that a script imports, with the names of the modules that this file imports."""
     seen: set[str] = set()
     waiting = [script.relative_to(top).as_posix()]
     while waiting:
@@ -58,11 +58,12 @@ def _walk(script: Path, top: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
         seen.add(name)
         modules = _imports(top / name)
         yield name, modules
-        waiting += [found for module in modules if (found := _file_of(module, top))]
+        waiting += [file for module in modules if (file := _file_of(module, top))]
 
 
 @cache
 def _imports(path: Path) -> tuple[str, ...]:
+    """Names of the modules that a file imports, and of what it imports from them."""
     names = []
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
@@ -73,7 +74,7 @@ def _imports(path: Path) -> tuple[str, ...]:
 
 
 def _file_of(module: str, top: Path) -> str | None:
-    """The file of a module of this project; None for packages, other modules and names in them."""
+    """The file of a project module; None for packages, other modules and names in a module."""
     first, *rest = module.split(".")
     if first != PROJECT or not rest or rest[0] in EXEMPT:
         return None
@@ -82,16 +83,17 @@ def _file_of(module: str, top: Path) -> str | None:
 
 
 def _source_digest(path: Path) -> str:
-    """Of what the code does: comments, docstrings and the layout of the lines do not count."""
+    """SHA-256 of a file's syntax tree, without comments, docstrings and the layout of the lines."""
     tree = ast.parse(path.read_bytes())
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
-        if isinstance(body, list) and body and _is_text(body[0]):
+        if isinstance(body, list) and body and _is_string(body[0]):
             del body[0]
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
 
 
-def _is_text(node: ast.AST) -> bool:
+def _is_string(node: ast.AST) -> bool:
+    """Whether a statement is nothing but a string, as a docstring is."""
     return (
         isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Constant)
@@ -100,7 +102,7 @@ def _is_text(node: ast.AST) -> bool:
 
 
 def _distributions(modules: set[str]) -> list[str]:
-    """The packages that provide top-level modules; the standard library is in none."""
+    """The packages that provide top-level modules, without the standard library."""
     known = packages_distributions()
     return sorted(
         {name.lower() for module in modules - {PROJECT} for name in known.get(module, ())}

@@ -1,14 +1,14 @@
-"""Files at addresses: https://, s3:// and whatever else fsspec knows."""
+"""Downloads from https://, s3:// and every other address that fsspec supports."""
 
 from pathlib import Path
 
 from deepfake.base.errors import DeepfakeError
 
-BLOCK = 1 << 20
+CHUNK_BYTES = 1 << 20
 
 
 class DownloadError(DeepfakeError):
-    """A file cannot be had from its address."""
+    """A file could not be downloaded, or is too large."""
 
 
 def is_url(name: str) -> bool:
@@ -17,25 +17,25 @@ def is_url(name: str) -> bool:
 
 
 def fetch(url: str, path: Path, max_bytes: int) -> None:
-    """Download an address through fsspec.
+    """Download a file through fsspec.
 
     Raises:
-        DownloadError: it cannot be had, or is larger than `max_bytes`.
+        DownloadError: the file could not be downloaded, or is larger than `max_bytes`.
     """
     import fsspec
 
     try:
         with fsspec.open(url, "rb") as remote, path.open("wb") as file:
             size = 0
-            while block := remote.read(BLOCK):
-                size += len(block)
+            while chunk := remote.read(CHUNK_BYTES):
+                size += len(chunk)
                 if size > max_bytes:
                     raise DownloadError(f"more than {max_bytes / 1e6:.0f} MB, which is the limit")
-                file.write(block)
+                file.write(chunk)
     except DownloadError:
         raise
-    except Exception as error:  # every file system has errors of its own
-        words = str(error).splitlines()[0] if str(error) else ""
+    except Exception as error:  # each file system raises its own exceptions
+        detail = str(error).splitlines()[0] if str(error) else ""
         raise DownloadError(
-            f"cannot be downloaded: {type(error).__name__} {words}".rstrip()
+            f"cannot be downloaded: {type(error).__name__} {detail}".rstrip()
         ) from error

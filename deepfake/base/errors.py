@@ -1,20 +1,20 @@
-"""One exception per kind of failure; each message names what is wrong and what to do."""
+"""One exception per kind of failure. Each message says what is wrong and what to do."""
 
 
 class DeepfakeError(Exception):
-    """Anything this project reports to its user without a traceback."""
+    """Base of all errors that are reported to the user without a traceback."""
 
 
 class ParamsError(DeepfakeError):
-    """params.yaml has an unknown, missing or mistyped key."""
+    """params.yaml has an unknown, missing or mistyped key, or a value out of range."""
 
 
 class ManifestError(DeepfakeError):
-    """The data set cannot be turned into a valid manifest."""
+    """No valid manifest can be made of a data set."""
 
 
 class ArchiveError(DeepfakeError):
-    """A per-video archive is damaged or is not one of ours."""
+    """A per-video archive is missing, damaged or not written by this project."""
 
 
 class CacheError(DeepfakeError):
@@ -22,15 +22,15 @@ class CacheError(DeepfakeError):
 
 
 class TooManyFailuresError(DeepfakeError):
-    """More videos failed than `max_failed_fraction` allows."""
+    """A larger fraction of the videos failed than params.yaml allows."""
 
 
 class LeakError(DeepfakeError):
-    """A person, source or video stands in two splits."""
+    """A person, source video or near-duplicate is in two splits."""
 
 
 class SplitError(DeepfakeError):
-    """The data cannot be divided as asked."""
+    """The data cannot be split as params.yaml demands."""
 
 
 class ModelError(DeepfakeError):
@@ -38,12 +38,18 @@ class ModelError(DeepfakeError):
 
 
 class TrainingError(DeepfakeError):
-    """Training cannot start or go on with this data."""
+    """Training cannot start or continue with this data."""
 
 
-def listed(title: str, lines: list[str], most: int = 20) -> str:
-    """A title, then at most `most` of the lines, indented, and how many more there are."""
-    shown = [f"  {line}" for line in lines[:most]]
-    if len(lines) > most:
-        shown.append(f"  ... and {len(lines) - most} more")
+def format_list(title: str, lines: list[str], max_lines: int = 20) -> str:
+    """A title, then at most `max_lines` of the lines, indented, and how many more there are.
+
+    >>> print(format_list("2 videos failed:", ["a.mp4", "b.mp4"], max_lines=1))
+    2 videos failed:
+      a.mp4
+      ... and 1 more
+    """
+    shown = [f"  {line}" for line in lines[:max_lines]]
+    if len(lines) > max_lines:
+        shown.append(f"  ... and {len(lines) - max_lines} more")
     return "\n".join([title, *shown])

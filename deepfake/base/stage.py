@@ -1,4 +1,4 @@
-"""How every stage ends when something is wrong."""
+"""How a stage reports errors."""
 
 import errno
 import sys
@@ -11,8 +11,11 @@ DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 
 
 @contextmanager
-def reporting() -> Iterator[None]:
-    """Report what the user can fix in one line, without a traceback, and exit with code 1."""
+def report_errors() -> Iterator[None]:
+    """Report errors that the user can fix without a traceback, and exit with code 1.
+
+    These are `DeepfakeError` and a full, read-only or forbidden disk. Other exceptions pass.
+    """
     try:
         yield
     except DeepfakeError as error:

@@ -1,21 +1,21 @@
-"""Links to data: made and replaced without touching what they lead to."""
+"""Symbolic links to folders, created and replaced without touching the folders they point to."""
 
 import shutil
 from pathlib import Path
 
 
-def link(place: Path, target: Path) -> None:
-    """Make `place` a link to the folder `target`, whatever link or folder is there now."""
-    if place.is_symlink() and place.readlink() == target:
+def link(path: Path, target: Path) -> None:
+    """Make `path` a symbolic link to the folder `target`, replacing a link or folder at `path`."""
+    if path.is_symlink() and path.readlink() == target:
         return
-    remove(place)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.symlink_to(target, target_is_directory=True)
+    remove(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to(target, target_is_directory=True)
 
 
-def remove(place: Path) -> None:
-    """Delete a link or a folder, if it is there; never what links lead to."""
-    if place.is_symlink():
-        place.unlink()
-    elif place.is_dir():
-        shutil.rmtree(place)
+def remove(path: Path) -> None:
+    """Delete a symbolic link or a folder if it exists, but never what a link points to."""
+    if path.is_symlink():
+        path.unlink()
+    elif path.is_dir():
+        shutil.rmtree(path)

@@ -2,7 +2,7 @@
 
 
 def printable(text: str) -> str:
-    r"""The text with an escape in place of whatever could steer a terminal or is no character.
+    r"""The text with characters that are not printable, such as terminal controls, escaped.
 
     >>> printable("a\x1b[2J\n")
     'a\\x1b[2J\\n'

@@ -1,1 +1,1 @@
-"""The `deepfake` command. It may import every package; each command loads its own when it is called."""
+"""The `deepfake` command. It may import every package; each subcommand imports its own when called."""

@@ -10,19 +10,48 @@ from deepfake.base.errors import DeepfakeError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
-
+DEFAULT_MODEL = "Default: models, or models/starter if no model is trained yet."
+Model = Annotated[
+    str | None,
+    typer.Option(
+        help=f"Model: a folder, an address of one, a git revision, or an ONNX file. {DEFAULT_MODEL}"
+    ),
+]
+TorchModel = Annotated[
+    str | None,
+    typer.Option(help=f"Model: a folder, an address of one, or a git revision. {DEFAULT_MODEL}"),
+]
 Runtime = Annotated[
     Literal["torch", "onnx"] | None,
-    typer.Option(help="onnx takes model.onnx, by ONNX Runtime. Default: torch."),
+    typer.Option(
+        help="Library that runs the model: torch, or onnx (ONNX Runtime, which needs model.onnx)."
+        " Default: torch, or onnx if --model is an ONNX file."
+    ),
+]
+Address = Annotated[
+    str,
+    typer.Option(
+        help="Address to listen on; 0.0.0.0 exposes the server to the network without"
+        " authentication."
+    ),
+]
+Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")]
+Megabytes = Annotated[int, typer.Option(min=1, help="Maximum upload size in MB.")]
+Minutes = Annotated[float, typer.Option(min=0.01, help="Maximum video length in minutes.")]
+Waiting = Annotated[
+    int, typer.Option(min=0, help="Maximum number of waiting files; further ones are refused.")
 ]
 
 
 @app.callback()
 def main() -> None:
-    """Deepfake detection with a model that this repository's pipeline has trained, and its tools.
+    """Deepfake detection with the models of this repository.
 
-    The pipeline itself is run with `dvc repro`.
+    `dvc repro` runs the pipeline that trains them.
     """
+
+
+# Typer keeps the line breaks of docstrings, so these lines fit into a terminal of 80 columns.
 
 
 @app.command()
@@ -35,87 +64,99 @@ def predict(
             metavar="PATH...",
         ),
     ],
-    model: Annotated[
-        str | None,
-        typer.Option(
-            help="Folder or address of a model, or a git revision with one. Default: models, or the"
-            " starter where none was trained yet. Or an ONNX file."
-        ),
-    ] = None,
+    model: Model = None,
     runtime: Runtime = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per file.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="One line of CSV per file.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object per file.")
+    ] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print one line of CSV per file.")] = False,
     frames: Annotated[
-        bool, typer.Option("--frames", help="Scores of single frames too (CSV: these alone).")
+        bool,
+        typer.Option(
+            "--frames", help="Print the scores of single frames too; with --csv, only these."
+        ),
     ] = False,
     report: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write a page with heat maps per file.")
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Write an HTML report with heat maps for each file to this folder."
+        ),
     ] = None,
     annotate: Annotated[
-        Path | None, typer.Option(metavar="OUT.mp4", help="Write the one video with boxes.")
+        Path | None,
+        typer.Option(
+            metavar="OUT.mp4", help="Write a copy of the video with boxes and scores on the faces."
+        ),
     ] = None,
-    workers: Annotated[int, typer.Option(min=0, help="Processes; 0 is one per core.")] = 0,
+    workers: Annotated[
+        int, typer.Option(min=0, help="Number of processes; 0 means one per core.")
+    ] = 0,
     video_seconds: Annotated[
-        float, typer.Option(min=0.1, help="A file that takes longer is given up.")
+        float,
+        typer.Option(min=0.1, help="Maximum time per file in seconds; slower files are UNDECIDED."),
     ] = 600,
     video_gigabytes: Annotated[
-        float, typer.Option(min=0.1, help="So is one that needs more memory.")
+        float,
+        typer.Option(
+            min=0.1, help="Maximum memory per file in GB; files that need more are UNDECIDED."
+        ),
     ] = 4,
 ) -> None:
-    """Say of each file whether a face in it was swapped: REAL, FAKE or UNDECIDED.
+    """Predict for each file whether it shows a swapped face: REAL, FAKE or UNDECIDED.
 
-    The score is the calibrated probability of FAKE of the most suspicious person; FAKE begins at
-    the threshold that training chose on its validation videos. The range beside it says how much the
-    score depends on which frames were looked at. A file without a usable face is UNDECIDED, and the
-    reason is given. docs/predicting.md says more.
+    The score is the calibrated probability of FAKE of the most suspicious person.
+    Scores at or above the threshold, chosen on validation videos, are FAKE. The
+    score range over frames (95 %) shows how much the score depends on which
+    frames were analysed. A file without a usable face is UNDECIDED, with a
+    reason. See docs/predicting.md.
 
-    Exit code: 0 when every file got a verdict, 3 when some are UNDECIDED, 1 when the model or a
-    path cannot be had (other files are still judged), 2 for wrong options, 130 when interrupted.
+    Exit code: 0 if every file has a verdict, 3 if some are UNDECIDED, 1 if the
+    model or a path is not found (other files are still predicted), 2 for wrong
+    options, 130 if interrupted.
 
     Example: deepfake predict clip.mp4 photos/ --report reports
     """
     from deepfake.params.schema import ExecutionParams
-    from deepfake.predict.command import Wishes, run
+    from deepfake.predict.command import OutputFormat, PredictOptions, run
 
     if as_json and as_csv:
         raise typer.BadParameter("--json and --csv exclude each other")
+    output_format: OutputFormat = "json" if as_json else "csv" if as_csv else "table"
     limits = ExecutionParams(
         workers=workers, video_seconds=video_seconds, video_gigabytes=video_gigabytes
     )
-    form = "json" if as_json else "csv" if as_csv else "table"
+    options = PredictOptions(
+        paths=paths,
+        model=model,
+        output_format=output_format,
+        with_frames=frames,
+        report=report,
+        annotate=annotate,
+        limits=limits,
+        runtime=runtime,
+    )
     try:
-        code = run(Wishes(paths, model, form, frames, report, annotate, limits, runtime))
+        code = run(options)
     except DeepfakeError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error
     raise typer.Exit(code)
 
 
-Model = Annotated[str | None, typer.Option(help="As for `deepfake predict`.")]
-Address = Annotated[
-    str,
-    typer.Option(help="Of this machine; 0.0.0.0 lets others in, whom nobody asks for a password."),
-]
-Port = Annotated[int, typer.Option(min=1, max=65535)]
-Megabytes = Annotated[int, typer.Option(min=1, help="A larger file is refused.")]
-Minutes = Annotated[float, typer.Option(min=0.01, help="So is a longer video.")]
-Waiting = Annotated[int, typer.Option(min=0, help="Files that may wait for their turn.")]
-
-
 @app.command("app")
 def page(
-    model: Model = None,
+    model: TorchModel = None,
     address: Address = "127.0.0.1",
     port: Port = 8501,
     megabytes: Megabytes = 100,
     minutes: Minutes = 10,
     waiting: Waiting = 8,
 ) -> None:
-    """Open a web page on which images and videos are dropped and judged.
+    """Serve a web page that gives verdicts on images and videos.
 
-    Nothing is sent anywhere, and uploads are deleted. docs/page.md says more.
+    Files are sent nowhere, and deleted after the analysis. See docs/page.md.
 
-    Exit code: 0 when interrupted, otherwise that of the server.
+    Exit code: 0 if interrupted, else that of the server.
 
     Example: deepfake app --port 8501
     """
@@ -125,7 +166,7 @@ def page(
 
     if model is not None and is_onnx(model):
         typer.echo(
-            "error: the page draws heat maps, which need the model itself, not ONNX", err=True
+            f"error: {model} gives no heat maps, which the page shows: use a model folder", err=True
         )
         raise typer.Exit(1)
     limits = UploadLimits(megabytes=megabytes, minutes=minutes, waiting=waiting)
@@ -142,15 +183,16 @@ def serve(
     minutes: Minutes = 10,
     waiting: Waiting = 8,
 ) -> None:
-    """Answer over HTTP: POST a file to /predict, get the JSON of `deepfake predict --json`.
+    """Serve predictions over HTTP: POST a file to /predict, get JSON.
 
-    /docs describes it. There is no password and no encryption: leave both to what stands before it.
+    The JSON is that of `deepfake predict --json`; /docs documents the API. There
+    is no authentication and no encryption: put a reverse proxy in front for both.
 
-    Exit code: 0 when interrupted, 1 when there is no model.
+    Exit code: 0 if interrupted, 1 if there is no model.
 
     Example: deepfake serve & curl -F file=@clip.mp4 http://localhost:8000/predict
     """
-    from deepfake.serving.api import serve as answer
+    from deepfake.serving.api import serve as serve_api
     from deepfake.serving.service import Service
     from deepfake.serving.uploads import UploadLimits
 
@@ -160,25 +202,30 @@ def serve(
     except DeepfakeError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error
-    typer.echo(f"the server is at http://{address}:{port}, its description at /docs", err=True)
-    answer(service, address, port)
+    typer.echo(f"serving at http://{address}:{port}, documentation at /docs", err=True)
+    serve_api(service, address, port)
 
 
 @app.command()
 def audit(
     splits: Annotated[
         Path,
-        typer.Argument(help="Folder of train.csv, val.csv, test.csv; or DeepfakeBench's JSON."),
+        typer.Argument(
+            help="Folder with train.csv, val.csv and test.csv, root of a data set with official"
+            " splits, or JSON file of DeepfakeBench."
+        ),
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="Everything as one JSON object.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the result as one JSON object.")
+    ] = False,
 ) -> None:
-    """Check splits for people, originals and files that stand in two of them.
+    """Check splits for leaks: people, originals and files shared by two splits.
 
-    The tables need the columns path and label, and tell more with any of video_id, target (or
-    identity), source, original, clusters and content. A person "a:b" is the same in every data set.
-    Instead of tables, SPLITS may be the root of a data set with official splits.
+    The tables need the columns path and label. The columns video_id, target (or
+    identity), source, original, clusters and content allow more checks. A person
+    "a:b" is the same person in every data set.
 
-    Exit code: 0 when nothing leaks, 1 when something does or the splits cannot be read.
+    Exit code: 0 without leaks, 1 with leaks or if the splits cannot be read.
 
     Example: deepfake audit data/splits
     """
@@ -196,16 +243,18 @@ def audit(
 @app.command()
 def cache(
     prune: Annotated[
-        bool, typer.Option("--prune", help="Delete what the current manifest does not need.")
+        bool,
+        typer.Option("--prune", help="Delete results that the current manifest does not need."),
     ] = False,
 ) -> None:
-    """Show how large the scratch cache is, and how much of it is still needed.
+    """Show the size of the scratch cache, and how much of it is still needed.
 
-    .scratch/videos remembers what the frames, crops and identities stages found out about each
-    video, so that a new video or a killed run costs only what is new. It may be deleted at any
-    time. What other parameters or earlier code made stays in it until it is pruned.
+    .scratch/videos keeps the results of the frames, crops, landmarks and
+    identities stages for each video, so that a run processes only new videos,
+    also after an interruption. You can delete it at any time. Results of other
+    parameters or of earlier code stay in it until they are pruned.
 
-    Exit code: 0, or 1 when the manifest is missing or params.yaml is wrong.
+    Exit code: 0, or 1 if the manifest is missing or params.yaml is invalid.
 
     Example: deepfake cache --prune
     """
@@ -214,45 +263,53 @@ def cache(
     from deepfake.params.loading import load_params
 
     try:
-        found = cache_report.stored_results(Cache(), load_params())
+        results = cache_report.cached_results(Cache(), load_params())
     except DeepfakeError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error
-    for row in cache_report.overview(found).to_dict("records"):
+    for row in cache_report.overview(results).to_dict("records"):
         sizes = f"{_megabytes(row['bytes'])}, {row['needed']} needed"
         typer.echo(f"{row['step']:<15} {row['results']:>7} results, {sizes}")
-    rest = [one for one in found if not one.needed]
-    size = _megabytes(sum(one.size for one in rest))
+    unneeded = [one for one in results if not one.needed]
+    size = _megabytes(sum(one.size for one in unneeded))
     if prune:
-        cache_report.prune(found)
-    done = "deleted" if prune else "not needed; --prune deletes them" if rest else "not needed"
-    typer.echo(f"{len(found)} results in all, {len(rest)} ({size}) {done}")
+        cache_report.prune(results)
+    hint = "not needed; --prune deletes them" if unneeded else "not needed"
+    hint = "deleted" if prune else hint
+    typer.echo(f"{len(results)} results in all, {len(unneeded)} ({size}) {hint}")
 
 
 @app.command()
 def experiment(
-    name: Annotated[str, typer.Argument(help="An overlay: experiments/NAME.yaml.")],
+    name: Annotated[str, typer.Argument(help="Name of an overlay: experiments/NAME.yaml.")],
     data: Annotated[
         list[str] | None,
-        typer.Option("--data", metavar="NAME=PATH", help="Folder of a data set; once is enough."),
+        typer.Option(
+            "--data", metavar="NAME=PATH", help="Folder of a data set; later runs remember it."
+        ),
     ] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="A value of params.yaml."),
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Set a value of params.yaml, like train.epochs=12."
+        ),
     ] = None,
-    stage: Annotated[str | None, typer.Option(help="Run up to this stage only.")] = None,
+    stage: Annotated[str | None, typer.Option(help="Last stage to run. Default: all.")] = None,
     variant: Annotated[
-        str | None, typer.Option("--as", metavar="NAME", help="Keep the run under another name.")
+        str | None,
+        typer.Option(
+            "--as", metavar="NAME", help="Name of the run. Default: the name of the overlay."
+        ),
     ] = None,
 ) -> None:
-    """Run the pipeline with experiments/NAME.yaml over params.yaml, in a folder of its own.
+    """Run the pipeline with experiments/NAME.yaml over params.yaml in its own folder.
 
-    The run is in .scratch/experiments/NAME; its metrics and plots are copied to
-    experiments/results/NAME. The same command goes on with a run that was interrupted.
+    The folder is .scratch/experiments/NAME; metrics and plots are copied to
+    experiments/results/NAME. The same command resumes an interrupted run.
 
-    Exit code: that of `dvc repro`; 1 when the overlay or the data is missing or wrong.
+    Exit code: that of `dvc repro`; 1 if overlay or data is missing or invalid.
 
-    Example: deepfake experiment dfdc_faces --data dfdc_faces=/data/dfdc_faces --set train.epochs=12
+    Example: deepfake experiment dfdc_faces --data dfdc_faces=/data/dfdc_faces
     """
     from deepfake.experiments.data import parse_data
     from deepfake.experiments.run import run_experiment  # loads every importer
@@ -267,14 +324,14 @@ def experiment(
 
 @app.command()
 def ship(
-    run: Annotated[str, typer.Argument(help="An experiment that was run, or what --as called it.")],
+    run: Annotated[str, typer.Argument(help="Name of a finished experiment run.")],
 ) -> None:
-    """Make the model of an experiment the starter model: models/starter, in half precision.
+    """Make the model of an experiment the starter, models/starter, in half precision.
 
-    It is what `deepfake predict` uses before a model of your own is trained, and what
-    train.init: starter begins with.
+    `deepfake predict` uses the starter until you train a model, and training with
+    train.init: starter begins with it.
 
-    Exit code: 0, or 1 when the experiment has no model.
+    Exit code: 0, or 1 if the experiment has no model.
 
     Example: deepfake ship dfdc_faces
     """
@@ -285,7 +342,7 @@ def ship(
     except DeepfakeError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error
-    typer.echo(f"{folder} is the model of {run} now: write what it is good for into its README.md")
+    typer.echo(f"{folder} is now the model of {run}: describe its limits in {folder / 'README.md'}")
 
 
 def _megabytes(size: int) -> str:

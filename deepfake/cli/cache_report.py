@@ -1,4 +1,4 @@
-"""What is in the scratch cache, and which of it the current manifest still needs."""
+"""What is in the scratch cache, and which results the current manifest still needs."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -22,11 +22,11 @@ COLUMNS = ["step", "results", "bytes", "needed"]
 
 
 @dataclass(frozen=True)
-class Stored:
+class CachedResult:
     """A file in the cache.
 
     Attributes:
-        path: where it is.
+        path: the file.
         step: name of the function that made it.
         size: bytes.
         needed: whether a run of the pipeline as it is now would read it.
@@ -38,12 +38,12 @@ class Stored:
     needed: bool
 
 
-def stored_results(cache: Cache, params: Params) -> list[Stored]:
-    """Everything in the cache.
+def cached_results(cache: Cache, params: Params) -> list[CachedResult]:
+    """All results in the cache.
 
-    Needed is what belongs to a video of `data/manifest.csv`, the parameters and code of now, and
-    the frames and crops that are there; where those of a video are missing, as after a run that was
-    killed, all its results are.
+    A result is needed if it belongs to a video of `data/manifest.csv` and to the current parameters,
+    code, frames and crops. If the frames or crops of a video are missing, as after a killed run, all
+    results that are made from them are needed.
 
     Args:
         cache: the scratch cache.
@@ -54,32 +54,30 @@ def stored_results(cache: Cache, params: Params) -> list[Stored]:
     """
     path = Path("data/manifest.csv")
     if not path.is_file():
-        raise CacheError(
-            f"{path} is missing, so what it needs is not known: run `dvc repro manifest`"
-        )
+        raise CacheError(f"{path} is missing: run `dvc repro manifest`")
     needed, steps_needed = _needed(read_csv(path), params)
-    found = []
-    for video, file in cache.entries():
+    results = []
+    for sha256, file in cache.entries():
         name, _, checksum = file.name.partition(".")
         step = name.split("-")[0]
-        wanted = checksum and (name in needed[video] or step in steps_needed[video])
-        is_needed = bool(wanted) and not is_leftover(file)
-        found.append(Stored(file, step, file.stat().st_size, is_needed))
-    return found
+        matches = checksum and (name in needed[sha256] or step in steps_needed[sha256])
+        is_needed = bool(matches) and not is_leftover(file)
+        results.append(CachedResult(file, step, file.stat().st_size, is_needed))
+    return results
 
 
-def overview(found: list[Stored]) -> pd.DataFrame:
-    """`COLUMNS` of each step."""
-    rows = [(one.step, 1, one.size, int(one.needed)) for one in found]
+def overview(results: list[CachedResult]) -> pd.DataFrame:
+    """Totals per step: step, number of results, bytes, number of needed results."""
+    rows = [(one.step, 1, one.size, int(one.needed)) for one in results]
     return pd.DataFrame(rows, columns=COLUMNS).groupby("step", as_index=False).sum()
 
 
-def prune(found: list[Stored]) -> None:
-    """Delete what is not needed, and folders that become empty."""
-    for one in found:
+def prune(results: list[CachedResult]) -> None:
+    """Delete results that are not needed, and folders that become empty."""
+    for one in results:
         if not one.needed:
             one.path.unlink(missing_ok=True)
-    for folder in {one.path.parent for one in found}:
+    for folder in {one.path.parent for one in results}:
         for level in (folder, folder.parent):
             if not any(level.iterdir()):
                 level.rmdir()
@@ -88,26 +86,26 @@ def prune(found: list[Stored]) -> None:
 def _needed(
     manifest: pd.DataFrame, params: Params
 ) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
-    """Names of needed results by the content of the video, and steps of which all are needed."""
+    """By SHA-256 of the video: names of needed results, and steps whose results are all needed."""
     names: dict[str, set[str]] = defaultdict(set)
     steps: dict[str, set[str]] = defaultdict(set)
-    for step, videos in _work(manifest, params):
+    for step, videos in _steps(manifest, params):
         for video in videos:
             if video.is_original or video.path.is_file():
-                names[video.content].add(step.name(video))
+                names[video.sha256].add(step.result_name(video))
             else:
-                steps[video.content].add(step.function.__name__)
+                steps[video.sha256].add(step.function.__name__)
     return names, steps
 
 
-def _work(manifest: pd.DataFrame, params: Params) -> Iterator[tuple[Step, list[Video]]]:
-    """What the pipeline asks the cache for."""
+def _steps(manifest: pd.DataFrame, params: Params) -> Iterator[tuple[Step, list[Video]]]:
+    """The steps of the pipeline that use the cache, with their inputs."""
     roots = {name: Path(dataset.root) for name, dataset in params.dataset.items()}
-    known = manifest[manifest["dataset"].isin(roots)]
+    current = manifest[manifest["dataset"].isin(roots)]
     frames, crops = Path("data/frames"), Path("data/crops")
-    yield frame_step(), frame_inputs(known, roots, frames, params.frames)
-    yield crop_step(params.crops), crop_inputs(known, frames, crops, params.crops)
-    yield landmark_step(), landmark_inputs(known, crops, params.crops.margin)
-    yield hash_step(), hash_inputs(known, frames)
+    yield frame_step(), frame_inputs(current, roots, frames, params.frames)
+    yield crop_step(params.crops), crop_inputs(current, frames, crops, params.crops)
+    yield landmark_step(), landmark_inputs(current, crops, params.crops.margin)
+    yield hash_step(), hash_inputs(current, frames)
     settings = params.identities
-    yield embedding_step(), embedding_inputs(known, crops, params.crops.margin, settings)
+    yield embedding_step(), embedding_inputs(current, crops, params.crops.margin, settings)

@@ -1,7 +1,7 @@
-"""One uncompressed tar per video: a small record, then its JPEGs.
+"""One uncompressed tar per video: a JSON record, then its JPEGs.
 
 DVC handles a thousand archives ten times faster than the thirty thousand images in them.
-The bytes depend on the content alone: no times, owners or modes of the machine.
+The bytes depend on the content only: times, owners and modes are fixed.
 """
 
 import hashlib
@@ -19,16 +19,17 @@ from deepfake.base.errors import ArchiveError
 from deepfake.core.files import write_bytes
 
 META = "meta.json"
-END = 2 * tarfile.BLOCKSIZE  # zeros after the last member, without which tarfile is content too
-MAX_NAME = 200  # bytes; most file systems end at 255
+# Zeros after the last member. tarfile reads a file without them and would not notice a cut there.
+END_BYTES = 2 * tarfile.BLOCKSIZE
+MAX_NAME_BYTES = 200  # most file systems allow 255, with the suffix
 
 
 @dataclass(frozen=True)
 class Archive:
-    """What is stored for one video.
+    """The record and images of one video.
 
     Attributes:
-        meta: JSON-able record; `meta["status"]` says whether `images` can be expected.
+        meta: JSON-serializable record; `meta["status"]` says whether there are images.
         images: JPEG bytes by member name, in stored order.
     """
 
@@ -37,7 +38,7 @@ class Archive:
 
 
 def pack(meta: Mapping[str, Any], images: Mapping[str, bytes]) -> bytes:
-    """Bytes of the tar that holds `meta` and then `images`, in the order given.
+    """Bytes of a tar with `meta`, then `images` in the order given.
 
     >>> unpack(pack({"status": "ok"}, {"000000.jpg": b"jpeg"})).images
     {'000000.jpg': b'jpeg'}
@@ -55,22 +56,26 @@ def pack(meta: Mapping[str, Any], images: Mapping[str, bytes]) -> bytes:
 def unpack(data: bytes, name: str = "archive") -> Archive:
     """Inverse of `pack`.
 
+    Args:
+        data: what `pack` returned.
+        name: of the archive, for error messages.
+
     Raises:
-        ArchiveError: the bytes are not a complete archive with a record; `name` is in the message.
+        ArchiveError: `data` is not a complete archive with a record.
     """
-    with _checked(data, name), tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
-        members = {member.name: _content(tar, member) for member in tar.getmembers()}
+    with _archive_errors(data, name), tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
+        members = {member.name: _read_member(tar, member) for member in tar.getmembers()}
         meta = json.loads(members.pop(META))
     return Archive(meta, members)
 
 
 def unpack_meta(data: bytes, name: str = "archive") -> dict[str, Any]:
-    """The record alone of what `pack` made; raises ArchiveError as `unpack` does.
+    """The record of what `pack` returned, without its images; raises ArchiveError as `unpack` does.
 
     >>> unpack_meta(pack({"status": "ok"}, {"000000.jpg": b"jpeg"}))
     {'status': 'ok'}
     """
-    with _checked(data, name):
+    with _archive_errors(data, name):
         first = tarfile.TarInfo.frombuf(data[: tarfile.BLOCKSIZE], "utf-8", "strict")
         record = data[tarfile.BLOCKSIZE : tarfile.BLOCKSIZE + first.size]
         if first.name != META or len(record) != first.size:
@@ -80,23 +85,23 @@ def unpack_meta(data: bytes, name: str = "archive") -> dict[str, Any]:
 
 
 @contextmanager
-def _checked(data: bytes, name: str) -> Iterator[None]:
-    """Whatever is found wrong with an archive in the block is an ArchiveError."""
+def _archive_errors(data: bytes, name: str) -> Iterator[None]:
+    """Raise ArchiveError if `data` is cut short, or reading it in the block fails."""
     try:
-        if len(data) % tarfile.RECORDSIZE or not data.endswith(tarfile.NUL * END):
-            raise EOFError("it is cut short")
+        if len(data) % tarfile.RECORDSIZE or not data.endswith(tarfile.NUL * END_BYTES):
+            raise EOFError("its end is missing")
         yield
     except (tarfile.TarError, KeyError, EOFError, ValueError) as error:
         raise ArchiveError(
-            f"{name} is not a complete archive ({error}): delete it and run `dvc repro`"
+            f"{name} is not a complete archive ({error}): delete it, then run `dvc repro`"
         ) from error
 
 
-def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+def _read_member(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     file = tar.extractfile(member)
     content = file.read() if file else b""
     if len(content) != member.size:
-        raise EOFError(f"{member.name} is cut short")
+        raise EOFError(f"the end of {member.name} is missing")
     return content
 
 
@@ -109,31 +114,33 @@ def read(path: Path) -> Archive:
 
 
 class StoredImages(Sequence[bytes]):
-    """JPEG bytes by position, read from the archives when they are asked for.
+    """JPEG bytes by index, read from the archives on access.
 
-    Only their places are kept in memory, so it is small however many images there are, and cheap
-    to hand to another process.
+    Only the positions of the images are kept in memory, so it stays small with millions of images
+    and is cheap to pass to another process.
 
     Args:
         folder: where the archives are.
-        keys: (video_id, name of the image) of each.
+        keys: (video_id, name of the image) of each image.
 
     Raises:
-        ArchiveError: an archive is missing or damaged, or lacks an image.
+        ArchiveError: an archive is missing or damaged, or has no such image.
     """
 
     def __init__(self, folder: Path, keys: Sequence[tuple[str, str]]) -> None:
-        found: dict[tuple[str, str], tuple[Path, int, int]] = {}
+        positions: dict[tuple[str, str], tuple[Path, int, int]] = {}
         for video_id in dict.fromkeys(video_id for video_id, _ in keys):
             path = path_of(folder, video_id)
-            found.update({(video_id, name): (path, *at) for name, at in _places(path).items()})
-        missing = next((key for key in keys if key not in found), None)
+            positions.update(
+                {(video_id, name): (path, *at) for name, at in _positions_in(path).items()}
+            )
+        missing = next((key for key in keys if key not in positions), None)
         if missing:
             raise ArchiveError(f"the archive of {missing[0]} has no {missing[1]}: run `dvc repro`")
-        self._places = [found[key] for key in keys]
+        self._positions = [positions[key] for key in keys]
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._positions)
 
     @overload
     def __getitem__(self, index: int) -> bytes: ...
@@ -142,14 +149,14 @@ class StoredImages(Sequence[bytes]):
     def __getitem__(self, index: int | slice) -> bytes | list[bytes]:
         if isinstance(index, slice):
             return [self[i] for i in range(len(self))[index]]
-        path, offset, size = self._places[index]
+        path, offset, size = self._positions[index]
         with path.open("rb") as file:
             file.seek(offset)
             return file.read(size)
 
 
-def _places(path: Path) -> dict[str, tuple[int, int]]:
-    """Offset and size in bytes of every member of an archive."""
+def _positions_in(path: Path) -> dict[str, tuple[int, int]]:
+    """Offset and size, in bytes, of each member of an archive."""
     try:
         with tarfile.open(path, mode="r:") as tar:
             return {member.name: (member.offset_data, member.size) for member in tar}
@@ -158,27 +165,27 @@ def _places(path: Path) -> dict[str, tuple[int, int]]:
 
 
 def path_of(folder: Path, video_id: str) -> Path:
-    """Where the archive of a video stands below `folder`, any characters in its id allowed.
+    """Path of a video's archive below `folder`; the video_id may have any characters.
 
     >>> path_of(Path("data/frames"), "demo/real/c23/a b").as_posix()
     'data/frames/demo/real/c23/a%20b.tar'
     """
-    *folders, last = [_file_name(part) for part in video_id.split("/")]
+    *folders, last = [_safe_name(part) for part in video_id.split("/")]
     return folder.joinpath(*folders, last + ".tar")
 
 
-def _file_name(part: str) -> str:
-    """A part of a video_id with safe characters only, shortened where it is too long for a name."""
+def _safe_name(part: str) -> str:
+    """A part of a video_id with safe characters only, shortened to `MAX_NAME_BYTES`."""
     name = quote(part, safe="@+=,")
-    if len(name) <= MAX_NAME:
+    if len(name) <= MAX_NAME_BYTES:
         return name
     digest = hashlib.sha256(part.encode()).hexdigest()[:16]
-    return f"{name[: MAX_NAME - len(digest) - 1]}-{digest}"
+    return f"{name[: MAX_NAME_BYTES - len(digest) - 1]}-{digest}"
 
 
 def write(folder: Path, video_id: str, data: bytes) -> None:
-    """Store the packed archive of a video below `folder`.
+    """Write the packed archive of a video below `folder`.
 
-    It does not wait for the disk: a stage that a power cut ends begins again.
+    It does not wait for the disk, since a stage runs again after a power cut.
     """
     write_bytes(path_of(folder, video_id), data, durable=False)

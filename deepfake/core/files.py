@@ -1,4 +1,4 @@
-"""Writing results so that a reader never sees half a file, and the same result is the same bytes."""
+"""Write files atomically, with the same bytes for the same content; digests of files."""
 
 import hashlib
 import json
@@ -8,24 +8,25 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-TEMPORARY = ".writing-"  # begins the names of files that are being written
-METRIC_DIGITS = 4  # `dvc metrics diff` prints differences of 1e-10; nobody can act on them
+TEMPORARY_PREFIX = ".writing-"  # of the names of files that are being written
+METRIC_DIGITS = 4  # otherwise `dvc metrics diff` prints differences of 1e-10
 
 
 def write_bytes(path: Path, data: bytes, durable: bool = True) -> None:
     """Write `data` to `path` through a temporary file in the same folder, then rename.
 
     Args:
-        path: its folder is made where it is missing.
-        data: what to write.
-        durable: wait for the disk. A killed process never leaves half a file either way; without
-            it, a power cut may.
+        path: missing folders are created.
+        data: content of the file.
+        durable: wait until the disk has it. If False, a power cut may leave a part of the file; a
+            killed process never does.
 
     Raises:
-        OSError: the disk is full, say; it names `path`, and leaves what was there.
+        OSError: the file cannot be written, for example because the disk is full. The error names
+            `path`, and a file that was there before is unchanged.
     """
     try:
-        if not path.parent.is_dir():  # to ask is a hundred times faster than to make it again
+        if not path.parent.is_dir():  # a hundred times faster than mkdir
             path.parent.mkdir(parents=True, exist_ok=True)
         _write_and_rename(path, data, durable)
     except OSError as error:
@@ -33,7 +34,7 @@ def write_bytes(path: Path, data: bytes, durable: bool = True) -> None:
 
 
 def _write_and_rename(path: Path, data: bytes, durable: bool) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY_PREFIX)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -48,15 +49,15 @@ def _write_and_rename(path: Path, data: bytes, durable: bool) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON with one key per line, in the order given."""
+    """Write JSON, one key per line, in the order given."""
     write_bytes(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
 
 
 def write_metrics(path: Path, metrics: dict[str, Any]) -> None:
-    """Write nested numbers for `dvc metrics`, rounded; what is undefined (NaN) is left out.
+    """Write nested numbers for `dvc metrics`, rounded, without values that are not finite.
 
     Raises:
-        TypeError: a value is neither a number nor a dict (DVC shows strings as metrics).
+        TypeError: a value is neither a number nor a dict (DVC would show strings as metrics).
     """
     write_json(path, _rounded(metrics))
 

@@ -1,4 +1,4 @@
-"""What kind of file a path is, by its name."""
+"""Kinds of media files, by name, and the signatures of images."""
 
 from pathlib import Path
 
@@ -6,11 +6,14 @@ IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".
 VIDEO_SUFFIXES = frozenset(
     {".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".gif"}
 )
-ARCHIVE_SUFFIXES = (".tar", ".tar.gz", ".tgz")  # of a video's frames as images
+ARCHIVE_SUFFIXES = (".tar", ".tar.gz", ".tgz")  # archives of a video's frames as images
 
 
-def kind_of(path: Path) -> str:
-    """video, image or frames (a folder or archive of them), or what is wrong with the path."""
+def kind_by_name(path: Path) -> str:
+    """Kind of a file by its name: video, image or frames (a folder or archive of images).
+
+    For other names it is a message that says what is wrong.
+    """
     name = path.name.lower()
     if name.endswith(ARCHIVE_SUFFIXES) or path.is_dir():
         return "frames"
@@ -21,7 +24,7 @@ def kind_of(path: Path) -> str:
     return f"unknown type {path.suffix or 'without suffix'}"
 
 
-# What images begin with. A GIF is a video, as it is for the pipeline.
+# First bytes of image files. The pipeline reads a GIF as a video.
 IMAGE_MAGICS = (
     b"\xff\xd8\xff",
     b"\x89PNG\r\n\x1a\n",

@@ -6,16 +6,18 @@ from deepfake.core.labels import FAKE, REAL, Floats, Labels
 
 
 def roc_auc(labels: Labels, scores: Floats) -> float:
-    """Share of pairs in which the FAKE has the higher score (Hanley and McNeil, 1982).
+    """Area under the ROC curve.
 
-    Equals scikit-learn's `roc_auc_score`, and is fast enough for thousands of resamples.
+    It is the share of (REAL, FAKE) pairs in which the FAKE has the higher score; ties count half
+    (Hanley and McNeil, 1982). It equals scikit-learn's `roc_auc_score`, and is fast enough for
+    thousands of resamples.
 
     Args:
         labels: REAL or FAKE.
-        scores: higher means more likely FAKE; of any range.
+        scores: in any range; a higher score means more likely FAKE.
 
     Returns:
-        0 to 1; NaN if one of the labels is missing.
+        0 to 1; NaN if one of the two labels is missing.
 
     Example:
         >>> roc_auc(np.array([0, 0, 1, 1]), np.array([0.1, 0.6, 0.4, 0.9]))

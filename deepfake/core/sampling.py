@@ -1,8 +1,8 @@
-"""Which of many."""
+"""Evenly spaced indices."""
 
 
 def evenly_spaced(count: int, wanted: int) -> list[int]:
-    """Indices of the middles of `wanted` equal parts of `count` frames; all of them if too few.
+    """Indices of the middles of `wanted` equal parts of `count` items; all of them if too few.
 
     >>> evenly_spaced(16, 4)
     [2, 6, 10, 14]

@@ -1,4 +1,4 @@
-"""Our tables as CSV: what is text stays text, and the same table is the same bytes."""
+"""Tables as CSV: text stays text, and the same table gives the same bytes."""
 
 import csv
 from pathlib import Path
@@ -7,7 +7,7 @@ import pandas as pd
 
 from deepfake.core.files import write_bytes
 
-# Columns of our tables that hold text, whatever it looks like.
+# Columns that hold text, even where all values look like numbers.
 TEXT = frozenset(
     [
         "video_id",
@@ -37,7 +37,7 @@ TEXT = frozenset(
 
 
 def write_csv(path: Path, table: pd.DataFrame, float_format: str = "%.6g") -> None:
-    """Write a table as CSV (a `.tsv` name gives tabs) with LF line ends."""
+    """Write a table as CSV with LF line ends; with tabs if `path` ends in .tsv."""
     separator = "\t" if path.suffix == ".tsv" else ","
     text = table.to_csv(
         index=False,
@@ -50,13 +50,13 @@ def write_csv(path: Path, table: pd.DataFrame, float_format: str = "%.6g") -> No
 
 
 def _has_returns(table: pd.DataFrame) -> bool:
-    """Whether a carriage return, which is quoted only when all text is, stands in a text."""
+    """Whether a text has a carriage return, which pandas quotes only if it quotes all text."""
     columns = TEXT.intersection(table)
     return any(table[column].astype(str).str.contains("\r").any() for column in columns)
 
 
 def read_csv(path: Path) -> pd.DataFrame:
-    """Read what `write_csv` wrote: text stays text ("007", "NA", ""), empty numbers become NaN."""
+    """Read what `write_csv` wrote. Text stays text ("007", "NA", ""); missing numbers are NaN."""
     table = pd.read_csv(
         path,
         sep="\t" if path.suffix == ".tsv" else ",",

@@ -1,13 +1,4 @@
-"""One importer per data set layout.
-
-An importer is a module with two functions:
-
-- `recognises(root)`: whether the folder is laid out this way, from a look at a few names;
-- `listing(root)`: a row for every video on disk, and notes for its user.
-
-What is on disk decides: a video that a metadata file names but that is not there gives a note, and
-so does a video that no metadata file knows. `deepfake.scanning` completes and checks the rows.
-"""
+"""What an importer returns: a table of the videos on disk, and notes for the user."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -32,11 +23,11 @@ COLUMNS = [
 
 @dataclass(frozen=True)
 class Listing:
-    """What an importer found.
+    """The videos of a data set, as an importer lists them.
 
     Attributes:
         rows: one per video, with `COLUMNS`.
-        notes: what was left out or is missing, one sentence each, for the report.
+        notes: what was left out or is missing, one sentence each; they go into the report.
     """
 
     rows: pd.DataFrame
@@ -44,9 +35,10 @@ class Listing:
 
 
 def table_of(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """Rows with `COLUMNS`; what a row does not mention is empty.
+    """A table with `COLUMNS`; a column that a row lacks is "".
 
-    Text is held as objects: a name on disk need not be UTF-8, which pandas' text type may refuse.
+    Text is stored as Python objects, because pandas' string type may reject file names that are not
+    UTF-8.
     """
     empty = dict.fromkeys(COLUMNS, "")
     table = pd.DataFrame([{**empty, **row} for row in rows], columns=COLUMNS, dtype=object)
@@ -54,19 +46,19 @@ def table_of(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def files_below(folder: Path, suffixes: Iterable[str] | None = None) -> list[Path]:
-    """Files at any depth, sorted; hidden ones left out, and those without one of `suffixes`.
+    """Files at any depth, sorted, without hidden files; with `suffixes`, only files that end in one.
 
-    A broken link and a folder that is called like a video are among them: they are reported as
-    videos that cannot be read instead of being passed over.
+    Broken links and folders named like a video are included, so that they are reported as unreadable
+    videos instead of being skipped silently.
     """
-    wanted = None if suffixes is None else tuple(suffixes)
+    allowed = None if suffixes is None else tuple(suffixes)
     return sorted(
         path
         for path in folder.rglob("*")
         if (_is_video_folder(path) or not path.is_dir())
-        and not any(_is_video_folder(above) for above in _between(folder, path))
+        and not any(_is_video_folder(parent) for parent in _parents_below(folder, path))
         and not path.name.startswith(".")
-        and (wanted is None or path.name.lower().endswith(wanted))
+        and (allowed is None or path.name.lower().endswith(allowed))
     )
 
 
@@ -74,6 +66,6 @@ def _is_video_folder(path: Path) -> bool:
     return path.suffix.lower() in VIDEO_SUFFIXES and path.is_dir()
 
 
-def _between(folder: Path, path: Path) -> list[Path]:
-    """Folders below `folder` in which `path` lies."""
-    return [above for above in path.parents if above.is_relative_to(folder) and above != folder]
+def _parents_below(folder: Path, path: Path) -> list[Path]:
+    """The parent folders of `path` that are below `folder`."""
+    return [parent for parent in path.parents if parent.is_relative_to(folder) and parent != folder]

@@ -9,26 +9,26 @@ from typing import Any
 import pandas as pd
 import pandera.pandas as pa
 
-from deepfake.base.errors import ManifestError, listed
-from deepfake.core.labels import FAKE, REAL
+from deepfake.base.errors import ManifestError, format_list
+from deepfake.core.labels import FAKE, REAL, SPLITS
 from deepfake.core.tables import read_csv
 from deepfake.datasets.listing import Listing
 
-MAX_LISTED = 20  # rows shown in the report for one kind of finding; the rest is counted
+MAX_LISTED = 20  # rows that the report shows for each warning; the rest is counted
 
 _TEXT = pa.Column(str, nullable=False)
 SCHEMA = pa.DataFrameSchema(
     {
-        "video_id": pa.Column(str, unique=True),  # dataset, then the path without its suffix
+        "video_id": pa.Column(str, unique=True),  # dataset/path without suffix
         "path": pa.Column(str, pa.Check.str_length(min_value=1)),  # below the data set's root
         "label": pa.Column(int, pa.Check.isin([REAL, FAKE])),
         "dataset": pa.Column(str, pa.Check.str_length(min_value=1)),
         "method": pa.Column(str, pa.Check.str_length(min_value=1)),  # or "real"
         "compression": _TEXT,
-        "target": _TEXT,  # whose body and scene it is; "" = not known
-        "source": _TEXT,  # whose face was put in; "" = none or not known
+        "target": _TEXT,  # whose body and scene it is; "" = unknown
+        "source": _TEXT,  # whose face was put in; "" = none or unknown
         "original": _TEXT,  # video_id of the real video a fake was made from, or ""
-        "official_split": pa.Column(str, pa.Check.isin(["train", "val", "test", ""])),
+        "official_split": pa.Column(str, pa.Check.isin([*SPLITS, ""])),
         "kind": pa.Column(str, pa.Check.isin(["video", "image", "frames"])),
         "sha256": pa.Column(str, pa.Check.str_matches("^([0-9a-f]{64})?$")),  # "" = no content
     },
@@ -40,7 +40,13 @@ SCHEMA = pa.DataFrameSchema(
 
 @dataclass(frozen=True)
 class Manifest:
-    """A validated table with `SCHEMA`, sorted by video_id, and what its user should know of it."""
+    """All videos, with a report and counts for the user.
+
+    Attributes:
+        table: validated against `SCHEMA`, sorted by video_id.
+        report: the size of each data set, its notes, and warnings.
+        metrics: counts, for metrics/manifest.json.
+    """
 
     table: pd.DataFrame
     report: str
@@ -48,11 +54,11 @@ class Manifest:
 
 
 def read_scans(folder: Path, names: Sequence[str]) -> dict[str, Listing]:
-    """What the scan stages wrote, by the name of the data set.
+    """The listings that the scan stages wrote, by data set name.
 
     Args:
         folder: data/scanned.
-        names: of the data sets.
+        names: names of the data sets.
     """
     return {
         name: Listing(
@@ -64,43 +70,46 @@ def read_scans(folder: Path, names: Sequence[str]) -> dict[str, Listing]:
 
 
 def leftover_scans(folder: Path, names: Sequence[str]) -> list[Path]:
-    """Tables of data sets that are not among `names` any more. Nobody reads or deletes them."""
+    """Tables of data sets that are no longer in `names`. No stage reads or deletes them."""
     return sorted(path for path in folder.glob("*.csv") if path.stem not in names)
 
 
 def build_manifest(scans: dict[str, Listing]) -> Manifest:
-    """Join data sets and check them.
+    """Join the data sets and check them.
 
-    Wrong rows are errors. What may be so and should be known (files twice, originals that are not
-    there, files without content, whatever the importers left out) goes into the report.
+    Invalid rows are errors. Warnings go into the report: identical files, missing originals, empty and
+    unreadable files, and what the importers left out.
 
     Args:
-        scans: by the name of the data set, as `scanning.scan` gives them.
+        scans: listings by data set name, as `scanning.scan` returns them.
 
     Raises:
-        ManifestError: listing every duplicate id, bad value, original that is a fake, and every
-            file that stands there with two labels.
+        ManifestError: a video_id occurs twice, a value is invalid, an original is a fake, or
+            identical files have different labels. The message lists all of them.
     """
-    joined = pd.concat([found.rows for found in scans.values()], ignore_index=True)
+    joined = pd.concat([listing.rows for listing in scans.values()], ignore_index=True)
     table = joined[list(SCHEMA.columns)].sort_values("video_id", ignore_index=True)
-    mistakes = [*_schema_mistakes(table), *_original_mistakes(table), *_contradictions(table)]
-    if mistakes:
-        raise ManifestError(listed(f"the data has {len(mistakes)} mistakes:", mistakes))
-    findings = {"files that stand there more than once": _repeated(table)}
-    findings["fakes whose original is not there"] = _orphans(table)
-    lines = [line for name, found in scans.items() for line in _overview(name, found)]
-    for title, rows in findings.items():
+    errors = [*_schema_errors(table), *_original_errors(table), *_label_conflicts(table)]
+    if errors:
+        title = f"the data sets have {len(errors)} errors; fix or remove these videos:"
+        raise ManifestError(format_list(title, errors))
+    repeated, without_original = _repeated_files(table), _fakes_without_original(table)
+    lines = [line for name, listing in scans.items() for line in _overview(name, listing)]
+    for title, rows in (
+        ("groups of identical files", repeated),
+        ("fakes whose original is missing", without_original),
+    ):
         if rows:
-            lines += ["", listed(f"{len(rows)} {title}:", rows, MAX_LISTED)]
+            lines += ["", format_list(f"{len(rows)} {title}:", rows, MAX_LISTED)]
     counts = {
-        "repeated_files": len(findings["files that stand there more than once"]),
-        "fakes_without_original": len(findings["fakes whose original is not there"]),
+        "repeated_files": len(repeated),
+        "fakes_without_original": len(without_original),
         "without_content": int((table["sha256"] == "").sum()),
     }
     return Manifest(table, "\n".join(lines) + "\n", {**_sizes(table), **counts})
 
 
-def _schema_mistakes(table: pd.DataFrame) -> list[str]:
+def _schema_errors(table: pd.DataFrame) -> list[str]:
     try:
         SCHEMA.validate(table, lazy=True)
     except pa.errors.SchemaErrors as error:
@@ -113,28 +122,31 @@ def _schema_mistakes(table: pd.DataFrame) -> list[str]:
     return []
 
 
-def _original_mistakes(table: pd.DataFrame) -> list[str]:
+def _original_errors(table: pd.DataFrame) -> list[str]:
     fakes = set(table.loc[table["label"] == FAKE, "video_id"])
-    bad = table[table["original"].isin(fakes)]
-    return [f"{row.path}: its original {row.original} is itself a FAKE" for row in bad.itertuples()]
+    invalid = table[table["original"].isin(fakes)]
+    return [f"{row.path}: its original {row.original} is a FAKE" for row in invalid.itertuples()]
 
 
-def _contradictions(table: pd.DataFrame) -> list[str]:
-    known = table[table["sha256"] != ""]
-    labels = known.groupby("sha256")["label"].transform("nunique")
+def _label_conflicts(table: pd.DataFrame) -> list[str]:
+    with_digest = table[table["sha256"] != ""]
+    labels = with_digest.groupby("sha256")["label"].transform("nunique")
     return [
-        f"{', '.join(rows['video_id'][:4])}: the same bytes, once REAL and once FAKE"
-        for _, rows in known[labels > 1].groupby("sha256")
+        f"{', '.join(rows['video_id'][:4])}: identical files, labelled both REAL and FAKE"
+        for _, rows in with_digest[labels > 1].groupby("sha256")
     ]
 
 
-def _repeated(table: pd.DataFrame) -> list[str]:
-    known = table[(table["sha256"] != "") & table.duplicated("sha256", keep=False)]
-    return [", ".join(rows["video_id"]) for _, rows in known.groupby("sha256", sort=False)]
+def _repeated_files(table: pd.DataFrame) -> list[str]:
+    repeated = table[(table["sha256"] != "") & table.duplicated("sha256", keep=False)]
+    return [", ".join(rows["video_id"]) for _, rows in repeated.groupby("sha256", sort=False)]
 
 
-def _orphans(table: pd.DataFrame) -> list[str]:
-    """FAKE rows whose original is neither a video nor, where originals are names only, that of a REAL one."""
+def _fakes_without_original(table: pd.DataFrame) -> list[str]:
+    """Fakes whose original is not in the table.
+
+    An original need not be a video: a name that a REAL video also has as its original counts too.
+    """
     real, fakes = (table[table["label"] == label] for label in (REAL, FAKE))
     known = {"", *table["video_id"], *real["original"]}
     missing = fakes[~fakes["original"].isin(known)]
@@ -146,11 +158,12 @@ def _sizes(table: pd.DataFrame) -> dict[str, int]:
     return {"videos": len(table), "real": real, "fake": len(table) - real}
 
 
-def _overview(name: str, found: Listing) -> list[str]:
-    sizes = _sizes(found.rows)
-    fakes = found.rows.loc[found.rows["label"] == FAKE, "method"].value_counts(sort=False)
+def _overview(name: str, listing: Listing) -> list[str]:
+    rows = listing.rows
+    sizes = _sizes(rows)
+    fakes = rows.loc[rows["label"] == FAKE, "method"].value_counts(sort=False)
     methods = ", ".join(f"{method} {count}" for method, count in sorted(fakes.items()))
-    people = found.rows["target"].replace("", pd.NA).nunique()
+    people = rows["target"].replace("", pd.NA).nunique()
     line = f"{name}: {sizes['videos']} videos, {sizes['real']} REAL, {sizes['fake']} FAKE"
-    details = [f"  methods: {methods}" if methods else "", f"  {people} people known by name"]
-    return [line, *filter(None, details), *(f"  {note}" for note in found.notes)]
+    details = [f"  methods: {methods}" if methods else "", f"  named people: {people}"]
+    return [line, *filter(None, details), *(f"  {note}" for note in listing.notes)]

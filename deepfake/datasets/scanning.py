@@ -1,4 +1,4 @@
-"""One data set on disk: which importer reads it, and what its files are."""
+"""Scan one data set: choose its importer, list its videos, check their paths, compute digests."""
 
 import hashlib
 import os
@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from deepfake.base.errors import ManifestError, listed
+from deepfake.base.errors import ManifestError, format_list
 from deepfake.core.files import content_digest
-from deepfake.core.media import ARCHIVE_SUFFIXES, IMAGE_SUFFIXES, VIDEO_SUFFIXES, kind_of
+from deepfake.core.media import ARCHIVE_SUFFIXES, IMAGE_SUFFIXES, VIDEO_SUFFIXES, kind_by_name
 from deepfake.datasets.importers import (
     celebdf,
     csv_file,
@@ -33,7 +33,7 @@ from deepfake.datasets.importers import (
 )
 from deepfake.datasets.listing import Listing
 
-# Which one may claim a folder under `auto`; those that any folder may look like come last.
+# Importers by layout name. "folders" is so general that `auto` chooses it only if no other fits.
 LAYOUTS: dict[str, ModuleType] = {
     "csv": csv_file,
     "faceforensics": faceforensics,
@@ -50,8 +50,9 @@ LAYOUTS: dict[str, ModuleType] = {
     "folders": folders,
 }
 AUTO = "auto"
-READERS = 8  # threads that compute digests; the disk is the limit, not the processor
-EMPTY = hashlib.sha256().hexdigest()
+GENERAL = "folders"
+DIGEST_THREADS = 8  # the disk is the limit, not the processor
+EMPTY_DIGEST = hashlib.sha256().hexdigest()
 
 
 def scan(root: Path, name: str, layout: str, include: str) -> Listing:
@@ -59,84 +60,84 @@ def scan(root: Path, name: str, layout: str, include: str) -> Listing:
 
     Args:
         root: the data set's folder.
-        name: first part of every video_id.
-        layout: a key of `LAYOUTS`, or auto, which picks the one that recognises the folder.
-        include: a pattern for paths, as in "*/c23/*"; * also crosses slashes.
+        name: name of the data set, the first part of every video_id.
+        layout: a key of `LAYOUTS`, or "auto", which detects the layout.
+        include: pattern for the paths to keep, such as "*/c23/*"; * also matches slashes.
 
     Returns:
-        The importer's rows with video_id, dataset, kind and sha256 ("" for files that are empty or
-        cannot be opened), sorted by video_id, and its notes with more about those files.
+        The importer's rows, sorted by video_id, with the added columns video_id, dataset, kind and
+        sha256 ("" for files that are empty or cannot be opened). Notes name these files.
 
     Raises:
-        ManifestError: nothing is there, no layout fits, or listing the paths that are outside of
-            the root, missing or of an unknown type.
+        ManifestError: the folder is missing or has no videos, its layout is unknown, or paths are
+            outside of the root, missing or of an unknown type. The message lists these paths.
     """
     if not root.is_dir():
         raise ManifestError(f"{root} is not a folder: set the root of {name} in params.yaml")
-    found = list_videos(root, name, layout)
-    table, notes = found.rows, found.notes
-    wanted = [fnmatchcase(path, include) for path in table["path"]]
-    if not all(wanted):
-        notes = [
-            *notes,
-            f"{len(table) - sum(wanted)} of {len(table)} videos do not match {include}",
-        ]
-        table = table[wanted].reset_index(drop=True)
+    listing = list_videos(root, name, layout)
+    table, notes = listing.rows, listing.notes
+    included = [fnmatchcase(path, include) for path in table["path"]]
+    if not all(included):
+        excluded = len(table) - sum(included)
+        notes = [*notes, f"{excluded} of {len(table)} videos do not match {include}, left out"]
+        table = table[included].reset_index(drop=True)
     if table.empty:
-        raise ManifestError(listed(f"no videos or images below {root}, {len(notes)} notes:", notes))
-    mistakes = _path_mistakes(root, table)
-    if mistakes:
-        raise ManifestError(listed(f"{root} has {len(mistakes)} mistakes:", mistakes))
+        title = f"{root} has no videos or images: check root, layout and include of {name}; notes:"
+        raise ManifestError(format_list(title, notes))
+    errors = _path_errors(root, table)
+    if errors:
+        title = f"{root} has {len(errors)} paths that cannot be used; fix or remove them:"
+        raise ManifestError(format_list(title, errors))
     table["sha256"], unreadable = _digests(root, table["path"].tolist(), name)
     return Listing(table.sort_values("video_id", ignore_index=True), notes + unreadable)
 
 
 def list_videos(root: Path, name: str, layout: str = AUTO) -> Listing:
-    """The rows of an importer, completed but not checked; no file is read.
+    """The rows of an importer with their derived columns, not checked; reads no video.
 
     Raises:
-        ManifestError: no layout fits, or the importer finds its metadata wrong.
+        ManifestError: the layout is unknown, or the data set's metadata is invalid.
     """
-    picked = resolved_layout(root, layout)
-    found: Listing = LAYOUTS[picked].listing(root)
-    said = f"read as layout {picked}" + ", recognised by its folders" * (layout == AUTO)
-    rows, left_out = _with_text_names(found.rows)
-    return Listing(_completed(root, rows, name), [said, *found.notes, *left_out])
+    chosen = resolved_layout(root, layout)
+    listing: Listing = LAYOUTS[chosen].listing(root)
+    layout_note = f"layout: {chosen}" + " (detected)" * (layout == AUTO)
+    rows, left_out = _with_utf8_names(listing.rows)
+    return Listing(_completed(root, rows, name), [layout_note, *listing.notes, *left_out])
 
 
 def resolved_layout(root: Path, layout: str) -> str:
-    """The layout that is meant, a key of `LAYOUTS`.
+    """The layout, a key of `LAYOUTS`; "auto" detects it.
 
     Raises:
-        ManifestError: there is none of that name, or `auto` does not tell.
+        ManifestError: the layout is unknown or cannot be detected.
     """
     if layout != AUTO and layout not in LAYOUTS:
         known = ", ".join(LAYOUTS)
         raise ManifestError(f"layout {layout} is not known: use auto or one of {known}")
-    return pick_layout(root) if layout == AUTO else layout
+    return detect_layout(root) if layout == AUTO else layout
 
 
-def pick_layout(root: Path) -> str:
-    """The one layout that recognises the folder.
+def detect_layout(root: Path) -> str:
+    """The one layout whose importer recognises the folder.
 
     Raises:
-        ManifestError: there is none, or several do.
+        ManifestError: no importer recognises it, or several do.
     """
-    fitting = [name for name, module in LAYOUTS.items() if module.recognises(root)]
-    special = [name for name in fitting if name != "folders"]
-    found = special or fitting
-    if len(found) != 1:
-        what = f"may be any of {', '.join(found)}" if found else "is like none that is known"
+    matching = [name for name, importer in LAYOUTS.items() if importer.recognises(root)]
+    specific = [name for name in matching if name != GENERAL]
+    layouts = specific or matching
+    if len(layouts) != 1:
+        matches = f"several layouts ({', '.join(layouts)})" if layouts else "no known layout"
         raise ManifestError(
-            f"the layout of {root} {what}: set it in params.yaml to one of {', '.join(LAYOUTS)}"
-            " (docs/your-data.md)"
+            f"{root} matches {matches}: set its layout in params.yaml to one of"
+            f" {', '.join(LAYOUTS)} (see docs/your-data.md)"
         )
-    return found[0]
+    return layouts[0]
 
 
 def _completed(root: Path, rows: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Add the columns that follow from the others."""
-    table = rows.assign(dataset=name, kind=[kind_of(root / path) for path in rows["path"]])
+    """Add video_id, dataset and kind, and replace paths of originals by their video_id."""
+    table = rows.assign(dataset=name, kind=[kind_by_name(root / path) for path in rows["path"]])
     table["video_id"] = [f"{name}/{_stem(path)}" for path in table["path"]]
     ids = dict(zip(table["path"], table["video_id"], strict=True))
     originals = table["original"].unique()
@@ -146,7 +147,7 @@ def _completed(root: Path, rows: pd.DataFrame, name: str) -> pd.DataFrame:
 
 
 def _stem(path: str) -> str:
-    """A path without the suffix of a video, image or archive."""
+    """A path without the suffix of a video, image or archive; other suffixes are kept."""
     for suffix in ARCHIVE_SUFFIXES:
         if path.lower().endswith(suffix):
             return normpath(path[: -len(suffix)])
@@ -155,24 +156,24 @@ def _stem(path: str) -> str:
     return normpath(stem if known else path)
 
 
-def _with_text_names(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Leave out names that are not UTF-8, which no table could hold, with a note for each."""
-    shown = [path.encode(errors="backslashreplace").decode() for path in table["path"]]
-    is_text = table["path"].to_numpy(object) == np.array(shown, object)
-    odd = [name for name, good in zip(shown, is_text, strict=True) if not good]
-    left_out = [f"{name}: left out, since its name is not UTF-8: rename it" for name in odd]
-    return table[is_text].reset_index(drop=True), left_out
+def _with_utf8_names(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """The rows whose path is UTF-8, as CSV files require, and a note for each other row."""
+    escaped = [path.encode(errors="backslashreplace").decode() for path in table["path"]]
+    is_utf8 = table["path"].to_numpy(object) == np.array(escaped, object)
+    others = [name for name, valid in zip(escaped, is_utf8, strict=True) if not valid]
+    notes = [f"{name}: left out because its name is not UTF-8; rename it" for name in others]
+    return table[is_utf8].reset_index(drop=True), notes
 
 
-def _path_mistakes(root: Path, table: pd.DataFrame) -> list[str]:
+def _path_errors(root: Path, table: pd.DataFrame) -> list[str]:
     checks: list[tuple[Callable[[str], bool], str]] = [
         (_is_outside, f"must be a path below {root}"),
         (lambda path: not os.path.lexists(root / path), "no such file"),
     ]
-    mistakes = [f"{path}: {text}" for bad, text in checks for path in table["path"] if bad(path)]
+    errors = [f"{path}: {text}" for fails, text in checks for path in table["path"] if fails(path)]
     kinds = zip(table["path"], table["kind"], strict=True)
     known = {"video", "image", "frames"}
-    return mistakes + [f"{path}: {kind}" for path, kind in kinds if kind not in known]
+    return errors + [f"{path}: {kind}" for path, kind in kinds if kind not in known]
 
 
 def _is_outside(path: str) -> bool:
@@ -180,10 +181,9 @@ def _is_outside(path: str) -> bool:
 
 
 def _digests(root: Path, paths: list[str], name: str) -> tuple[list[str], list[str]]:
-    """SHA-256 of every file, and a note for each that has none."""
-    notes = []
-    digests = []
-    with ThreadPoolExecutor(READERS) as pool:
+    """SHA-256 of every file, and a note for each file that is empty or cannot be opened."""
+    digests, notes = [], []
+    with ThreadPoolExecutor(DIGEST_THREADS) as pool:
         results = pool.map(_digest, [root / path for path in paths])
         bar = tqdm(zip(paths, results, strict=True), name, len(paths), unit="file")
         for path, (digest, problem) in bar:
@@ -198,4 +198,4 @@ def _digest(path: Path) -> tuple[str, str]:
         digest = content_digest(path)
     except OSError as error:
         return "", f"cannot be opened: {error.strerror}"
-    return ("", "is empty") if digest == EMPTY else (digest, "")
+    return ("", "is empty") if digest == EMPTY_DIGEST else (digest, "")

@@ -1,5 +1,5 @@
-"""A model and the splits in, predictions, metrics with intervals and curves out; shortcuts and
-robustness too.
+"""A model and the splits in, predictions, metrics with intervals and curves out; also shortcuts and
+robustness.
 
 It may import `base`, `params`, `core`, `transforms` and `model`.
 """

@@ -1,4 +1,4 @@
-"""Points of the evaluation's curves, as tables for `dvc plots`."""
+"""Curves of one split's videos, as tables for `dvc plots`."""
 
 from pathlib import Path
 
@@ -6,13 +6,19 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import precision_recall_curve, roc_curve
 
+from deepfake.core.labels import FAKE, LABEL_NAMES, REAL
 from deepfake.core.tables import write_csv
 
-BINS = 20
+SCORE_BINS = 20
 
 
 def write_curves(folder: Path, videos: pd.DataFrame) -> None:
-    """Write the curves of one split's videos as `folder`/*.tsv."""
+    """Write the ROC, precision-recall, confusion and score tables of one split as `folder`/*.tsv.
+
+    Args:
+        folder: the folder to write to.
+        videos: as `Predictions.videos`.
+    """
     scored = videos[videos["score"].notna()]
     tables = {
         "roc": roc_points(scored["label"], scored["score"]),
@@ -25,16 +31,16 @@ def write_curves(folder: Path, videos: pd.DataFrame) -> None:
 
 
 def roc_points(labels: pd.Series, scores: pd.Series) -> pd.DataFrame:
-    """False positive rate against true positive rate; empty where only one label is present."""
+    """False and true positive rate at each threshold; no rows if a label is missing."""
     if labels.nunique() < 2:
         return pd.DataFrame(columns=["fpr", "tpr", "threshold"])
     fpr, tpr, threshold = roc_curve(labels, scores)
-    threshold[0] = 1.0  # scikit-learn gives infinity, where nothing is called FAKE
+    threshold[0] = 1.0  # instead of infinity, at which scikit-learn predicts nothing as FAKE
     return pd.DataFrame({"fpr": fpr, "tpr": tpr, "threshold": threshold})
 
 
 def pr_points(labels: pd.Series, scores: pd.Series) -> pd.DataFrame:
-    """Recall against precision; empty where only one label is present."""
+    """Recall and precision at each threshold; no rows if a label is missing."""
     if labels.nunique() < 2:
         return pd.DataFrame(columns=["recall", "precision"])
     precision, recall, _ = precision_recall_curve(labels, scores)
@@ -42,15 +48,15 @@ def pr_points(labels: pd.Series, scores: pd.Series) -> pd.DataFrame:
 
 
 def confusion_points(videos: pd.DataFrame) -> pd.DataFrame:
-    """A row per video with its actual label and its verdict, as DVC's confusion template wants."""
-    actual = videos["label"].map({0: "REAL", 1: "FAKE"})
+    """One row per video with its actual label and its verdict, for DVC's confusion template."""
+    actual = videos["label"].map(LABEL_NAMES)
     return pd.DataFrame({"actual": actual, "verdict": videos["verdict"]})
 
 
 def histogram_points(labels: pd.Series, scores: pd.Series) -> pd.DataFrame:
-    """Videos per score bin, for REAL and FAKE."""
-    edges = np.linspace(0, 1, BINS + 1)
-    real, _ = np.histogram(scores[labels == 0], edges)
-    fake, _ = np.histogram(scores[labels == 1], edges)
+    """Number of REAL and FAKE videos in each of `SCORE_BINS` equal bins of the score, 0 to 1."""
+    edges = np.linspace(0, 1, SCORE_BINS + 1)
+    real, _ = np.histogram(scores[labels == REAL], edges)
+    fake, _ = np.histogram(scores[labels == FAKE], edges)
     middles = np.round((edges[1:] + edges[:-1]) / 2, 3)
     return pd.DataFrame({"score": middles, "real": real, "fake": fake})

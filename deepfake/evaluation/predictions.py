@@ -1,4 +1,4 @@
-"""From a model and the splits to predictions and metrics."""
+"""Scores of all crops and videos of a split, and their files."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +18,9 @@ class Predictions:
     """Scores of one split.
 
     Attributes:
-        frames: a row per crop (video_id, frame, track, image, label, method, logit, score).
-        videos: a row per video of the split (video_id, dataset, path, label, method, group, score, verdict,
-            reason, track, frames); score is missing where the verdict is UNDECIDED.
+        frames: one row per crop: video_id, frame, track, image, label, method, logit, score.
+        videos: one row per video of the split: video_id, dataset, path, label, method, group, score,
+            verdict, reason, track, frames. The score is missing where the verdict is UNDECIDED.
     """
 
     frames: pd.DataFrame
@@ -33,7 +33,7 @@ class Predictions:
 
     @classmethod
     def read(cls, folder: Path, split: str) -> "Predictions":
-        """What `write` has written."""
+        """Read the files that `write` wrote."""
         return cls(read_csv(folder / f"{split}_frames.csv"), read_csv(folder / f"{split}.csv"))
 
 
@@ -45,12 +45,20 @@ def predict_split(
     folder: Path,
     device: torch.device | str = "cpu",
 ) -> Predictions:
-    """Score every crop and every video of a split, as the command line would score them."""
+    """Score every crop and every video of a split, in the same way as `deepfake predict`.
+
+    Args:
+        network: returns one logit per crop.
+        card: of the model.
+        split: one of data/splits/*.csv.
+        crops: data/crops.csv.
+        folder: the folder of the crop archives.
+        device: where the network is.
+    """
     rows = select_crops(split, crops, main_track_only=False)
     logits = predict_logits(network, stored_images(folder, rows), card.image_size, device)
     frames = rows.assign(logit=logits, score=frame_scores(logits, card.temperature))
     scored = video_scores(frames, card.video_score, card.temperature, card.min_frames)
-    known = split[["video_id", "dataset", "path", "label", "method", "group"]]
-    videos = verdicts(known, scored, rows, card.threshold)
+    videos = split[["video_id", "dataset", "path", "label", "method", "group"]]
     columns = ["video_id", "frame", "track", "image", "label", "method", "logit", "score"]
-    return Predictions(frames[columns], videos)
+    return Predictions(frames[columns], verdicts(videos, scored, rows, card.threshold))

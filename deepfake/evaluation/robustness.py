@@ -1,7 +1,7 @@
-"""How much of the detection is left when the test videos are compressed, blurred or noisy.
+"""How much a model's ROC-AUC drops when the test videos are compressed, blurred or noisy.
 
-The crops are degraded as they are stored and then take the way of evaluate, with the model's own
-threshold, so no decision is fitted to a degradation.
+The stored crops are degraded and then scored as in `evaluate`, with the model's own threshold, so
+nothing is fitted to a degradation.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from torch import nn
 from tqdm import tqdm
 
 from deepfake.core.image import Image, decode_image
-from deepfake.core.labels import UNDECIDED, Floats, Labels
+from deepfake.core.labels import FAKE, REAL, UNDECIDED, Floats, Integers, Labels
 from deepfake.core.roc import roc_auc
 from deepfake.core.sampling import evenly_spaced
 from deepfake.evaluation.intervals import group_bootstrap
@@ -32,48 +32,48 @@ from deepfake.transforms.degradations import DEGRADATIONS, degrade, strength_of
 Condition = tuple[str, int]  # a degradation and its level
 
 UNDEGRADED: Condition = ("", 0)
-TRACKS_AT_ONCE = 16  # bounds the memory: some hundred crops
+TRACKS_PER_BATCH = 16  # some hundred crops, which bounds the memory
 METRICS = ["roc_auc", "low", "high", "balanced_accuracy", "drop", "drop_low", "drop_high"]
 COLUMNS = ["degradation", "level", "strength", *METRICS]
 
 
 def choose_sample(predictions: Predictions, max_videos: int, per_track: int) -> Predictions:
-    """A bounded part of what evaluate has scored.
+    """A bounded part of the predictions on the test split.
 
     Args:
         predictions: of the test split.
-        max_videos: as many REAL as FAKE as there are, evenly over the table. UNDECIDED videos, which
-            have no score, are left out.
-        per_track: crops of each person, evenly over the frames; not fewer than the model needs to
-            judge a person.
+        max_videos: maximum number of videos, half of each label if possible, evenly spaced over the
+            table. UNDECIDED videos, which have no score, are left out.
+        per_track: maximum number of crops per face track, evenly spaced over its frames. It must not
+            be below the model's `min_frames`.
 
     Returns:
-        The videos, and their crops by video, person and frame. All of them where the limits allow.
+        The videos, and their crops sorted by video, track and frame.
     """
     videos = predictions.videos
     decided = videos[videos["verdict"] != UNDECIDED]
-    chosen = decided.iloc[_balanced(decided["label"].to_numpy(int), max_videos)]
+    chosen = decided.iloc[_balanced_rows(decided["label"].to_numpy(int), max_videos)]
     frames = predictions.frames[predictions.frames["video_id"].isin(chosen["video_id"])]
     frames = frames.sort_values(["video_id", "track", "frame"], kind="stable", ignore_index=True)
-    places = [rows[evenly_spaced(len(rows), per_track)] for rows in _tracks(frames)]
-    kept = np.concatenate(places) if places else np.zeros(0, int)
+    spaced = [rows[evenly_spaced(len(rows), per_track)] for rows in _rows_of_tracks(frames)]
+    kept = np.concatenate(spaced) if spaced else np.zeros(0, int)
     return Predictions(frames.iloc[kept].reset_index(drop=True), chosen.reset_index(drop=True))
 
 
-def _balanced(labels: Labels, limit: int) -> Labels:
-    """Positions of `limit` rows, half of each label, or more of one where the other has fewer."""
-    places = [np.flatnonzero(labels == label) for label in (0, 1)]
-    wanted = [
-        max(limit - limit // 2 if label == 0 else limit // 2, limit - len(places[1 - label]))
-        for label in (0, 1)
+def _balanced_rows(labels: Labels, limit: int) -> Integers:
+    """At most `limit` rows: half of each label, or more of one if the other has fewer."""
+    rows_of = [np.flatnonzero(labels == label) for label in (REAL, FAKE)]
+    counts = [
+        max(limit - limit // 2 if label == REAL else limit // 2, limit - len(rows_of[1 - label]))
+        for label in (REAL, FAKE)
     ]
     chosen = [
-        rows[evenly_spaced(len(rows), count)] for rows, count in zip(places, wanted, strict=True)
+        rows[evenly_spaced(len(rows), count)] for rows, count in zip(rows_of, counts, strict=True)
     ]
     return np.sort(np.concatenate(chosen))
 
 
-def score_levels(
+def score_degraded(
     network: nn.Module,
     card: ModelCard,
     sample: Predictions,
@@ -82,62 +82,69 @@ def score_levels(
     seed: int,
     device: torch.device | str = "cpu",
 ) -> dict[Condition, Floats]:
-    """Scores of the sample's videos under every degradation.
+    """Score the videos of a sample at each level of each degradation.
 
     Args:
         network, card: the model.
-        sample: as `choose_sample` gives it.
-        folder: where the crop archives are.
+        sample: as `choose_sample` returns it.
+        folder: the folder of the crop archives.
         levels: 1 to 5.
-        seed: of what is random, together with the name of the crop.
+        seed: of the random degradations, together with the name of the crop.
         device: where the network is.
 
     Returns:
-        By degradation and level one score (0..1) per row of `sample.videos`, and those of the crops
-        as they are, taken from evaluate, under UNDEGRADED.
+        One score (0 to 1) per row of `sample.videos`, by degradation and level. Under `UNDEGRADED`,
+        those of the unchanged crops, computed from the logits in `sample`.
     """
     crops = sample.frames
-    stored, tracks = stored_images(folder, crops), _tracks(crops)
+    stored, tracks = stored_images(folder, crops), _rows_of_tracks(crops)
     logits = {UNDEGRADED: crops["logit"].to_numpy(float)}
     conditions = [(name, level) for name in DEGRADATIONS for level in levels]
     with tqdm(total=len(conditions) * len(crops), desc="robustness", unit="crop") as bar:
         for name, level in conditions:
             bar.set_postfix_str(f"{name} {level}")
-            found = np.zeros(len(crops))
-            for start in range(0, len(tracks), TRACKS_AT_ONCE):
-                part = tracks[start : start + TRACKS_AT_ONCE]
-                degraded = [_degraded(stored, crops, rows, name, level, seed) for rows in part]
+            degraded_logits = np.zeros(len(crops))
+            for start in range(0, len(tracks), TRACKS_PER_BATCH):
+                batch = tracks[start : start + TRACKS_PER_BATCH]
+                degraded = [_degraded(stored, crops, rows, name, level, seed) for rows in batch]
                 images = [image for track in degraded for image in track]
-                rows = np.concatenate(part)
-                found[rows] = predict_logits(network, images, card.image_size, device)
+                rows = np.concatenate(batch)
+                degraded_logits[rows] = predict_logits(network, images, card.image_size, device)
                 bar.update(len(rows))
-            logits[name, level] = found
-    return {condition: _video_scores(sample, card, found) for condition, found in logits.items()}
+            logits[name, level] = degraded_logits
+    return {condition: _video_scores(sample, card, values) for condition, values in logits.items()}
 
 
-def _tracks(crops: pd.DataFrame) -> list[Labels]:
-    """Rows of the crops of each person."""
+def _rows_of_tracks(crops: pd.DataFrame) -> list[Integers]:
+    """The rows of each face track."""
     indices = crops.groupby(["video_id", "track"], sort=False).indices
     return [np.asarray(rows) for rows in indices.values()]
 
 
 def _degraded(
-    stored: Sequence[bytes], crops: pd.DataFrame, rows: Labels, name: str, level: int, seed: int
+    stored: Sequence[bytes], crops: pd.DataFrame, rows: Integers, name: str, level: int, seed: int
 ) -> list[bytes]:
-    """The crops of one person at a level of a degradation, as bytes that `predict_logits` takes."""
+    """The crops of one face track at a level of a degradation, as files for `predict_logits`."""
     names = crops["video_id"].iloc[rows] + "/" + crops["image"].iloc[rows]
     images = [decode_image(stored[row]) for row in rows]
-    return [lossless(image) for image in degrade(name, level, images, generators(seed, names))]
+    degraded = degrade(name, level, images, crop_generators(seed, names))
+    return [encode_bmp(image) for image in degraded]
 
 
-def generators(seed: int, names: Sequence[str] | pd.Series) -> list[Generator]:
-    """One per crop, the same at every level, so that a level only adds to the one before."""
+def crop_generators(seed: int, names: Sequence[str] | pd.Series) -> list[Generator]:
+    """One generator per crop, from the seed and its name.
+
+    A crop has the same one at every level, so that each level adds to the one before.
+    """
     digests = [hashlib.sha256(name.encode()).digest() for name in names]
     return [np.random.default_rng([seed, *digest]) for digest in digests]
 
 
-def lossless(image: Image) -> bytes:
-    """BMP of an RGB image: the crop goes the very way of a stored one, without another JPEG."""
+def encode_bmp(image: Image) -> bytes:
+    """An RGB image as a BMP file.
+
+    It is lossless, and degraded crops are decoded in the same way as stored ones.
+    """
     _, data = cv2.imencode(".bmp", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     return bytes(data)
 
@@ -149,36 +156,37 @@ def _video_scores(sample: Predictions, card: ModelCard, logits: Floats) -> Float
     return scores
 
 
-def compare(
+def measure(
     scores: dict[Condition, Floats],
     videos: pd.DataFrame,
     threshold: float,
     resamples: int,
     seed: int,
 ) -> pd.DataFrame:
-    """What each degradation costs.
+    """Measure what each degradation costs.
 
     Args:
-        scores: as `score_levels` gives them.
-        videos: the sample's videos, with label and group.
-        threshold: the model's; scores from here on are FAKE.
+        scores: as `score_degraded` returns them.
+        videos: the videos of the sample, with label and group.
+        threshold: of the model; scores from here on are FAKE.
         resamples, seed: of the group bootstrap.
 
     Returns:
-        A row per degradation and level, beginning with level 0, the undegraded crops: strength
-        (NaN at level 0), roc_auc with its 95 % interval (low, high), balanced_accuracy, and the drop
-        of the ROC-AUC from level 0 with its own interval. The drop compares the same videos, so its
-        interval is narrower than the two others suggest.
+        One row per degradation and level, with `COLUMNS`. Level 0 is the undegraded crops, whose
+        strength is NaN. `roc_auc` has the 95 % interval `low` to `high`; `drop` is the difference
+        of the ROC-AUC from level 0, with a paired interval, `drop_low` to `drop_high`.
     """
     labels, groups = videos["label"].to_numpy(int), videos["group"].to_numpy(int)
-    base = scores[UNDEGRADED]
+    undegraded = scores[UNDEGRADED]
     measured = {
-        condition: _measure(labels, np.stack([base, found], axis=1), groups, resamples, seed)
-        for condition, found in scores.items()
+        condition: _roc_auc_and_intervals(
+            labels, np.stack([undegraded, degraded], axis=1), groups, resamples, seed
+        )
+        for condition, degraded in scores.items()
     }
     accuracy = {
-        condition: threshold_metrics(labels, found, threshold)["balanced_accuracy"]
-        for condition, found in scores.items()
+        condition: threshold_metrics(labels, degraded, threshold)["balanced_accuracy"]
+        for condition, degraded in scores.items()
     }
     rows: list[dict[str, Any]] = []
     for name in DEGRADATIONS:
@@ -192,44 +200,51 @@ def compare(
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _measure(
-    labels: Labels, scores: Floats, groups: Labels, resamples: int, seed: int
+def _roc_auc_and_intervals(
+    labels: Labels, scores: Floats, groups: Integers, resamples: int, seed: int
 ) -> dict[str, float]:
-    """ROC-AUC and drop with intervals; `scores` has a column as they were and one degraded."""
-    known = _auc_and_drop(labels, scores)
-    found = group_bootstrap(_auc_and_drop, labels, scores, groups, resamples, seed)
-    (low, high), (drop_low, drop_high) = found["roc_auc"], found["drop"]
-    return {**known, "low": low, "high": high, "drop_low": drop_low, "drop_high": drop_high}
+    """ROC-AUC and its drop with intervals; `scores` has two columns, undegraded and degraded."""
+    values = _roc_auc_and_drop(labels, scores)
+    bounds = group_bootstrap(_roc_auc_and_drop, labels, scores, groups, resamples, seed)
+    (low, high), (drop_low, drop_high) = bounds["roc_auc"], bounds["drop"]
+    return {**values, "low": low, "high": high, "drop_low": drop_low, "drop_high": drop_high}
 
 
-def _auc_and_drop(labels: Labels, scores: Floats) -> dict[str, float]:
-    before, after = roc_auc(labels, scores[:, 0]), roc_auc(labels, scores[:, 1])
-    return {"roc_auc": after, "drop": before - after}
+def _roc_auc_and_drop(labels: Labels, scores: Floats) -> dict[str, float]:
+    undegraded, degraded = roc_auc(labels, scores[:, 0]), roc_auc(labels, scores[:, 1])
+    return {"roc_auc": degraded, "drop": undegraded - degraded}
 
 
-def as_metrics(found: pd.DataFrame, sample: Predictions, test: Predictions) -> dict[str, Any]:
-    """The numbers of `compare` by degradation and level, and what they were measured on.
+def summarize_robustness(
+    table: pd.DataFrame, sample: Predictions, test: Predictions
+) -> dict[str, Any]:
+    """The table by degradation and level and the size of the sample, for metrics/robustness.json.
 
     Args:
-        found: as `compare` gives it.
-        sample, test: the part that was measured, and all that evaluate has scored.
+        table: as `measure` returns it.
+        sample: the measured part of the test split.
+        test: the predictions on the whole test split.
     """
     metrics: dict[str, Any] = {
         "videos": len(sample.videos),
         "crops": len(sample.frames),
         "undecided": int((test.videos["verdict"] == UNDECIDED).sum()),
-        "undegraded": found.iloc[0][["roc_auc", "low", "high", "balanced_accuracy"]].to_dict(),
+        "undegraded": table.iloc[0][["roc_auc", "low", "high", "balanced_accuracy"]].to_dict(),
     }
-    for name, rows in found[found["level"] > 0].groupby("degradation", sort=False):
+    for name, rows in table[table["level"] > 0].groupby("degradation", sort=False):
         records = rows.set_index("level")[METRICS].to_dict("index")
         metrics[str(name)] = {str(level): record for level, record in records.items()}
     return metrics
 
 
-def describe(found: pd.DataFrame) -> str:
-    """A line per degradation: ROC-AUC at each strength."""
-    lines = [f"undegraded: ROC-AUC {found.iloc[0]['roc_auc']:.3f}"]
-    for name, rows in found[found["level"] > 0].groupby("degradation", sort=False):
+def describe(table: pd.DataFrame) -> str:
+    """One line per degradation, with the ROC-AUC at each strength.
+
+    Args:
+        table: as `measure` returns it.
+    """
+    lines = [f"undegraded: ROC-AUC {table.iloc[0]['roc_auc']:.3f}"]
+    for name, rows in table[table["level"] > 0].groupby("degradation", sort=False):
         values = [f"{row.roc_auc:.3f} at {row.strength:g}" for row in rows.itertuples()]
-        lines.append(f"{name} ({DEGRADATIONS[str(name)].meaning}): {', '.join(values)}")
+        lines.append(f"{name} ({DEGRADATIONS[str(name)].strength_label}): {', '.join(values)}")
     return "\n".join(lines)

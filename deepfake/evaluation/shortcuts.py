@@ -1,8 +1,8 @@
-"""What tells FAKE from REAL without looking at a face.
+"""Shortcuts: how well FAKE is separated from REAL without a face.
 
-A data set whose fakes have another size, bit rate, sharpness or background than its real videos
-teaches a network that instead. Each shortcut is a classifier on such features alone, fitted on
-train and scored on test; what it reaches is what a detector may owe to the data set.
+If the fakes of a data set differ from its real videos in size, bit rate, sharpness or background, a
+network may learn that difference instead. Each shortcut is a random forest on such features alone,
+fitted on train and scored on test. Its ROC-AUC is what a detector may owe to the data set.
 """
 
 from collections.abc import Mapping
@@ -12,27 +12,31 @@ from typing import Any
 import cv2
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from deepfake.core import archive
 from deepfake.core.image import Image, decode_image
+from deepfake.core.labels import Floats, Labels
+from deepfake.core.roc import roc_auc
 from deepfake.evaluation.intervals import group_bootstrap
 
 COLUMNS = ["shortcut", "videos", "roc_auc", "low", "high", "warning"]
-WARN_AT = 0.6  # ROC-AUC from which the report warns
+WARNING_ROC_AUC = 0.6  # a higher ROC-AUC gives a warning
 TREES = 300
-BLOCK = 8  # pixels: side of the blocks that JPEG and most video codecs compress by
-BORDER = 0.1  # of the crop's side: the ring that shows no face at margin 1.3
-CELLS = 8  # per side of the ring, each described by colour and contrast
+BLOCK = 8  # pixels: side of the blocks of JPEG and most video codecs
+BORDER_FRACTION = 0.1  # width of the border over the crop's side; shows no face at margin 1.3
+CELLS_PER_SIDE = 8  # of the border
 
 
 def metadata_features(frames: pd.DataFrame) -> pd.DataFrame:
-    """Size, speed, length, bit rate and codec of each video, indexed by video_id."""
+    """Size, frame rate, length, bit rate and codec of each video, indexed by video_id.
+
+    Args:
+        frames: data/frames.csv.
+    """
     table = frames.set_index("video_id")
     fps = table["fps"].where(table["fps"] > 0)
     seconds = table["frame_count"] / fps
@@ -50,24 +54,30 @@ def metadata_features(frames: pd.DataFrame) -> pd.DataFrame:
     return numbers.assign(codec=table["codec"].fillna(""))
 
 
-def picture_features(video_ids: list[str], frames: Path) -> pd.DataFrame:
-    """Mean and spread of sharpness and blockiness over the frames of each video."""
+def quality_features(video_ids: list[str], frames: Path) -> pd.DataFrame:
+    """Mean and standard deviation of `image_quality` over the frames of each video.
+
+    Args:
+        video_ids: of the videos. Those without frames have no row.
+        frames: the folder of the frame archives.
+    """
     rows = {}
     for video_id in video_ids:
         images = archive.read(archive.path_of(frames, video_id)).images.values()
-        found = [picture_quality(decode_image(data)) for data in images]
-        if found:
-            rows[video_id] = np.concatenate([np.mean(found, axis=0), np.std(found, axis=0)])
+        qualities = [image_quality(decode_image(data)) for data in images]
+        if qualities:
+            rows[video_id] = np.concatenate([np.mean(qualities, axis=0), np.std(qualities, axis=0)])
     names = ["sharpness", "blockiness"]
-    columns = [f"{kind}_{name}" for kind in ("mean", "spread") for name in names]
+    columns = [f"{statistic}_{name}" for statistic in ("mean", "spread") for name in names]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
 
-def picture_quality(image: Image) -> tuple[float, float]:
-    """Log of the sharpness and blockiness of an RGB image.
+def image_quality(image: Image) -> tuple[float, float]:
+    """Logarithms of the sharpness and the blockiness of an RGB image.
 
-    Sharpness is the variance of the Laplacian. Blockiness is the mean step between neighbours
-    across the borders of 8 x 8 blocks, over that inside of the blocks (Wang, Bovik and Evan, 2000).
+    Sharpness is the variance of the Laplacian. Blockiness is the mean difference of neighbouring
+    pixels across the borders of 8 x 8 blocks, over that inside the blocks (Wang, Bovik and Evans,
+    2000).
     """
     gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
     sharpness = float(cv2.Laplacian(gray, cv2.CV_32F).var())
@@ -84,25 +94,34 @@ def picture_quality(image: Image) -> tuple[float, float]:
 
 
 def border_features(video_ids: list[str], crops: Path) -> pd.DataFrame:
-    """Colour and contrast along the border of the crops, mean of each video."""
+    """Mean of `border_colours` over the crops of each video.
+
+    Args:
+        video_ids: of the videos. Those without crops have no row.
+        crops: the folder of the crop archives.
+    """
     rows = {}
     for video_id in video_ids:
         images = archive.read(archive.path_of(crops, video_id)).images.values()
-        found = [border(decode_image(data)) for data in images]
-        if found:
-            rows[video_id] = np.mean(found, axis=0)
+        colours = [border_colours(decode_image(data)) for data in images]
+        if colours:
+            rows[video_id] = np.mean(colours, axis=0)
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def border(crop: Image) -> NDArray[np.float64]:
-    """Mean and spread of each colour in `CELLS` cells along each side of a square crop."""
-    width = max(1, round(crop.shape[0] * BORDER))
-    pieces = []
-    for turn in range(4):
-        strip = np.rot90(crop, turn)[:width]
-        pieces += np.array_split(strip, CELLS, axis=1)
+def border_colours(crop: Image) -> Floats:
+    """Mean and standard deviation of each channel in the cells along the border of a square crop.
+
+    Returns:
+        4 sides x `CELLS_PER_SIDE` x (3 means, 3 standard deviations), flat; 0 to 255.
+    """
+    width = max(1, round(crop.shape[0] * BORDER_FRACTION))
+    cells = []
+    for quarter_turns in range(4):
+        side = np.rot90(crop, quarter_turns)[:width]
+        cells += np.array_split(side, CELLS_PER_SIDE, axis=1)
     return np.concatenate(
-        [np.concatenate([p.mean(axis=(0, 1)), p.std(axis=(0, 1))]) for p in pieces]
+        [np.concatenate([cell.mean(axis=(0, 1)), cell.std(axis=(0, 1))]) for cell in cells]
     ).astype(np.float64)
 
 
@@ -113,61 +132,70 @@ def audit_shortcuts(
     resamples: int,
     seed: int,
 ) -> pd.DataFrame:
-    """ROC-AUC on test of one random forest per kind of features, fitted on train.
+    """Fit one random forest per set of features on train, and score it on test.
 
     Args:
-        features: by name of the shortcut; numbers, or text for classes, by video_id. Videos
-            without them are left out.
+        features: by the name of the shortcut; columns of numbers or text (categories), indexed by
+            video_id. Videos without features are left out.
         train, test: rows of the splits.
-        resamples, seed: of the group bootstrap.
+        resamples: of the group bootstrap.
+        seed: of the forests and the group bootstrap.
 
     Returns:
-        shortcut, videos (of test), roc_auc, low and high (95 % interval), warning (0 or 1). NaN
-        where a label is missing in either split.
+        One row per shortcut: shortcut, videos (of test), roc_auc with its 95 % interval low to high,
+        warning (0 or 1). The ROC-AUC is NaN if a label is missing in either split.
     """
     rows = []
     for name, table in features.items():
         fitted, scored = (part[part["video_id"].isin(table.index)] for part in (train, test))
-        roc_auc = low = high = float("nan")
+        value = low = high = float("nan")
         if fitted["label"].nunique() == 2 and scored["label"].nunique() == 2:
             forest = _forest(table, seed)
             forest.fit(table.loc[fitted["video_id"]], fitted["label"])
             scores = forest.predict_proba(table.loc[scored["video_id"]])[:, 1]
             labels, groups = scored["label"].to_numpy(int), scored["group"].to_numpy(int)
-            roc_auc = _roc_auc(labels, scores)["roc_auc"]
-            found = group_bootstrap(_roc_auc, labels, scores, groups, resamples, seed)
-            low, high = found["roc_auc"]
-        rows.append((name, len(scored), roc_auc, low, high, int(roc_auc > WARN_AT)))
+            value = roc_auc(labels, scores)
+            bounds = group_bootstrap(_statistics, labels, scores, groups, resamples, seed)
+            low, high = bounds["roc_auc"]
+        rows.append((name, len(scored), value, low, high, int(value > WARNING_ROC_AUC)))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def as_metrics(found: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """The numbers of `audit_shortcuts` by shortcut."""
+def summarize_shortcuts(table: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """The table of `audit_shortcuts` by shortcut, for metrics/shortcuts.json."""
     return {
         str(row["shortcut"]): {key: row[key] for key in COLUMNS if key != "shortcut"}
-        for row in found.to_dict("records")
+        for row in table.to_dict("records")
     }
 
 
-def describe(found: pd.DataFrame) -> str:
-    """A line per shortcut, with a warning where one works."""
+def describe(table: pd.DataFrame) -> str:
+    """One line per shortcut, after a warning where its ROC-AUC is high.
+
+    Args:
+        table: as `audit_shortcuts` returns it.
+    """
     lines = []
-    for row in found.itertuples():
-        line = f"{row.shortcut}: ROC-AUC {row.roc_auc:.3f} ({row.low:.3f} to {row.high:.3f})"
-        text = f"WARNING: {row.shortcut} alone tells FAKE from REAL, so a model may learn that\n  "
-        lines.append((text if row.warning else "") + line)
+    for row in table.itertuples():
+        if row.warning:
+            lines.append(
+                f"WARNING: {row.shortcut} alone separates FAKE from REAL; a model may learn it"
+                " instead of the faces"
+            )
+        indent = "  " if row.warning else ""
+        values = f"ROC-AUC {row.roc_auc:.3f} ({row.low:.3f} to {row.high:.3f})"
+        lines.append(f"{indent}{row.shortcut}: {values}")
     return "\n".join(lines)
 
 
 def _forest(table: pd.DataFrame, seed: int) -> Any:
     text = [column for column in table if not pd.api.types.is_numeric_dtype(table[column])]
-    classes = (OneHotEncoder(handle_unknown="ignore"), text)
+    categories = (OneHotEncoder(handle_unknown="ignore"), text)
     forest = RandomForestClassifier(
         TREES, min_samples_leaf=2, class_weight="balanced", random_state=seed
     )
-    return make_pipeline(make_column_transformer(classes, remainder="passthrough"), forest)
+    return make_pipeline(make_column_transformer(categories, remainder="passthrough"), forest)
 
 
-def _roc_auc(labels: NDArray[np.int64], scores: NDArray[np.float64]) -> dict[str, float]:
-    both = len({*labels.tolist()}) == 2
-    return {"roc_auc": float(roc_auc_score(labels, scores)) if both else float("nan")}
+def _statistics(labels: Labels, scores: Floats) -> dict[str, float]:
+    return {"roc_auc": roc_auc(labels, scores)}

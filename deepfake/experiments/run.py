@@ -1,8 +1,8 @@
 """Experiments: the project's own pipeline, run with an overlay in a folder of its own.
 
-The run happens in `.scratch/experiments/NAME`, which has the checkout's code, the merged params.yaml
-and links to the data, so that the checkout's own results stay as they are. All experiments share one
-DVC cache and one scratch cache: what one has found out about a video, the next one need not.
+The folder is `.scratch/experiments/NAME`, a git worktree with the code of the checkout, the merged
+params.yaml and links to the data, so the checkout's own results stay as they are. All experiments
+share the DVC cache of the checkout and one scratch cache of results of single videos.
 """
 
 import fcntl
@@ -16,31 +16,14 @@ from pathlib import Path
 
 import yaml
 
-from deepfake.base.symlinks import link
 from deepfake.core.files import write_bytes
 from deepfake.experiments.data import find_roots, link_data
 from deepfake.experiments.publish import RESULTS, publish
+from deepfake.experiments.worktree import VIDEOS, make_worktree, set_up_dvc
 from deepfake.model.card import CARD, STARTER, WEIGHTS
 from deepfake.params.overlay import ExperimentError, read_experiment
 
 WORK = Path(".scratch/experiments")
-DVC_CACHE, VIDEOS = "cache", "videos"  # in WORK, shared; so no experiment has such a name
-CODE = (
-    "deepfake",
-    "stages",
-    "models/pretrained",
-    "models/starter",
-    "dvc.yaml",
-    ".dvcignore",
-)  # what a run needs
-DVC_CONFIG = f"""[core]
-    no_scm = true
-    analytics = false
-    check_update = false
-[cache]
-    dir = ../../{DVC_CACHE}
-    type = "reflink,hardlink,copy"
-"""
 
 
 def run_experiment(
@@ -74,12 +57,12 @@ def run_experiment(
     experiment = read_experiment(repository, name, settings)
     run = check_name(variant or name)
     folder = repository / WORK / run
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
     with _alone(folder) as lock:
+        make_worktree(repository, folder)
         roots = find_roots(folder, experiment, data)
-        copy_code(repository, folder)
         copy_model(folder, experiment.preparation.model_of)
-        set_up_dvc(folder)
+        set_up_dvc(repository, folder)
         content = link_data(folder, experiment, roots)
         params = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
         write_bytes(folder / "params.yaml", params.encode())
@@ -97,33 +80,9 @@ def check_name(name: str) -> str:
     Raises:
         ExperimentError: it cannot, or is that of a folder that all experiments share.
     """
-    if name in (DVC_CACHE, VIDEOS) or not re.fullmatch(r"\w[\w.-]*", name):
+    if name == VIDEOS or not re.fullmatch(r"\w[\w.-]*", name):
         raise ExperimentError(f"an experiment must not be called {name}: give it another name")
     return name
-
-
-def copy_code(repository: Path, folder: Path) -> None:
-    """Make the code in `folder` that of the checkout, edits and new files included.
-
-    Only what differs is written, and what the checkout has no longer is deleted.
-
-    Raises:
-        ExperimentError: `repository` is not a git checkout.
-    """
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *CODE]
-    listed = subprocess.run(command, cwd=repository, capture_output=True, text=True)
-    if listed.returncode:
-        raise ExperimentError(f"git cannot list the code of {repository}: {listed.stderr.strip()}")
-    names = {name for name in listed.stdout.split("\0") if (repository / name).is_file()}
-    for name in sorted(names):
-        old, new = folder / name, (repository / name).read_bytes()
-        if not old.is_file() or old.read_bytes() != new:
-            write_bytes(old, new)
-    for top in CODE:
-        for path in sorted((folder / top).rglob("*")):
-            ours = path.relative_to(folder).as_posix() in names
-            if path.is_file() and not ours and "__pycache__" not in path.parts:
-                path.unlink()
 
 
 def copy_model(folder: Path, run: str | None) -> None:
@@ -142,31 +101,6 @@ def copy_model(folder: Path, run: str | None) -> None:
         if not (models / name).is_file():
             raise ExperimentError(f"the experiment {run} has no model yet: run it first")
         write_bytes(folder / STARTER / name, (models / name).read_bytes())
-
-
-def set_up_dvc(folder: Path) -> None:
-    """Give the folder a DVC without git, whose caches it shares with the other experiments.
-
-    What a killed DVC leaves behind is deleted: its list of who reads and writes what, since nobody
-    does any more, and a lock file that was cut short, since the shared run cache has the results of
-    all stages that ended.
-    """
-    write_bytes(folder / ".dvc/config", DVC_CONFIG.encode())
-    videos = folder.parent / VIDEOS
-    videos.mkdir(exist_ok=True)
-    link(folder / ".scratch/videos", Path("../..") / VIDEOS)
-    (folder / ".dvc/tmp/rwlock").unlink(missing_ok=True)
-    lock = folder / "dvc.lock"
-    if lock.is_file() and not _is_whole(lock):
-        print("dvc.lock was cut short when DVC was killed, and is made anew")
-        lock.unlink()
-
-
-def _is_whole(path: Path) -> bool:
-    try:
-        return isinstance(yaml.safe_load(path.read_bytes()), dict)
-    except yaml.YAMLError:
-        return False
 
 
 def repro(folder: Path, stage: str | None, lock: int) -> int:
@@ -188,7 +122,7 @@ def _alone(folder: Path) -> Iterator[int]:
     Raises:
         ExperimentError: there is one.
     """
-    with (folder / ".running").open("w") as file:
+    with folder.with_name(f"{folder.name}.lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

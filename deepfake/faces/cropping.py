@@ -1,7 +1,7 @@
-"""Face crops of one video: found, tracked, turned upright, cut out with a margin."""
+"""Face crops of one video: faces are detected, tracked, aligned and cropped with a margin."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,25 +13,25 @@ from deepfake.core import archive
 from deepfake.core.image import Chroma, Image, decode_image, encode_jpeg
 from deepfake.faces.detection import Face, eye_angle, find_faces, find_faces_near
 from deepfake.faces.embedding import embed
-from deepfake.faces.tracking import find_cuts, follow_faces, link_tracks
+from deepfake.faces.tracking import Detect, DetectNear, find_cuts, follow_faces, link_tracks
 
 OK, NO_FACE, NO_FRAMES = "ok", "no_face", "no_frames"
-MAX_STEP = 8  # frames between two passes over whole frames
-EMBED_MARGIN, EMBED_SIZE = 1.3, 150  # dlib's network reads faces of 150 x 150 pixels
-MIN_EMBEDDED = 32  # pixels: a smaller face is not recognised
-PATCH = 12  # pixels of a face at a glance
-AVERAGED = 2  # pixels of the image to one of the crop; above, they are averaged before the warp
+MAX_DETECT_INTERVAL = 8  # frames from one search of a whole frame to the next
+EMBED_MARGIN, EMBED_SIZE = 1.3, 150  # dlib's network expects faces of 150 x 150 pixels
+MIN_EMBEDDED_SIZE = 32  # pixels; smaller faces are not recognised
+COLOR_SIDE = 12  # pixels, of the small crops whose colours are compared
+MAX_WARP_REDUCTION = 2  # above it, blocks of pixels are averaged before the warp
 
 
 def crop_archive(path: Path, **settings: Any) -> bytes:
-    """Face crops of the frame archive at `path`, packed: the crops stage for one file.
+    """Crop the faces of the frame archive at `path`: the work of the crops stage on one video.
 
     Args:
         path: an archive written by `video.frame_archive`.
-        settings: as for `crop_frames`.
+        settings: the arguments of `crop_frames`.
 
     Returns:
-        A packed archive as `crop_frames` describes.
+        A packed archive, as `crop_frames` returns it.
     """
     return crop_frames(archive.read(path), **settings)
 
@@ -48,19 +48,19 @@ def crop_frames(
     jpeg_quality: int,
     jpeg_chroma: Chroma,
 ) -> bytes:
-    """Find, track and cut out the faces of a video's frames.
+    """Detect, track, align and crop the faces of a video's frames.
 
     Args:
-        frames: as `video.frame_archive` packs them; whatever their status, all images count.
-        detector, detect_size, min_score, min_face: as for `faces.find_faces`.
-        min_track_fraction: people seen in a smaller fraction of the frames are left out.
+        frames: as `video.frame_archive` packs them; all images are used, whatever the status.
+        detector, detect_size, min_score, min_face: as for `detection.find_faces`.
+        min_track_fraction: tracks in a smaller fraction of the frames are dropped.
         margin: side of the crop over the longer side of the face's box.
         size: side of the stored crops in pixels.
-        jpeg_quality, jpeg_chroma: as for `image.encode_jpeg`.
+        jpeg_quality, jpeg_chroma: as `quality` and `chroma` of `image.encode_jpeg`.
 
     Returns:
-        A packed archive: its record has `status` (ok, no_face, or no_frames when the video gave
-        none), `frames` looked at, `dropped_tracks`, and one entry of `crops` per image (frame,
+        A packed archive. Its record has `status` (ok, no_face, or no_frames if the video has none),
+        the number of `frames` and of `dropped_tracks`, and `crops`: one entry per image (frame,
         track, image, box, landmarks, score, sharpness). Track 0 is the most visible person.
     """
     if not frames.images:
@@ -69,19 +69,22 @@ def crop_frames(
         )
     names = sorted(frames.images)
     images = [decode_image(frames.images[name]) for name in names]
-    enough = min_track_fraction * len(images)
+    min_track_length = min_track_fraction * len(images)
     tracks = find_tracks(
         images,
-        step=min(MAX_STEP, max(1, math.ceil(enough))),  # who is seen in fewer would be left out
-        survey=lambda image: find_faces(image, detector, detect_size, min_score, min_face),
-        look=lambda image, faces: find_faces_near(image, faces, detector, min_score, min_face),
+        # A face in fewer successive frames may be missed, but its track would be dropped anyway.
+        detect_interval=min(MAX_DETECT_INTERVAL, max(1, math.ceil(min_track_length))),
+        detect=lambda image: find_faces(image, detector, detect_size, min_score, min_face),
+        detect_near=lambda image, known: find_faces_near(
+            image, known, detector, min_score, min_face
+        ),
     )
-    kept = [track for track in tracks if len(track) >= enough]
+    kept = [track for track in tracks if len(track) >= min_track_length]
     records, crops = [], {}
     for number, track in enumerate(kept):
         for position, face in sorted(track.items()):
             frame = int(Path(names[position]).stem)
-            crop = cut_out(images[position], face, margin, size)
+            crop = crop_face(images[position], face, margin, size)
             name = f"{number}-{frame:06d}.jpg"
             crops[name] = encode_jpeg(crop, jpeg_quality, jpeg_chroma)
             records.append(_record(face, crop, frame, number, name))
@@ -97,92 +100,109 @@ def crop_frames(
 
 def find_tracks(
     images: Sequence[Image],
-    step: int,
-    survey: Callable[[Image], list[Face]],
-    look: Callable[[Image, Sequence[Face]], list[Face]],
+    detect_interval: int,
+    detect: Detect,
+    detect_near: DetectNear,
 ) -> list[dict[int, Face]]:
-    """The people in a video's frames, the most visible first, each a dict from position to face.
+    """Find the people in a video's frames, the most visible first.
 
     Args:
         images: the frames.
-        step: as `every` of `tracking.follow_faces`.
-        survey, look: as for `tracking.follow_faces`.
+        detect_interval, detect, detect_near: as for `tracking.follow_faces`.
+
+    Returns:
+        One dict per track, from the position of the frame to the face.
     """
     cuts = find_cuts(images)
-    found = follow_faces(images, cuts, step, survey, look)
-    return link_tracks(found, cuts, FrameLooks(images))
+    faces_by_frame = follow_faces(images, cuts, detect_interval, detect, detect_near)
+    return link_tracks(faces_by_frame, cuts, FrameAppearance(images))
 
 
-class FrameLooks:
-    """What the faces in a video's frames look like, for `tracking.link_tracks`.
+class FrameAppearance:
+    """Compares the faces of a video's frames by their pixels: a `tracking.Appearance`.
 
-    Embedding a face takes longer than finding it, so it is done when it is first needed.
+    Embedding a face takes longer than detecting it, so each embedding is computed when it is first
+    needed.
     """
 
     def __init__(self, images: Sequence[Image]) -> None:
         self._images = images
-        self._patches: dict[tuple[int, Face], NDArray[np.float32]] = {}
+        self._colors: dict[tuple[int, Face], NDArray[np.float32]] = {}
         self._embeddings: dict[tuple[int, Face], NDArray[np.float64]] = {}
 
-    def glance(self, at: int, face: Face, other_at: int, other: Face) -> float:
-        """Mean difference of two aligned faces, made very small, in CIELAB of 8 bits."""
-        return float(np.abs(self._colors(at, face) - self._colors(other_at, other)).mean())
+    def color_difference(
+        self, position: int, face: Face, other_position: int, other: Face
+    ) -> float:
+        """Mean difference of two aligned, very small faces in CIELAB of 8 bits (0..255)."""
+        colors = self._face_colors(position, face)
+        other_colors = self._face_colors(other_position, other)
+        return float(np.abs(colors - other_colors).mean())
 
-    def distance(self, at: int, face: Face, other_at: int, other: Face) -> float | None:
-        """Euclidean distance of two faces' embeddings; None if one is too small for it."""
-        if min(face.size, other.size) < MIN_EMBEDDED:
+    def embedding_distance(
+        self, position: int, face: Face, other_position: int, other: Face
+    ) -> float | None:
+        """Euclidean distance of two faces' embeddings; None if a face is too small."""
+        if min(face.size, other.size) < MIN_EMBEDDED_SIZE:
             return None
-        return float(np.linalg.norm(self._embedding(at, face) - self._embedding(other_at, other)))
+        embedding = self._face_embedding(position, face)
+        other_embedding = self._face_embedding(other_position, other)
+        return float(np.linalg.norm(embedding - other_embedding))
 
-    def _colors(self, at: int, face: Face) -> NDArray[np.float32]:
-        if (at, face) not in self._patches:
-            crop = cut_out(self._images[at], face, 1.0, 4 * PATCH)
-            patch = cv2.resize(crop, (PATCH, PATCH), interpolation=cv2.INTER_AREA)
+    def _face_colors(self, position: int, face: Face) -> NDArray[np.float32]:
+        if (position, face) not in self._colors:
+            crop = crop_face(self._images[position], face, 1.0, 4 * COLOR_SIDE)
+            patch = cv2.resize(crop, (COLOR_SIDE, COLOR_SIDE), interpolation=cv2.INTER_AREA)
             lab = cv2.cvtColor(patch, cv2.COLOR_RGB2LAB)
-            self._patches[at, face] = np.asarray(lab, np.float32)
-        return self._patches[at, face]
+            self._colors[position, face] = np.asarray(lab, np.float32)
+        return self._colors[position, face]
 
-    def _embedding(self, at: int, face: Face) -> NDArray[np.float64]:
-        if (at, face) not in self._embeddings:
-            crop = cut_out(self._images[at], face, EMBED_MARGIN, EMBED_SIZE)
-            self._embeddings[at, face] = embed(crop, EMBED_MARGIN)
-        return self._embeddings[at, face]
+    def _face_embedding(self, position: int, face: Face) -> NDArray[np.float64]:
+        if (position, face) not in self._embeddings:
+            crop = crop_face(self._images[position], face, EMBED_MARGIN, EMBED_SIZE)
+            self._embeddings[position, face] = embed(crop, EMBED_MARGIN)
+        return self._embeddings[position, face]
 
 
-def cut_out(image: Image, face: Face, margin: float, size: int) -> Image:
-    """Cut a face out of an RGB image: a square around its box, turned until the eyes are level.
+def crop_face(image: Image, face: Face, margin: float, size: int) -> Image:
+    """Crop a face from an RGB image: a square around its box, rotated until the eyes are level.
+
+    Args:
+        image: height x width x 3.
+        face: a face of the image.
+        margin: side of the square over the longer side of the face's box.
+        size: side of the crop in pixels.
 
     Returns:
-        size x size x 3; what lies beyond the image is black.
+        size x size x 3; pixels beyond the border of the image are black.
     """
     left, top, right, bottom = face.box
     side = margin * face.size
     center = np.array([(left + right) / 2, (top + bottom) / 2])
     scale = size / side  # pixels of the crop per pixel of the image
-    if AVERAGED * scale < 1:  # an affine warp reads four pixels; average the others in first
-        block = 2 ** math.ceil(math.log2(1 / (AVERAGED * scale)))
+    if MAX_WARP_REDUCTION * scale < 1:  # a warp reads only four pixels: average blocks first
+        block = 2 ** math.ceil(math.log2(1 / (MAX_WARP_REDUCTION * scale)))
         image, origin = _averaged_part(image, center, side, block)
         center = (center - origin) / block
         scale *= block
-    center -= 0.5  # boxes count from the edge of the first pixel, a warp from its middle
-    turn = cv2.getRotationMatrix2D(center.tolist(), eye_angle(face.landmarks), scale)
-    turn[:, 2] += (size - 1) / 2 - center
-    crop: Image = cv2.warpAffine(image, turn, (size, size), flags=cv2.INTER_LINEAR)
+    center -= 0.5  # boxes start at the edge of the first pixel, a warp at its middle
+    rotation = cv2.getRotationMatrix2D(center.tolist(), eye_angle(face.landmarks), scale)
+    rotation[:, 2] += (size - 1) / 2 - center
+    crop: Image = cv2.warpAffine(image, rotation, (size, size), flags=cv2.INTER_LINEAR)
     return crop
 
 
 def _averaged_part(
     image: Image, center: NDArray[np.float64], side: float, block: int
 ) -> tuple[Image, NDArray[np.float64]]:
-    """The part of an image that a turned square needs, of each `block` x `block` pixels the mean.
+    """The part of an image that a rotated square needs, as means of `block` x `block` pixels.
 
-    Whole blocks are several times as fast as any other size. At the right and the lower border of the
-    image the last pixels are repeated to fill them.
+    Whole blocks are several times as fast as any other size. At the right and the lower border of
+    the image, the last pixels are repeated to fill the blocks.
 
     Returns:
-        The part, and where it begins in the image (x, y).
+        The part, and its upper left corner (x, y) in pixels of the image.
     """
-    reach = side * math.sqrt(0.5) + 2 * block  # half a diagonal, and what is averaged in
+    reach = side * math.sqrt(0.5) + 2 * block  # half a diagonal, and two blocks
     bounds = np.array(image.shape[1::-1])
     start = np.clip(np.floor(center - reach), 0, bounds - 1).astype(int)
     blocks = np.ceil((np.minimum(center + reach, bounds) - start) / block).astype(int)

@@ -1,4 +1,4 @@
-"""The face crops of all videos of a manifest."""
+"""The face crops of all videos of a manifest: their archives, table and coverage."""
 
 from collections import Counter
 from pathlib import Path
@@ -9,11 +9,11 @@ import pandas as pd
 from deepfake.base.code import code_version
 from deepfake.core import archive
 from deepfake.faces import cropping, detectors
-from deepfake.faces.dlib_models import PACKAGES
+from deepfake.faces.dlib_models import DLIB_PACKAGES
 from deepfake.jobs import step
 from deepfake.jobs.failures import report_failures
 from deepfake.jobs.pool import map_records
-from deepfake.jobs.step import Failure, Step, Video, archives_of
+from deepfake.jobs.step import Failure, Step, Video, videos_of_archives
 from deepfake.params.schema import CropsParams, ExecutionParams
 
 COLUMNS = ["video_id", "frame", "track", "image", "box", "landmarks", "score", "sharpness"]
@@ -21,26 +21,28 @@ REASONS = {
     cropping.NO_FACE: "no face in any of its frames",
     cropping.NO_FRAMES: "no frames, see data/failures.csv",
 }
-Rows = tuple[list[dict[str, Any]], dict[str, Any]]
 FAILED = (cropping.NO_FACE, step.CRASHED, step.TIMED_OUT, step.OUT_OF_MEMORY)
+
+CropRows = list[dict[str, Any]]  # of data/crops.csv
+VideoRow = dict[str, Any]  # of data/coverage.csv
 
 
 def crop_settings(params: CropsParams) -> dict[str, Any]:
-    """Arguments of `cropping.crop_frames`."""
+    """Arguments of `cropping.crop_frames` from the crops section of params.yaml."""
     return params.model_dump(exclude={"max_no_face_fraction"})
 
 
 def crop_step(params: CropsParams) -> Step:
-    """What is done with each video."""
-    packages = [detectors.PACKAGES[params.detector], *PACKAGES]
+    """The step that makes the crops of one video."""
+    packages = [detectors.DETECTOR_PACKAGES[params.detector], *DLIB_PACKAGES]
     return Step(cropping.crop_archive, code_version(cropping.crop_archive, packages))
 
 
 def crop_inputs(
     manifest: pd.DataFrame, frames: Path, out: Path, params: CropsParams
 ) -> list[Video]:
-    """The frame archives of the manifest's videos, for `crop_step`; crops go below `out`."""
-    return archives_of(manifest, frames, crop_settings(params), out)
+    """Inputs of `crop_step`: the frame archives of a manifest; crops are written below `out`."""
+    return videos_of_archives(manifest, frames, crop_settings(params), out)
 
 
 def extract_crops(
@@ -57,7 +59,7 @@ def extract_crops(
         frames: folder of frame archives.
         out: folder for the archives.
         params: the crops section of params.yaml.
-        execution: processes and their limits.
+        execution: the execution section of params.yaml (processes and their limits).
 
     Returns:
         One row per crop (`COLUMNS`), and one row per video (video_id, status, reason, tracks,
@@ -65,31 +67,39 @@ def extract_crops(
     """
     ids = list(manifest["video_id"])
 
-    def read(number: int, result: bytes | Failure) -> tuple[Rows, bool]:
+    def read(number: int, result: bytes | Failure) -> tuple[tuple[CropRows, VideoRow], bool]:
         if isinstance(result, Failure):
-            result = _failed(result)
+            result = _empty_archive(result)
             archive.write(out, ids[number], result)
         meta = archive.unpack_meta(result, ids[number])
         return _rows(ids[number], meta), meta["status"] != cropping.OK
 
     inputs = crop_inputs(manifest, frames, out, params)
-    found = list(map_records(crop_step(params), inputs, execution, "crops", read))
-    crops = [crop for of_video, _ in found for crop in of_video]
-    videos = [video for _, video in found]
+    rows = list(map_records(crop_step(params), inputs, execution, "crops", read))
+    crops = [crop for crop_rows, _ in rows for crop in crop_rows]
+    videos = [video_row for _, video_row in rows]
     return pd.DataFrame(crops, columns=COLUMNS), pd.DataFrame(videos)
 
 
 def report_no_face(videos: pd.DataFrame, allowed: float) -> None:
-    """Say which videos show no face; raises TooManyFailuresError for more than are allowed."""
+    """Print the videos without a face.
+
+    Args:
+        videos: as `extract_crops` returns them.
+        allowed: largest fraction of videos without a face, `crops.max_no_face_fraction`.
+
+    Raises:
+        TooManyFailuresError: a larger fraction of the videos has no face.
+    """
     failed = videos[videos["status"].isin(FAILED)]
     key = "crops.max_no_face_fraction"
     report_failures(failed, (), len(videos), key, allowed, "data/coverage.csv")
 
 
 def coverage(crops: pd.DataFrame, videos: pd.DataFrame) -> dict[str, float]:
-    """How much of the data shows a face, for `metrics/crops.json`.
+    """Counts of videos and crops, for `metrics/crops.json`.
 
-    `video_coverage` is the fraction of videos with a face, and `frame_coverage` that of frames.
+    `video_coverage` is the fraction of videos with a face, `frame_coverage` that of frames.
     """
     counts = Counter(videos["status"])
     return {
@@ -106,8 +116,8 @@ def coverage(crops: pd.DataFrame, videos: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def _rows(video_id: str, meta: dict[str, Any]) -> Rows:
-    """The record of one archive as rows of data/crops.csv and the row of data/coverage.csv."""
+def _rows(video_id: str, meta: dict[str, Any]) -> tuple[CropRows, VideoRow]:
+    """Rows of data/crops.csv and data/coverage.csv from the record of one archive."""
     crops = [
         {
             **crop,
@@ -129,7 +139,7 @@ def _rows(video_id: str, meta: dict[str, Any]) -> Rows:
     return crops, video
 
 
-def _failed(failure: Failure) -> bytes:
-    """The archive of a video that gave nothing."""
+def _empty_archive(failure: Failure) -> bytes:
+    """The archive of a video whose crops could not be made."""
     record = {"status": failure.status, "reason": failure.reason, "frames": 0}
     return archive.pack({**record, "dropped_tracks": 0, "crops": []}, {})

@@ -1,10 +1,10 @@
-"""Faces in one image: found, confirmed at one scale, with landmarks from face_recognition.
+"""Faces of one image: detected, confirmed at one scale, with landmarks from face_recognition.
 
-A detector's box depends on how large the face is in the pixels it is shown, and wanders by a
-percent or two of the face when the picture moves by half a pixel. So whatever proposes a face,
-a pass over the whole image or a look around its last place, the proposal is confirmed in a view in
-which the face always has the same size; and the place of the box is corrected by landmarks, which
-wander by a fifth of a percent (docs/detectors.md).
+A detector's box depends on the size of the face in its input, and moves by one or two percent of
+the face when the image moves by half a pixel. Therefore each proposed face, from a search of the
+whole image or near its last position, is confirmed in a view in which every face has the same size.
+Its landmarks, which move by only a fifth of a percent, then correct the position of the box
+(docs/detectors.md).
 """
 
 from collections.abc import Sequence
@@ -19,24 +19,28 @@ from deepfake.faces.detectors import (
     Boxes,
     brightened,
     cut_view,
-    detect,
-    detect_in,
-    distinct,
-    reduced,
+    detect_boxes,
+    detect_in_view,
+    downsampled,
+    non_maximum_suppression,
     with_border,
 )
 from deepfake.faces.dlib_models import five_point_model
 
-SURVEY_FACE = 20  # pixels of the smallest wanted face in a pass over the image: 19 of 20 are found
-PROPOSED = 0.25  # scores from here on are looked at again; small faces score low
-FOLLOWED = 0.85  # as in trackers that keep low scores (ByteTrack, Zhang et al., ECCV 2022)
-VIEW = 128  # pixels: side of the views in which faces are looked for and confirmed
-NEAR = 3.0  # sides of a face in the view around its last place: it may move by its own size
-CLOSE = 1.6  # sides of the face in the view that confirms it: it has 80 pixels there
-LANDMARK_VIEW, LANDMARK_CLOSE = 256, 1.6  # the model's points are whole pixels, so many are shown
-# From the mean of the landmarks down to the middle of the box, in sides of the box (medians).
-BELOW = {"libfacedetection": 0.06, "hog": 0.13}
-MAX_CORRECTION = 0.15  # of the box's side: further off, the landmarks are not trusted
+MIN_FACE_PIXELS = 20  # side of the smallest face in a search of the image: 19 of 20 are found
+MIN_PROPOSAL_SCORE = 0.25  # proposals from here on are confirmed; small faces score low
+# Fraction of `min_score` that suffices for a known face, as in trackers that keep low scores
+# (ByteTrack, Zhang et al., ECCV 2022).
+KNOWN_FACE_SCORE = 0.85
+VIEW_SIDE = 128  # pixels, of the views in which faces are detected and confirmed
+# Side of a view over the side of the face, as `ratio` of `cut_view`.
+SEARCH_RATIO = 3.0  # around the last position: the face may move by its own size
+CONFIRM_RATIO = 1.6  # the face has 80 pixels in this view
+LANDMARK_RATIO = 1.6
+LANDMARK_VIEW_SIDE = 256  # pixels; large, because the model's points are whole pixels
+# From the mean of the landmarks down to the centre of the box, in sides of the box (medians).
+LANDMARKS_TO_CENTER = {"libfacedetection": 0.06, "hog": 0.13}
+MAX_CORRECTION = 0.15  # sides of the box; landmarks that are further off are not trusted
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class Face:
 
     Attributes:
         box: left, top, right, bottom in pixels of the image, possibly beyond its border.
-        score: certainty of the detector, 0..1.
+        score: score of the detector, 0..1.
         landmarks: five (x, y) in pixels: outer and inner corner of the eye at the image's right,
             outer and inner corner of the eye at its left, base of the nose.
     """
@@ -63,110 +67,126 @@ class Face:
 def find_faces(
     image: Image, detector: str, detect_size: int, min_score: float, min_face: float
 ) -> list[Face]:
-    """Faces of an RGB image from left to right, by a pass over the whole image.
+    """Find the faces of an RGB image, from left to right, by a search of the whole image.
 
     Args:
         image: height x width x 3.
-        detector: a key of `detection.DETECTORS`.
-        detect_size: the image is reduced for the pass until the smallest wanted face has
-            `SURVEY_FACE` pixels, and its longer side at most this many.
-        min_score: detections below it are ignored.
-        min_face: so are faces smaller than this fraction of the image's shorter side.
+        detector: a key of `detectors.DETECTORS`.
+        detect_size: largest longer side in pixels of the image that is searched. The image is
+            reduced to it, or further, until the smallest accepted face has `MIN_FACE_PIXELS`
+            pixels.
+        min_score: faces with a lower score are ignored, 0..1.
+        min_face: smaller faces are ignored; a fraction of the image's shorter side.
     """
     height, width = image.shape[:2]
     smallest = min_face * min(height, width)
-    scale = min(1.0, detect_size / max(height, width), SURVEY_FACE / max(1.0, smallest))
-    small = reduced(image, scale)
-    boxes = detect(small, detector)
+    scale = min(1.0, detect_size / max(height, width), MIN_FACE_PIXELS / max(1.0, smallest))
+    small = downsampled(image, scale)
+    boxes = detect_boxes(small, detector)
     boxes[:, [0, 2]] *= width / small.shape[1]
     boxes[:, [1, 3]] *= height / small.shape[0]
-    faces = _faces(image, _all_settled(image, boxes, detector), detector, min_score, smallest)
+    faces = _accepted_faces(
+        image, _confirm_all(image, boxes, detector), detector, min_score, smallest
+    )
     if faces:
         return faces
-    around = detect_in(with_border(image, VIEW), detector)  # a face may fill more than the image
-    return _faces(image, _all_settled(image, around, detector), detector, min_score, smallest)
+    # A face that is larger than the image is detected only with a border.
+    bordered = detect_in_view(with_border(image, VIEW_SIDE), detector)
+    return _accepted_faces(
+        image, _confirm_all(image, bordered, detector), detector, min_score, smallest
+    )
 
 
 def find_faces_near(
-    image: Image, places: Sequence[Face], detector: str, min_score: float, min_face: float
+    image: Image, known: Sequence[Face], detector: str, min_score: float, min_face: float
 ) -> list[Face]:
-    """Faces of an RGB image from left to right, looked for only around those of another image.
+    """Find the faces of an RGB image, from left to right, near those of another image.
 
-    A face is found if it moved by at most about its own size. Where one was a moment ago, a
-    `FOLLOWED` part of `min_score` is enough. Other arguments as for `find_faces`.
+    A face is found if it moved by at most about its own size. `KNOWN_FACE_SCORE` times `min_score`
+    suffices, because a face is expected there. The arguments are those of `find_faces`, and
+    `known`, the faces of the other image.
     """
-    min_score *= FOLLOWED
+    min_score *= KNOWN_FACE_SCORE
     smallest = min_face * min(image.shape[:2])
-    found = []
-    for place in places:
-        boxes = _settled(image, np.array([*place.box, PROPOSED]), detector)
+    confirmed = []
+    for face in known:
+        boxes = _confirm(image, np.array([*face.box, MIN_PROPOSAL_SCORE]), detector)
         if not len(boxes) or boxes[0, 4] < min_score:
-            wide = detect_in(cut_view(image, place.box, NEAR, VIEW), detector)
-            boxes = _all_settled(image, wide, detector)
-        found.append(boxes)
-    return _faces(image, np.concatenate([np.empty((0, 5)), *found]), detector, min_score, smallest)
+            wide = detect_in_view(cut_view(image, face.box, SEARCH_RATIO, VIEW_SIDE), detector)
+            boxes = _confirm_all(image, wide, detector)
+        confirmed.append(boxes)
+    return _accepted_faces(
+        image, np.concatenate([np.empty((0, 5)), *confirmed]), detector, min_score, smallest
+    )
 
 
-def _all_settled(image: Image, proposed: Boxes, detector: str) -> Boxes:
-    likely = distinct(proposed[proposed[:, 4] >= PROPOSED])
-    return np.concatenate([np.empty((0, 5)), *(_settled(image, b, detector) for b in likely)])
+def _confirm_all(image: Image, proposed: Boxes, detector: str) -> Boxes:
+    """The confirmed boxes of the distinct proposals with a sufficient score."""
+    likely = non_maximum_suppression(proposed[proposed[:, 4] >= MIN_PROPOSAL_SCORE])
+    return np.concatenate([np.empty((0, 5)), *(_confirm(image, b, detector) for b in likely)])
 
 
-def _faces(
+def _accepted_faces(
     image: Image, boxes: Boxes, detector: str, min_score: float, smallest: float
 ) -> list[Face]:
-    """The faces in settled boxes that are certain and large enough (in pixels)."""
+    """The faces of confirmed boxes with at least `min_score` and a side of `smallest` pixels."""
     sides = (boxes[:, 2:4] - boxes[:, :2]).max(axis=1, initial=0)
-    boxes = distinct(boxes[(boxes[:, 4] >= min_score) & (sides >= smallest)])
+    boxes = non_maximum_suppression(boxes[(boxes[:, 4] >= min_score) & (sides >= smallest)])
     boxes = boxes[np.lexsort(boxes.T[::-1])]
-    return [_face(image, box, detector) for box in boxes]
+    return [_to_face(image, box, detector) for box in boxes]
 
 
-def _settled(image: Image, box: NDArray[np.float64], detector: str) -> Boxes:
-    """The proposed box as seen in a view where its face has the canonical size; none if unseen.
+def _confirm(image: Image, box: NDArray[np.float64], detector: str) -> Boxes:
+    """Detect a proposed face again in a view where it has the standard size.
 
-    A view that turns out to be badly centred or scaled is followed by a better one. The score is
-    the best of all looks: a tightly cut or strongly lit face may be clearer in one of them.
+    A badly centred or badly scaled view is followed by a better one. The score is the highest of
+    all
+    views: a tightly cut or strongly lit face may be clearer in one of them.
+
+    Returns:
+        One box, or none if the face is not detected again.
     """
-    best, seen = box[4], False
+    best, confirmed = box[4], False
     for _ in range(3):
-        view = cut_view(image, _corners(box), CLOSE, VIEW)
-        found = detect_in(view, detector)
-        found = found[found[:, 4] >= PROPOSED]
+        view = cut_view(image, _to_tuple(box), CONFIRM_RATIO, VIEW_SIDE)
+        found = detect_in_view(view, detector)
+        found = found[found[:, 4] >= MIN_PROPOSAL_SCORE]
         if not len(found):
             break
         side = max(box[2:4] - box[:2])
-        away = np.abs((found[:, :2] + found[:, 2:4] - box[:2] - box[2:4]) / 2).max(axis=1) / side
+        distance = (
+            np.abs((found[:, :2] + found[:, 2:4] - box[:2] - box[2:4]) / 2).max(axis=1) / side
+        )
         growth = (found[:, 2:4] - found[:, :2]).max(axis=1) / side
-        nearest = int(np.argmin(away - 0.5 * found[:, 4]))
+        nearest = int(np.argmin(distance - 0.5 * found[:, 4]))
         box = found[nearest]
-        best, seen = max(best, box[4]), True
-        if away[nearest] < 0.2 and 0.75 < growth[nearest] < 1.33:
+        best, confirmed = max(best, box[4]), True
+        if distance[nearest] < 0.2 and 0.75 < growth[nearest] < 1.33:
             break
-    return np.array([[*box[:4], best]] * seen).reshape(-1, 5)
+    return np.array([[*box[:4], best]] * confirmed).reshape(-1, 5)
 
 
-def _face(image: Image, box: NDArray[np.float64], detector: str) -> Face:
-    """The face in a settled box, its place corrected by its landmarks."""
+def _to_face(image: Image, box: NDArray[np.float64], detector: str) -> Face:
+    """The face in a confirmed box; its landmarks correct the position of the box."""
     points = _landmarks(image, box)
     size = float(max(box[2:4] - box[:2]))
     middle = (box[:2] + box[2:4]) / 2
     angle = np.radians(eye_angle(points))
     down = np.array([-np.sin(angle), np.cos(angle)])
-    correction = points.mean(axis=0) + BELOW[detector] * size * down - middle
+    correction = points.mean(axis=0) + LANDMARKS_TO_CENTER[detector] * size * down - middle
     length = float(np.hypot(*correction))
     correction *= min(1.0, MAX_CORRECTION * size / max(length, 1e-9))
     moved = box[:4] + np.tile(correction, 2)
-    return Face(_corners(moved), float(box[4]), tuple((float(x), float(y)) for x, y in points))
+    return Face(_to_tuple(moved), float(box[4]), tuple((float(x), float(y)) for x, y in points))
 
 
-def _corners(box: NDArray[np.float64]) -> Box:
+def _to_tuple(box: NDArray[np.float64]) -> Box:
     left, top, right, bottom = box[:4].tolist()
     return left, top, right, bottom
 
 
 def eye_angle(landmarks: Sequence[Sequence[float]] | NDArray[np.float64]) -> float:
-    """Degrees by which the line through the eyes falls, counted clockwise in the image."""
+    """Angle of the line through the eyes in degrees, clockwise in the image; 0 if it is level."""
     points = np.asarray(landmarks)
     one, other = points[:2].mean(axis=0), points[2:4].mean(axis=0)
     left, right = sorted([one, other], key=lambda eye: float(eye[0]))
@@ -174,16 +194,19 @@ def eye_angle(landmarks: Sequence[Sequence[float]] | NDArray[np.float64]) -> flo
 
 
 def _landmarks(image: Image, box: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Five points (5 x 2) by an ensemble of regression trees (Kazemi and Sullivan, CVPR 2014)."""
+    """Five landmarks (5 x 2, in pixels of the image) of the face in a box.
+
+    The method is an ensemble of regression trees (Kazemi and Sullivan, CVPR 2014).
+    """
     import dlib
 
-    view = cut_view(image, _corners(box), LANDMARK_CLOSE, LANDMARK_VIEW)
+    view = cut_view(image, _to_tuple(box), LANDMARK_RATIO, LANDMARK_VIEW_SIDE)
     pixels = np.ascontiguousarray(brightened(view.pixels))
     left, top, right, bottom = (box[:4] - np.tile(view.start, 2)) / np.tile(view.scale, 2)
     # The predictor was trained on square boxes from the brows to the chin.
     side = (right - left + bottom - top) / 2
     middle, bottom = (left + right) / 2, bottom - 0.02 * (bottom - top)
     corners = (middle - side / 2, bottom - side, middle + side / 2, bottom)
-    shape = five_point_model()(pixels, dlib.rectangle(*map(round, corners)))
-    points = np.array([(point.x, point.y) for point in shape.parts()], np.float64)
+    detected = five_point_model()(pixels, dlib.rectangle(*map(round, corners)))
+    points = np.array([(point.x, point.y) for point in detected.parts()], np.float64)
     return view.to_image(points)

@@ -1,4 +1,4 @@
-"""Faces over the frames of a video: followed from frame to frame, and linked into people."""
+"""Face tracks of a video: faces are followed from frame to frame and linked into people."""
 
 from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
@@ -9,257 +9,301 @@ from numpy.typing import NDArray
 
 from deepfake.core.image import Image
 from deepfake.faces.detection import Face
-from deepfake.faces.detectors import overlap
+from deepfake.faces.detectors import box_iou
 
-BUFFER = 0.5  # boxes grow by this fraction of their size on each side before they are compared
-MIN_OVERLAP = 0.2  # of the grown boxes
-WEAK_OVERLAP = 0.35  # less is in doubt: the face moved by more than its width
-SURE_OVERLAP = 0.5
-RIVAL = 0.7  # so is a pair if another one overlaps by this fraction of it
-SAME_PERSON = 0.6  # distance of embeddings: the bound of face_recognition
-SAME_PERSON_ELSEWHERE = 0.5  # where the place says nothing: 99.4 % of strangers are further
-RECENT = 3  # faces of a track that are compared: one of them may be in profile
-# Mean difference of the faces' colours (CIELAB in 8 bits): above, even a face in its place may be
-ALIKE = 10  # another one after a cut or among several (98 of 100 strangers differ by more), and
-SIMILAR = 13  # alone without a cut (9 of 10 do, and 1 of 80 faces from their next look)
-THUMBNAIL = 16  # pixels
-CHANGED = 24  # grey levels by which thumbnails differ after a cut; 24 of 25 pairs of clips do, and
-# 1 of 30 pairs of frames of a clip, which costs time and nothing else
+SAME_FACE_IOU = 0.3  # boxes of one frame with a larger IoU show one face
+BUFFER = 0.5  # fraction of its size by which a box grows on each side before it is compared
+MIN_IOU = 0.2  # buffered IoU, of the grown boxes
+WEAK_IOU = 0.35  # below it, a pair is ambiguous: the face moved by more than its width
+CLEAR_IOU = 0.5
+RIVAL_RATIO = 0.7  # a pair is also ambiguous if another pair reaches this fraction of its IoU
+# Distances of embeddings below which two faces are the same person. The first is the threshold of
+# face_recognition. The second applies where position says nothing: 99.4 % of strangers exceed it.
+SAME_PERSON_DISTANCE = 0.6
+SAME_PERSON_DISTANCE_ELSEWHERE = 0.5
+COMPARED_FACES = 3  # latest faces of a track that are compared: one of them may be in profile
+# Mean difference of the faces' colours (CIELAB in 8 bits). Above it, a face in the expected
+# position may still be another person. The first threshold applies after a cut or among several
+# faces (98 of 100 strangers exceed it); the second to a single face without a cut (9 of 10
+# strangers exceed it, and 1 of 80 faces in the next frame).
+MAX_COLOR_DIFFERENCE_AMBIGUOUS = 10
+MAX_COLOR_DIFFERENCE = 13
+THUMBNAIL_SIDE = 16  # pixels
+# Mean difference of thumbnails in grey levels above which there is a cut between two frames. 24 of
+# 25 pairs of clips exceed it; 1 of 30 pairs of frames of one clip does too, which only costs time.
+CUT_DIFFERENCE = 24
 
-Survey = Callable[[Image], list[Face]]
-Seen = Sequence[tuple[int, Face]]  # where a person was seen, the latest first
-Look = Callable[[Image, Sequence[Face]], list[Face]]
+Detect = Callable[[Image], list[Face]]
+DetectNear = Callable[[Image, Sequence[Face]], list[Face]]
+RecentFaces = Sequence[tuple[int, Face]]  # of one track, with their frames' positions, latest first
 
 
-class Looks(Protocol):
-    """What faces look like; each is given by its frame's position and its place in the frame."""
+class Appearance(Protocol):
+    """Compares what faces look like. A face is given with the position of its frame."""
 
-    def glance(self, at: int, face: Face, other_at: int, other: Face) -> float:
-        """Difference of two faces' colours, which is cheap to tell."""
+    def color_difference(
+        self, position: int, face: Face, other_position: int, other: Face
+    ) -> float:
+        """Mean difference of two faces' colours, which is fast to compute."""
 
-    def distance(self, at: int, face: Face, other_at: int, other: Face) -> float | None:
-        """Distance of two faces' embeddings; None where a face cannot be recognised."""
+    def embedding_distance(
+        self, position: int, face: Face, other_position: int, other: Face
+    ) -> float | None:
+        """Distance of two faces' embeddings; None if a face cannot be recognised."""
 
 
 def find_cuts(images: Sequence[Image]) -> frozenset[int]:
-    """Positions of the frames that show something else than the frame before."""
+    """Positions of the frames that start a new shot."""
     thumbnails = [_thumbnail(image) for image in images]
     return frozenset(
-        at
-        for at in range(1, len(images))
-        if images[at].shape != images[at - 1].shape
-        or float(np.abs(thumbnails[at] - thumbnails[at - 1]).mean()) > CHANGED
+        position
+        for position in range(1, len(images))
+        if images[position].shape != images[position - 1].shape
+        or float(np.abs(thumbnails[position] - thumbnails[position - 1]).mean()) > CUT_DIFFERENCE
     )
 
 
 def _thumbnail(image: Image) -> NDArray[np.float32]:
     step = max(1, min(image.shape[:2]) // 128)
     gray = cv2.cvtColor(np.ascontiguousarray(image[::step, ::step]), cv2.COLOR_RGB2GRAY)
-    size = (THUMBNAIL, THUMBNAIL)
+    size = (THUMBNAIL_SIDE, THUMBNAIL_SIDE)
     return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def follow_faces(
-    images: Sequence[Image], cuts: Collection[int], every: int, survey: Survey, look: Look
+    images: Sequence[Image],
+    cuts: Collection[int],
+    detect_interval: int,
+    detect: Detect,
+    detect_near: DetectNear,
 ) -> list[list[Face]]:
-    """Faces of each frame: by a pass over the whole frame now and then, near the last ones between.
+    """Find the faces of each frame, in most frames only near the faces of the previous one.
 
-    A frame is surveyed if it is the first, one of every `every`, after a cut, or if a face of the
-    frame before is not near its place. Whoever a survey finds anew is followed back in time to the
-    survey before, so that nobody who is seen in `every` successive frames loses a frame.
+    A whole frame is searched if it is the first, one of every `detect_interval`, the first after a
+    cut, or if a face of the previous frame is lost. A new face is then followed backwards to the
+    last frame that was searched as a whole. A person who is visible in `detect_interval` successive
+    frames is therefore found in all of them.
 
     Args:
         images: the frames.
-        cuts: as `find_cuts` gives them.
-        every: 1 surveys each frame.
-        survey: finds the faces of an image.
-        look: finds the faces of an image near those of another.
+        cuts: as returned by `find_cuts`.
+        detect_interval: largest number of frames from one search of a whole frame to the next; 1
+            searches every frame as a whole.
+        detect: finds the faces of an image.
+        detect_near: finds the faces of an image near those of another image.
     """
-    found: list[list[Face]] = []
-    surveyed = -1
-    for at, image in enumerate(images):
-        known = found[-1] if found and at not in cuts else []
-        near = look(image, known) if known and every > 1 else []
-        if at in cuts or at % every == 0 or len(near) < len(known):
-            faces = _joined(near, survey(image))
-            found.append(faces)
-            _follow_back(images, cuts, found, surveyed, look)
-            surveyed = at
+    faces_by_frame: list[list[Face]] = []
+    last_detection = -1
+    for position, image in enumerate(images):
+        previous = faces_by_frame[-1] if faces_by_frame and position not in cuts else []
+        followed = detect_near(image, previous) if previous and detect_interval > 1 else []
+        if position in cuts or position % detect_interval == 0 or len(followed) < len(previous):
+            faces = _merge_faces(followed, detect(image))
+            faces_by_frame.append(faces)
+            _follow_backwards(images, cuts, faces_by_frame, last_detection, detect_near)
+            last_detection = position
         else:
-            found.append(near)
-    return found
+            faces_by_frame.append(followed)
+    return faces_by_frame
 
 
-def _follow_back(
+def _follow_backwards(
     images: Sequence[Image],
     cuts: Collection[int],
-    found: list[list[Face]],
-    surveyed: int,
-    look: Look,
+    faces_by_frame: list[list[Face]],
+    last_detection: int,
+    detect_near: DetectNear,
 ) -> None:
-    """Add the faces of the last frame that the frames before it miss, back to the last survey."""
-    at = len(found) - 1
-    new = found[at]
-    while new and at - 1 > surveyed and at not in cuts:
-        new = [face for face in new if not any(_near(face, f) for f in found[at - 1])]
-        at -= 1
-        new = look(images[at], new) if new else []
-        found[at] = _joined(found[at], new)
+    """Add new faces of the last frame to the frames before it, back to the last whole search."""
+    position = len(faces_by_frame) - 1
+    new = faces_by_frame[position]
+    while new and position - 1 > last_detection and position not in cuts:
+        new = [
+            face for face in new if not any(_near(face, f) for f in faces_by_frame[position - 1])
+        ]
+        position -= 1
+        new = detect_near(images[position], new) if new else []
+        faces_by_frame[position] = _merge_faces(faces_by_frame[position], new)
 
 
-def _joined(faces: Sequence[Face], others: Sequence[Face]) -> list[Face]:
-    """Faces and those of the others that lie elsewhere, from left to right."""
-    new = [face for face in others if not any(overlap(_box(face), _box(f)) > 0.3 for f in faces)]
+def _merge_faces(faces: Sequence[Face], others: Sequence[Face]) -> list[Face]:
+    """All of `faces`, and those of `others` that overlap none of them, from left to right."""
+    new = [
+        face
+        for face in others
+        if not any(box_iou(_box(face), _box(f)) > SAME_FACE_IOU for f in faces)
+    ]
     return sorted([*faces, *new], key=lambda face: face.box)
 
 
 def link_tracks(
     frames: Sequence[Sequence[Face]],
     cuts: Collection[int] = (),
-    looks: Looks | None = None,
+    appearance: Appearance | None = None,
 ) -> list[dict[int, Face]]:
     """Link the faces of successive frames into tracks, the most visible person first.
 
-    Sampled frames lie far apart, so boxes are grown before their overlap is measured (buffered
-    IoU, Yang et al., WACV 2023) and matched by the Hungarian method. Where the place leaves doubt
-    (after a cut, after a long way, between two candidates), the looks decide; and a face at a new
-    place continues a lost track if it looks the same. A face that fits no track begins a new one;
-    a track may skip frames.
+    Sampled frames are far apart, so boxes are grown before their overlap is measured (buffered
+    IoU, Yang et al., WACV 2023). The Hungarian method matches faces to tracks. Where position is
+    ambiguous (after a cut, after a large movement, between two candidates), appearance decides. A
+    face in a new position continues a lost track if it looks the same. A face that matches no track
+    starts a new one. A track may skip frames.
 
     Args:
         frames: the faces of each frame.
-        cuts: as `find_cuts` gives them.
-        looks: without them only the place counts.
+        cuts: as returned by `find_cuts`.
+        appearance: compares faces; without it, only positions count.
 
     Returns:
         One dict per track, from the frame's position in `frames` to the face.
     """
     tracks: list[dict[int, Face]] = []
-    for at, faces in enumerate(frames):
-        recent = [sorted(track.items(), reverse=True)[:RECENT] for track in tracks]
-        places = _places(faces, [seen[0] for seen in recent], at, cuts)
-        likeness = np.where(places >= MIN_OVERLAP, places, 0)
-        if looks:
-            likeness = _decided(likeness, faces, recent, at, cuts, looks)
-        matched = _assigned(likeness)
-        if looks:
-            matched |= _found_elsewhere(matched, faces, recent, at, looks)
+    for position, faces in enumerate(frames):
+        recent = [sorted(track.items(), reverse=True)[:COMPARED_FACES] for track in tracks]
+        ious = _buffered_ious(faces, [track[0] for track in recent], position, cuts)
+        similarity = np.where(ious >= MIN_IOU, ious, 0)
+        if appearance:
+            similarity = _resolve_ambiguous(similarity, faces, recent, position, cuts, appearance)
+        matched = _assign(similarity)
+        if appearance:
+            matched |= _match_elsewhere(matched, faces, recent, position, appearance)
         for row, face in enumerate(faces):
             if row in matched:
-                tracks[matched[row]][at] = face
+                tracks[matched[row]][position] = face
             else:
-                tracks.append({at: face})
+                tracks.append({position: face})
     return sorted(tracks, key=_visibility, reverse=True)
 
 
-def _places(
-    faces: Sequence[Face], last: Sequence[tuple[int, Face]], at: int, cuts: Collection[int]
+def _buffered_ious(
+    faces: Sequence[Face], last: Sequence[tuple[int, Face]], position: int, cuts: Collection[int]
 ) -> NDArray[np.float64]:
-    """Overlaps of faces (rows) with the last faces of tracks (columns).
+    """Buffered IoU of faces (rows) with the last faces of tracks (columns), 0..1.
 
-    Whoever was clearly there in the frame before comes before those who were there earlier.
+    If a face clearly overlaps a track of the previous frame, its IoU with older tracks is set to 0.
     """
-    overlaps = [[_overlap(face, old) for _, old in last] for face in faces]
-    places = np.array(overlaps, np.float64).reshape(len(faces), len(last))
-    fresh = np.array([seen == at - 1 and at not in cuts for seen, _ in last], bool)
-    taken = (places * fresh).max(axis=1, initial=0) >= SURE_OVERLAP
-    places[np.ix_(taken, ~fresh)] = 0
-    return places
+    rows = [[_buffered_iou(face, old) for _, old in last] for face in faces]
+    ious = np.array(rows, np.float64).reshape(len(faces), len(last))
+    current = np.array([old == position - 1 and position not in cuts for old, _ in last], bool)
+    clear = (ious * current).max(axis=1, initial=0) >= CLEAR_IOU
+    ious[np.ix_(clear, ~current)] = 0
+    return ious
 
 
-def _decided(
-    likeness: NDArray[np.float64],
+def _resolve_ambiguous(
+    similarity: NDArray[np.float64],
     faces: Sequence[Face],
-    recent: Sequence[Seen],
-    at: int,
+    recent: Sequence[RecentFaces],
+    position: int,
     cuts: Collection[int],
-    looks: Looks,
+    appearance: Appearance,
 ) -> NDArray[np.float64]:
-    """Likeness by place (faces x tracks), replaced by that of the looks where it leaves doubt."""
-    decided = likeness.copy()
-    doubtful = _doubtful(likeness)
-    for row, column in np.argwhere(likeness > 0):
-        seen, old = recent[column][0]
-        exchangeable = min(likeness.shape) > 1 or any(seen < cut <= at for cut in cuts)
-        allowed = ALIKE if exchangeable else SIMILAR
-        if doubtful[row, column] or looks.glance(seen, old, at, faces[row]) > allowed:
-            decided[row, column] = _likeness(
-                recent[column], at, faces[row], looks, SAME_PERSON, likeness[row, column]
+    """Similarity by position (faces x tracks), replaced by that of appearance where ambiguous."""
+    resolved = similarity.copy()
+    ambiguous = _ambiguous(similarity)
+    for row, column in np.argwhere(similarity > 0):
+        old_position, old = recent[column][0]
+        exchangeable = min(similarity.shape) > 1 or any(
+            old_position < cut <= position for cut in cuts
+        )
+        allowed = MAX_COLOR_DIFFERENCE_AMBIGUOUS if exchangeable else MAX_COLOR_DIFFERENCE
+        if (
+            ambiguous[row, column]
+            or appearance.color_difference(old_position, old, position, faces[row]) > allowed
+        ):
+            resolved[row, column] = _appearance_similarity(
+                recent[column],
+                position,
+                faces[row],
+                appearance,
+                SAME_PERSON_DISTANCE,
+                similarity[row, column],
             )
-    return decided
+    return resolved
 
 
-def _found_elsewhere(
-    matched: dict[int, int], faces: Sequence[Face], recent: Sequence[Seen], at: int, looks: Looks
+def _match_elsewhere(
+    matched: dict[int, int],
+    faces: Sequence[Face],
+    recent: Sequence[RecentFaces],
+    position: int,
+    appearance: Appearance,
 ) -> dict[int, int]:
-    """Which unmatched faces (rows) look like the people of unmatched tracks (columns)."""
-    likeness = np.zeros((len(faces), len(recent)))
+    """Match unmatched faces (rows) to unmatched tracks (columns) by appearance alone."""
+    similarity = np.zeros((len(faces), len(recent)))
     for row, face in enumerate(faces):
-        for column, seen in enumerate(recent):
+        for column, track in enumerate(recent):
             if row not in matched and column not in matched.values():
-                likeness[row, column] = _likeness(seen, at, face, looks, SAME_PERSON_ELSEWHERE, 0)
-    return _assigned(likeness)
+                similarity[row, column] = _appearance_similarity(
+                    track, position, face, appearance, SAME_PERSON_DISTANCE_ELSEWHERE, 0
+                )
+    return _assign(similarity)
 
 
-def _likeness(
-    track: Seen, at: int, face: Face, looks: Looks, bound: float, unknown: float
+def _appearance_similarity(
+    track: RecentFaces,
+    position: int,
+    face: Face,
+    appearance: Appearance,
+    max_distance: float,
+    unknown: float,
 ) -> float:
-    """1 less the distance from the first recent face within the bound; 0 if none is.
+    """1 minus the embedding distance from the first recent face below `max_distance`, or 0.
 
-    `unknown` is returned where the face or the last one of the track cannot be recognised.
+    Returns `unknown` if the face or the last one of the track cannot be recognised.
     """
-    for number, (seen, old) in enumerate(track):
-        away = looks.distance(seen, old, at, face)
-        if away is None and number == 0:
+    for number, (old_position, old) in enumerate(track):
+        distance = appearance.embedding_distance(old_position, old, position, face)
+        if distance is None and number == 0:
             return unknown
-        if away is not None and away < bound:
-            return 1 - away
+        if distance is not None and distance < max_distance:
+            return 1 - distance
     return 0.0
 
 
-def _doubtful(places: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which pairs (faces x tracks) their places do not decide: weak ones, and such with rivals."""
-    doubtful = (places > 0) & (places < WEAK_OVERLAP)
-    for row, column in np.argwhere(places > 0):
-        others = [*np.delete(places[row], column), *np.delete(places[:, column], row)]
-        low, high = sorted([max(others, default=0.0), places[row, column]])
-        doubtful[row, column] |= low >= RIVAL * high
-    return doubtful
+def _ambiguous(similarity: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which pairs (faces x tracks) position does not decide: those that are weak or have rivals."""
+    ambiguous = (similarity > 0) & (similarity < WEAK_IOU)
+    for row, column in np.argwhere(similarity > 0):
+        others = [*np.delete(similarity[row], column), *np.delete(similarity[:, column], row)]
+        low, high = sorted([max(others, default=0.0), similarity[row, column]])
+        ambiguous[row, column] |= low >= RIVAL_RATIO * high
+    return ambiguous
 
 
-def _assigned(likeness: NDArray[np.float64]) -> dict[int, int]:
-    """The pairs, row to column, that are most alike together; none of likeness 0."""
-    if not likeness.any():
+def _assign(similarity: NDArray[np.float64]) -> dict[int, int]:
+    """The pairs, row to column, with the largest total similarity; none with similarity 0."""
+    if not similarity.any():
         return {}
-    if min(likeness.shape) == 1:  # one face, or one person
-        row, column = np.unravel_index(likeness.argmax(), likeness.shape)
+    if min(similarity.shape) == 1:  # one face, or one person
+        row, column = np.unravel_index(similarity.argmax(), similarity.shape)
         return {int(row): int(column)}
-    from scipy.optimize import linear_sum_assignment  # takes longer to load than a video takes
+    from scipy.optimize import linear_sum_assignment  # loading it takes longer than a video
 
-    rows, columns = linear_sum_assignment(-likeness)
+    rows, columns = linear_sum_assignment(-similarity)
     pairs = zip(rows.tolist(), columns.tolist(), strict=True)
-    return {row: column for row, column in pairs if likeness[row, column] > 0}
+    return {row: column for row, column in pairs if similarity[row, column] > 0}
 
 
 def _visibility(track: dict[int, Face]) -> float:
-    """Frames times median size."""
+    """Number of frames times median size in pixels."""
     return len(track) * float(np.median([face.size for face in track.values()]))
 
 
 def _near(face: Face, other: Face) -> bool:
-    return _overlap(face, other) >= MIN_OVERLAP
+    return _buffered_iou(face, other) >= MIN_IOU
 
 
-def _overlap(face: Face, other: Face) -> float:
+def _buffered_iou(face: Face, other: Face) -> float:
     """Intersection over union of the two grown boxes, 0..1."""
-    return overlap(_grown(face), _grown(other))
+    return box_iou(_grown_box(face), _grown_box(other))
 
 
 def _box(face: Face) -> NDArray[np.float64]:
     return np.array(face.box)
 
 
-def _grown(face: Face) -> NDArray[np.float64]:
+def _grown_box(face: Face) -> NDArray[np.float64]:
     left, top, right, bottom = face.box
     x, y = BUFFER * (right - left), BUFFER * (bottom - top)
     return np.array([left - x, top - y, right + x, bottom + y])

@@ -1,8 +1,8 @@
-"""The scratch cache: finished results of single videos, outside of what DVC tracks.
+"""The scratch cache: results of single videos, which DVC does not track.
 
-DVC reruns a whole stage when one video is added. What a stage has found out about the others is
-here, under the content of each video, so that it need not be found out again, whatever the video is
-called and whatever interrupted the last run. Deleting it costs time and nothing else.
+DVC reruns a whole stage when one video is added. This cache keeps the results of the others by the
+content of each video, so they are not computed again, even if the video was renamed or the last run
+was interrupted. Deleting the cache costs time and nothing else.
 """
 
 import os
@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepfake.base.errors import CacheError
-from deepfake.core.files import TEMPORARY, write_bytes
+from deepfake.core.files import TEMPORARY_PREFIX, write_bytes
 
-FOLDER = Path(".scratch/videos")
+CACHE_FOLDER = Path(".scratch/videos")
+REMEDY = "Free some space or fix its permissions, or delete the folder .scratch, then run again"
 
 
 @dataclass(frozen=True)
@@ -22,20 +23,20 @@ class Entry:
     """A stored result.
 
     Attributes:
-        path: its file, whose name ends in a checksum of the content, which tells damage.
-        content: what is in it.
+        path: its file, whose name ends in a checksum of the content, so that damage is detected.
+        content: the result.
     """
 
     path: Path
     content: bytes
 
     def link(self, target: Path) -> None:
-        """Make `target` the same file; a copy where the file system cannot.
+        """Make `target` a hard link to the file, or a copy where the file system has no hard links.
 
-        So it takes no room of its own. To change it in place is damage here too.
+        A hard link takes no disk space. Changing `target` in place damages the entry too.
 
         Raises:
-            OSError: the disk is full or read-only; it names `target`.
+            OSError: the disk is full or read-only; the error names `target`.
         """
         try:
             if not target.parent.is_dir():
@@ -48,26 +49,26 @@ class Entry:
 
 @dataclass(frozen=True)
 class Cache:
-    """Results below a folder, by the content of the video and a name.
+    """Results below a folder, by the content of the video and the name of the result.
 
     Attributes:
-        folder: made when something is stored.
+        folder: created with the first result.
     """
 
-    folder: Path = FOLDER
+    folder: Path = CACHE_FOLDER
 
-    def load(self, video: str, name: str) -> Entry | None:
+    def load(self, sha256: str, name: str) -> Entry | None:
         """A stored result; None if there is none, or it is damaged.
 
         Args:
-            video: SHA-256 of the content of the video.
+            sha256: of the video's content.
             name: of the result.
 
         Raises:
-            CacheError: it is there and cannot be read.
+            CacheError: the result exists but cannot be read.
         """
         try:
-            for path in sorted(self._folder(video).iterdir()):
+            for path in sorted(self._folder_of(sha256).iterdir()):
                 stem, _, checksum = path.name.partition(".")
                 if stem != name:
                     continue
@@ -82,36 +83,33 @@ class Cache:
             ) from error
         return None
 
-    def store(self, video: str, name: str, result: bytes) -> Entry:
-        """Keep a result.
+    def store(self, sha256: str, name: str, result: bytes) -> Entry:
+        """Store a result.
 
         Raises:
-            CacheError: the disk is full or read-only; nothing is left of the result then.
+            CacheError: the disk is full or read-only; no part of the result is left.
         """
-        path = self._folder(video) / f"{name}.{_checksum(result)}"
+        path = self._folder_of(sha256) / f"{name}.{_checksum(result)}"
         try:
             write_bytes(path, result, durable=False)
         except OSError as error:
             raise CacheError(f"{path} cannot be written: {error.strerror}. {REMEDY}") from error
         return Entry(path, result)
 
-    def _folder(self, video: str) -> Path:
-        return self.folder / video[:2] / video
+    def _folder_of(self, sha256: str) -> Path:
+        return self.folder / sha256[:2] / sha256
 
     def entries(self) -> Iterator[tuple[str, Path]]:
-        """Every stored file with the video it belongs to, leftovers of killed runs among them."""
+        """SHA-256 of the video and path of every stored file, also of leftovers of killed runs."""
         for path in sorted(self.folder.glob("*/*/*")):
             yield path.parent.name, path
 
 
-REMEDY = "Make room or mend its permissions, or delete the folder .scratch, and run again"
-
-
 def _checksum(content: bytes) -> str:
-    """CRC-32: several times faster than a cryptographic digest, and as good against accidents."""
+    """CRC-32, which detects damage and is several times faster than a cryptographic digest."""
     return f"{zlib.crc32(content):08x}"
 
 
 def is_leftover(path: Path) -> bool:
-    """Whether a file was being written when its process was killed."""
-    return path.name.startswith(TEMPORARY)
+    """Whether a file is an incomplete one of a process that was killed while it wrote it."""
+    return path.name.startswith(TEMPORARY_PREFIX)

@@ -1,4 +1,4 @@
-"""Videos that failed: told, counted, and too many of them stop the stage."""
+"""Report videos that failed, and stop the stage if they are too many."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -7,7 +7,7 @@ import pandas as pd
 
 from deepfake.base.errors import TooManyFailuresError
 
-MAX_LISTED = 20  # failures shown by name; the others are counted
+MAX_LISTED = 20  # failures that are shown one by one
 
 
 def report_failures(
@@ -18,29 +18,30 @@ def report_failures(
     allowed: float,
     table: str,
 ) -> None:
-    """Say which videos failed and why.
+    """Print which videos failed and why.
 
     Args:
         failed: their rows, with video_id, status and reason.
-        usable: statuses that are told but do not count, since something could be used.
-        videos: how many there are in all.
-        key: name of the parameter that allows failures.
+        usable: statuses that are reported but do not count as failures, since a part of the video
+            can be used.
+        videos: number of all videos.
+        key: name of the parameter that limits failures.
         allowed: its value, a fraction of all videos.
-        table: file in which all of them stand.
+        table: file that lists all failures.
 
     Raises:
-        TooManyFailuresError: when more than that have failed.
+        TooManyFailuresError: a larger fraction failed than `allowed`.
     """
     if failed.empty:
         return
     counts = ", ".join(f"{n} {status}" for status, n in sorted(Counter(failed["status"]).items()))
     lines = [f"  {row.video_id}: {row.status}, {row.reason}" for row in failed.itertuples()]
-    shown = lines[:MAX_LISTED] + [f"  ... all of them stand in {table}"] * (len(lines) > MAX_LISTED)
+    shown = lines[:MAX_LISTED] + [f"  ... see {table} for all of them"] * (len(lines) > MAX_LISTED)
     message = "\n".join([f"{len(lines)} of {videos} videos have problems ({counts}):", *shown])
     lost = int((~failed["status"].isin(list(usable))).sum())
     if lost > allowed * videos:
         raise TooManyFailuresError(
-            f"{message}\n{lost} of {videos} cannot be used, more than {key} = {allowed} allows:"
-            f" mend or remove them, or allow more; see {table}"
+            f"{message}\n{lost} of {videos} videos cannot be used, but {key} allows a fraction of"
+            f" {allowed}: fix or remove them (see {table}), or raise {key}"
         )
     print(message, flush=True)

@@ -1,8 +1,9 @@
-"""A function of one video, over many: in processes, in order, remembered, and survived.
+"""Apply a step to many videos in processes, with results in order, cached, and safe from crashes.
 
 The function must be importable, take a path and picklable arguments, and return bytes. Each process
-does one video at a time, with one thread, a time limit and a memory limit. A decoder that crashes
-or hangs takes down its process only; the video is tried once more and then told as a `Failure`.
+works on one video at a time, with one thread, a time limit and a memory limit. A decoder that
+crashes or hangs ends its own process only; the video is tried once more, then reported as a
+`Failure`.
 """
 
 from collections import deque
@@ -22,7 +23,7 @@ from deepfake.jobs.worker import Worker
 from deepfake.params.schema import ExecutionParams
 
 ATTEMPTS = 2
-AHEAD = 32  # videos that may be done per process while one takes long
+MAX_AHEAD = 32  # finished videos per process that may wait for a slow one before them
 
 T = TypeVar("T")
 
@@ -30,7 +31,7 @@ T = TypeVar("T")
 def map_videos(
     step: Step, videos: Sequence[Video], execution: ExecutionParams, title: str
 ) -> Iterator[bytes | Failure]:
-    """Results of a step, in the order of `videos`; otherwise as `map_records`."""
+    """Results of a step, in the order of `videos`; see `map_records`."""
     return map_records(
         step, videos, execution, title, lambda _, result: (result, isinstance(result, Failure))
     )
@@ -43,26 +44,32 @@ def map_records(
     title: str,
     read: Callable[[int, bytes | Failure], tuple[T, bool]],
 ) -> Iterator[T]:
-    """What `read` makes of the results of a step, in the order of `videos`.
+    """Apply a step to videos, and `read` to the results, in the order of `videos`.
 
-    Shows a progress bar with the failures so far. An error that is not about one video (a full disk,
-    say) is raised here, and what is finished stays in the cache.
+    Shows a progress bar with the number of failures. An error that does not concern a single video,
+    such as a full disk, is raised here; finished results stay in the cache.
 
     Args:
-        step, videos: what is done, and with what.
-        execution: processes and their limits.
+        step: what is applied to each video.
+        videos: its inputs.
+        execution: number of processes and their limits.
         title: of the progress bar.
-        read: called in a thread with the position of a video and its result; what it gives, and
-            whether that is a failure.
+        read: called in a thread with the position of a video and its result; returns what is
+            yielded, and whether it is a failure.
+
+    Raises:
+        DeepfakeError: the function or `read` raised it, a process could not start, or the cache
+            could not be read or written.
+        OSError: a file of `Video.out` could not be written.
     """
     failures = 0
     bar = tqdm(total=len(videos), desc=title, unit="video", smoothing=0.05)
     with bar, _Pool(step, execution) as pool:
         waiting: deque[Future[tuple[T, bool]]] = deque()
-        for number, video in enumerate(videos):
-            waiting.append(pool.submit(video, partial(read, number)))
-            last = number == len(videos) - 1
-            while waiting and (last or len(waiting) >= AHEAD * execution.worker_count):
+        for position, video in enumerate(videos):
+            waiting.append(pool.submit(video, partial(read, position)))
+            is_last = position == len(videos) - 1
+            while waiting and (is_last or len(waiting) >= MAX_AHEAD * execution.worker_count):
                 record, has_failed = waiting.popleft().result()
                 failures += has_failed
                 bar.set_postfix({"failed": failures}, refresh=False)
@@ -71,14 +78,14 @@ def map_records(
 
 
 class _Pool:
-    """Threads that each see one video through, by means of a process where it needs one."""
+    """Threads that each handle one video, with a worker process if the result is not cached."""
 
     def __init__(self, step: Step, execution: ExecutionParams) -> None:
         self._step = step
         self._workers = [Worker(execution) for _ in range(execution.worker_count)]
         self._idle: SimpleQueue[Worker] = SimpleQueue()
-        for one in self._workers:
-            self._idle.put(one)
+        for worker in self._workers:
+            self._idle.put(worker)
         self._threads = ThreadPoolExecutor(execution.worker_count)
         self._starter = Thread(target=self._warm_up)
 
@@ -88,60 +95,60 @@ class _Pool:
 
     def __exit__(self, *_: object) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
-        for one in self._workers:
-            one.close()
+        for worker in self._workers:
+            worker.close()
         self._starter.join()
         self._threads.shutdown()
 
     def _warm_up(self) -> None:
-        """Have a process ready by the time that a video needs one."""
-        first = self._idle.get()
+        """Start a process before the first video needs one."""
+        worker = self._idle.get()
         try:
-            first.start(self._step.function)
+            worker.start(self._step.function)
         except (DeepfakeError, OSError):
-            pass  # the first video will tell
+            pass  # the first video reports it
         finally:
-            self._idle.put(first)
+            self._idle.put(worker)
 
     def submit(self, video: Video, read: Callable[[bytes | Failure], T]) -> "Future[T]":
         return self._threads.submit(lambda: read(self._result(video)))
 
     def _result(self, video: Video) -> bytes | Failure:
-        """What is remembered of a video, or else found out and remembered."""
-        if not video.content:
+        """The result of a video, from the cache if it is there, else computed and stored."""
+        if not video.sha256:
             result = self._compute(video)
             if video.out and isinstance(result, bytes):
                 write_bytes(video.out, result, durable=False)
             return result
-        name = self._step.name(video)
-        entry = self._step.cache.load(video.content, name)
+        name = self._step.result_name(video)
+        entry = self._step.cache.load(video.sha256, name)
         if entry is None:
             if video.is_original and _has_changed(video):
-                return Failure(CHANGED, "its content changed after it was scanned: run `dvc repro`")
+                return Failure(CHANGED, "the file changed after it was scanned: run `dvc repro`")
             result = self._compute(video)
             if isinstance(result, Failure):
                 return result
-            entry = self._step.cache.store(video.content, name, result)
+            entry = self._step.cache.store(video.sha256, name, result)
         if video.out:
             entry.link(video.out)
         return entry.content
 
     def _compute(self, video: Video) -> bytes | Failure:
         failure = Failure(CRASHED, "")
-        free = self._idle.get()
+        worker = self._idle.get()
         try:
             for _ in range(ATTEMPTS):
-                result = free.run(self._step.function, video)
+                result = worker.run(self._step.function, video)
                 if isinstance(result, bytes):
                     return result
                 failure = result
         finally:
-            self._idle.put(free)
+            self._idle.put(worker)
         return failure
 
 
 def _has_changed(video: Video) -> bool:
     try:
-        return content_digest(video.path) != video.content
+        return content_digest(video.path) != video.sha256
     except OSError:
-        return False  # the function will say what is wrong with it
+        return False  # the function reports what is wrong with it

@@ -1,4 +1,4 @@
-"""What is done with each video, and what it is done with."""
+"""A step (a function that is applied to each video), its inputs and its failures."""
 
 import hashlib
 import json
@@ -13,24 +13,24 @@ from deepfake.core import archive
 from deepfake.core.files import content_digest
 from deepfake.jobs.cache import Cache
 
+# Statuses of a failure.
 CRASHED, TIMED_OUT = "crashed", "timed_out"
 OUT_OF_MEMORY, CHANGED = "out_of_memory", "changed"
 
 
 @dataclass(frozen=True)
 class Video:
-    """One input.
+    """One input of a step.
 
     Attributes:
-        content: SHA-256 of the video that it is, or was made from; "" if it has none, and then
-            nothing is remembered.
-        path: what the function reads, the video itself or what another stage made of it.
-        arguments: for the function.
-        is_original: `path` is the video itself, so its digest is known.
-        out: where the result is wanted as a file too.
+        sha256: of the video's content; "" if unknown, and then the result is not cached.
+        path: file that the function reads: the video itself, or what another stage made of it.
+        arguments: of the function.
+        is_original: whether `path` is the video itself, so that `sha256` is its digest.
+        out: file that the result is also written to.
     """
 
-    content: str
+    sha256: str
     path: Path
     arguments: dict[str, Any] = field(default_factory=dict)
     is_original: bool = False
@@ -39,22 +39,22 @@ class Video:
 
 @dataclass(frozen=True)
 class Step:
-    """What is done with each video.
+    """A function that is applied to each video.
 
     Attributes:
-        function: called as `function(path, **arguments)`, returns bytes.
-        code: changes whenever the function's results could, as `code_version` gives it.
-        cache: where results are remembered.
+        function: called as `function(path, **arguments)`; returns bytes.
+        code_version: as `base.code.code_version` returns it; results of others are not used.
+        cache: where results are stored.
     """
 
     function: Callable[..., bytes]
-    code: str
+    code_version: str
     cache: Cache = field(default_factory=Cache)
 
-    def name(self, video: Video) -> str:
-        """Of the result in the cache: step, then a digest of all it depends on but the video."""
-        call = json.dumps([video.arguments, self.code], sort_keys=True)
-        digest = video.content if video.is_original else content_digest(video.path)
+    def result_name(self, video: Video) -> str:
+        """Name of a result in the cache: the function, then a digest of all it depends on."""
+        call = json.dumps([video.arguments, self.code_version], sort_keys=True)
+        digest = video.sha256 if video.is_original else content_digest(video.path)
         return f"{self.function.__name__}-{hashlib.sha256((digest + call).encode()).hexdigest()}"
 
 
@@ -63,27 +63,27 @@ class Failure:
     """A video without a result.
 
     Attributes:
-        status: crashed, timed_out, out_of_memory, or changed (since it was scanned).
-        reason: a sentence for the table of failures.
+        status: `CRASHED`, `TIMED_OUT`, `OUT_OF_MEMORY`, or `CHANGED` (since it was scanned).
+        reason: what happened, for the user.
     """
 
     status: str
     reason: str
 
 
-def archives_of(
+def videos_of_archives(
     manifest: pd.DataFrame,
     folder: Path,
     arguments: Mapping[str, Any] | None = None,
     out: Path | None = None,
 ) -> list[Video]:
-    """What a stage before has made of the manifest's videos, as inputs.
+    """The archives that an earlier stage made of the manifest's videos, as inputs of a step.
 
     Args:
         manifest: rows with video_id and sha256.
         folder: of the archives.
-        arguments: for the function, the same for all.
-        out: folder for the archives that are made of them.
+        arguments: of the function, the same for all videos.
+        out: folder for the results, if they are archives.
     """
     return [
         Video(

@@ -1,4 +1,4 @@
-"""A process that does one video after the other, within limits of time and memory."""
+"""A process that works on one video after the other, with limits of time and memory."""
 
 import math
 import os
@@ -16,20 +16,20 @@ from deepfake.jobs import worker_main
 from deepfake.jobs.step import CRASHED, OUT_OF_MEMORY, TIMED_OUT, Failure, Video
 from deepfake.params.schema import ExecutionParams
 
-START_SECONDS = 120  # for a process to load its libraries, on a busy machine
+START_SECONDS = 120  # limit for a process to load its libraries, on a busy machine
 GIGABYTE = 1 << 30
-ENVIRONMENT = {  # of the processes: one thread each, since they are the parallelism
+ENVIRONMENT = {  # of the processes; one thread each, since processes run in parallel
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
-    "OPENCV_FFMPEG_LOGLEVEL": "-8",  # broken files are reported by us, once
+    "OPENCV_FFMPEG_LOGLEVEL": "-8",  # this project reports broken files itself
     "OPENCV_FOR_THREADS_NUM": "1",
     "OPENCV_LOG_LEVEL": "OFF",
 }
 
 
 class Worker:
-    """A process that does one video after the other. It is started when there is work, or before."""
+    """A process that works on one video after the other; it starts with the first at the latest."""
 
     def __init__(self, execution: ExecutionParams) -> None:
         self._seconds = execution.video_seconds
@@ -39,10 +39,10 @@ class Worker:
         self._closed = False
 
     def run(self, function: Callable[..., bytes], video: Video) -> bytes | Failure:
-        """Call the function in the process, and end the process if that goes wrong.
+        """Call the function in the process; end the process if it crashes or exceeds a limit.
 
         Raises:
-            DeepfakeError: the function did.
+            DeepfakeError: the function raised it, or the process could not start.
         """
         if self._process is None:
             self.start(function)
@@ -50,32 +50,32 @@ class Worker:
             self._connection.send((function, video.path, video.arguments))
             if not self._connection.poll(self._seconds):
                 self._kill()
-                return Failure(TIMED_OUT, f"not done after {self._seconds:g} seconds")
+                return Failure(TIMED_OUT, f"timed out after {self._seconds:g} seconds")
             answer = self._connection.recv()
         except (EOFError, OSError):
-            return Failure(CRASHED, _death(self._kill()))
+            return Failure(CRASHED, _exit_reason(self._kill()))
         if isinstance(answer, bytes):
             return answer
         if isinstance(answer, DeepfakeError):
             raise answer
-        self._kill()  # nobody knows what state it is in
+        self._kill()  # its state is unknown
         kind, text = answer
         if kind == MemoryError.__name__:
-            return Failure(OUT_OF_MEMORY, f"needs more than {self._gigabytes:g} GB")
+            return Failure(OUT_OF_MEMORY, f"needs more than {self._gigabytes:g} GB of memory")
         print(f"{video.path}:\n{text}", file=sys.stderr, flush=True)
-        return Failure(CRASHED, f"unexpected {kind}, whose traceback is in the log of the run")
+        return Failure(CRASHED, f"unexpected {kind}; its traceback is in the output of the run")
 
     def close(self) -> None:
-        """End the process, whatever it is doing; it is not started again."""
+        """End the process at once; it cannot be started again."""
         self._closed = True
         if self._process is not None:
             self._process.kill()
 
     def start(self, function: Callable[..., bytes]) -> None:
-        """Start the process and have it import what the function needs.
+        """Start the process and let it import what the function needs.
 
         Raises:
-            DeepfakeError: it does not start, or the run was stopped.
+            DeepfakeError: the process could not start, or the run was stopped.
         """
         if self._closed:
             raise DeepfakeError("the run was stopped")
@@ -90,7 +90,7 @@ class Worker:
         self._connection = Connection(ours.detach())
         if self._closed or not self._is_ready(function):
             self._kill()
-            raise DeepfakeError("a process for the videos does not start; its error stands above")
+            raise DeepfakeError("a worker process could not start: see its error above")
 
     def _is_ready(self, function: Callable[..., bytes]) -> bool:
         limits = (math.ceil(2 * self._seconds), int(self._gigabytes * GIGABYTE))
@@ -101,19 +101,20 @@ class Worker:
             return False
 
     def _kill(self) -> int:
-        """End the process; its exit code, which is negative for a signal."""
+        """End the process and return its exit code, which is negative for a signal."""
         self._connection.close()
         with suppress(subprocess.TimeoutExpired):
-            self._process.wait(1)  # one that is dying tells why
+            self._process.wait(1)  # a process that is crashing ends with its own exit code
         self._process.kill()
         code = int(self._process.wait())
         self._process = None
         return code
 
 
-def _death(code: int) -> str:
+def _exit_reason(code: int) -> str:
+    """What an exit code says about how the process ended."""
     if code == -signal.SIGKILL:
-        return "its process was killed, perhaps for want of memory"
+        return "its process was killed, possibly out of memory"
     if code < 0:
         return f"its process ended with {signal.Signals(-code).name}"
     return f"its process ended with exit code {code}"

@@ -1,7 +1,7 @@
-"""A process that does one video after the other: `python -m deepfake.worker FD`.
+"""The program of a worker process: `python -m deepfake.jobs.worker_main FD`.
 
-`deepfake.parallel` starts it and talks to it through the socket FD. It imports only what it is
-asked for, so it is there in a fraction of a second.
+`jobs.worker.Worker` starts it and communicates with it through the socket FD. It imports only what
+the function needs, so it starts in a fraction of a second.
 """
 
 import resource
@@ -16,28 +16,29 @@ from deepfake.base.errors import DeepfakeError
 
 
 def main() -> None:
-    """Answer calls until the other side is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process ends this one
+    """Answer calls until the parent process closes the connection."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process ends this one
     with suppress(EOFError, ConnectionError):
         answer_calls(Connection(int(sys.argv[1])))
 
 
 def answer_calls(connection: Connection) -> None:
-    """Do what is asked for.
+    """Call functions for the parent process.
 
-    The first message is (seconds, bytes of memory, a function to import); then come (function, path,
-    arguments), and the answer is the function's bytes, its DeepfakeError, or the name and traceback
-    of another exception.
+    The first message is (limit in seconds, limit of memory in bytes, function to import), and the
+    answer is True. Each further message is (function, path, arguments), and the answer is the
+    function's bytes, its DeepfakeError, or the name and traceback of another exception.
 
     Raises:
-        EOFError, ConnectionError: the other side is gone.
+        EOFError: the parent process closed the connection.
+        ConnectionError: the same, while a message was read or written.
     """
     seconds, memory, _ = connection.recv()
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     connection.send(True)
     while True:
         function, path, arguments = connection.recv()
-        signal.alarm(seconds)  # ends a hanging process that nobody is left to kill
+        signal.alarm(seconds)  # ends a hanging process whose parent was killed
         try:
             answer: Any = function(path, **arguments)
         except DeepfakeError as error:

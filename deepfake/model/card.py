@@ -1,4 +1,4 @@
-"""The model card: what must be known to use the weights."""
+"""The card of a model: how its weights are used, and where they come from."""
 
 import json
 from collections.abc import Sequence
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepfake.base.errors import ModelError
+from deepfake.core.labels import FAKE, LABEL_NAMES, REAL
 from deepfake.params.schema import CropsParams, Params
 
 if TYPE_CHECKING:
@@ -14,23 +15,23 @@ if TYPE_CHECKING:
 
 ARCHITECTURE = "resnet18"
 WEIGHTS, CARD, ONNX = "model.safetensors", "model.json", "model.onnx"  # files of a model
-MODELS, STARTER = Path("models"), Path("models/starter")
+MODELS, STARTER = Path("models"), Path("models/starter")  # folders in the repository
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What must be known to use the weights.
+    """How the weights of a model are used, and where they come from.
 
     Attributes:
         architecture: a torchvision model, its last layer replaced by one logit for FAKE.
-        classes: meaning of label 0 and 1.
+        classes: names of the labels 0 and 1.
         image_size: side of the network's input in pixels.
         temperature: logits are divided by it before the sigmoid.
-        threshold: a video whose score is at least this is FAKE; chosen on val.
+        threshold: a video with at least this score is FAKE; chosen on val.
         video_score: how frame scores are averaged.
-        min_frames: a person seen in fewer frames is not judged.
+        min_frames: a person in fewer frames gets no score.
         preprocessing: the frames and crops sections of params.yaml.
-        origin: the data and training parameters it came from.
+        origin: data sets and parameters of its training.
     """
 
     architecture: str
@@ -47,10 +48,10 @@ class ModelCard:
 def make_card(
     params: Params, calibration: "Calibration", best_epoch: int, datasets: Sequence[str]
 ) -> ModelCard:
-    """The card of a model that was trained with `params` on `datasets`."""
+    """The card of a model trained with `params` on `datasets`."""
     return ModelCard(
         architecture=ARCHITECTURE,
-        classes=["REAL", "FAKE"],
+        classes=[LABEL_NAMES[label] for label in (REAL, FAKE)],
         image_size=params.train.image_size,
         temperature=calibration.temperature,
         threshold=calibration.threshold,
@@ -67,24 +68,28 @@ def make_card(
 
 
 def check_crops(card: ModelCard, crops: CropsParams) -> None:
-    """Raise ModelError where a model would be shown other crops than it was trained on."""
-    wanted = {**card.preprocessing["crops"], "max_no_face_fraction": crops.max_no_face_fraction}
-    have = crops.model_dump()
-    wrong = [f"{name}: {wanted[name]}" for name in have if have[name] != wanted[name]]
-    if wrong:
+    """Raise ModelError if crops are made in another way than those the model was trained on."""
+    actual = crops.model_dump()
+    expected = {**card.preprocessing["crops"], "max_no_face_fraction": crops.max_no_face_fraction}
+    changes = [f"{name}: {expected[name]}" for name in actual if actual[name] != expected[name]]
+    if changes:
         raise ModelError(
-            f"the starter needs crops like those of its training; set {wrong} in crops"
+            "the starter was trained on other crops: set"
+            f" {', '.join(changes)} in the crops section of params.yaml"
         )
 
 
 def read_card(folder: Path) -> ModelCard:
-    """The card of the published model; raises ModelError as `load_model` does."""
+    """The card of a published model; raises ModelError as `network.load_model` does."""
     try:
         card = ModelCard(**json.loads((folder / CARD).read_text(encoding="utf-8")))
     except FileNotFoundError as error:
         raise ModelError(f"no model in {folder}: run `dvc repro` or `dvc pull`") from error
     except (ValueError, TypeError) as error:
-        raise ModelError(f"{folder / CARD} is not of this version: {error}") from error
+        raise ModelError(
+            f"{folder / CARD} is not a model card of this version ({error}): run `dvc repro` or"
+            " `dvc pull`"
+        ) from error
     if card.architecture != ARCHITECTURE:
         raise ModelError(f"{folder / CARD}: architecture {card.architecture} is not {ARCHITECTURE}")
     return card

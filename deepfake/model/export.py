@@ -1,4 +1,4 @@
-"""Make the portable model, and see that it gives the same logits."""
+"""Export to ONNX, and the check that the exported model gives the same logits."""
 
 import json
 from collections.abc import Sequence
@@ -14,70 +14,78 @@ from torch import nn
 from deepfake.base.errors import ModelError
 from deepfake.model.card import ModelCard
 from deepfake.model.inputs import stored_images
-from deepfake.model.onnx_model import ANY, CARD_KEY, INPUT, OUTPUT, OnnxModel, halves
+from deepfake.model.onnx_model import (
+    BATCH_DIMENSION,
+    CARD_KEY,
+    INPUT,
+    OUTPUT,
+    OnnxModel,
+    transform_parts,
+)
 from deepfake.model.scores import predict_logits
 
 TOLERANCE = 1e-4  # between logits of the same crop
-# Of the largest logit, where it is above 10, as of a network that has run wild: 32 bits round a logit of
-# 1500 by 0.0025, in both runtimes.
+# Relative to the largest logit, if that is above 10, as after training that diverged: 32-bit floats
+# differ by 0.0025 at a logit of 1500, in both runtimes.
 RELATIVE_TOLERANCE = 1e-5
-CROPS = 256  # to compare
+PARITY_CROPS = 256  # compared at most
 
 
 def to_onnx(network: nn.Module, card: ModelCard) -> bytes:
-    """The network as one ONNX file, which takes crops in its size and any number of them.
+    """The network as an ONNX file, for any number of crops in its input size.
 
-    In it are the normalisation, the weights, and the card as JSON. The same model gives the same
-    bytes, without paths of this machine.
+    The file contains the normalisation, the weights, and the card as JSON. The same model gives the
+    same bytes, without paths of this machine.
 
     Args:
-        network: as `model.load_model` gives it.
+        network: as returned by `network.load_model`.
         card: of the model.
     """
-    _, rest = halves(card.image_size)
-    whole = nn.Sequential(*rest, network, nn.Flatten(0)).eval()
+    _, normalise = transform_parts(card.image_size)
+    whole = nn.Sequential(*normalise, network, nn.Flatten(0)).eval()
     example = torch.zeros(2, 3, card.image_size, card.image_size, dtype=torch.uint8)
     program: Any = torch.onnx.export(
         whole,
         (example,),
         input_names=[INPUT],
         output_names=[OUTPUT],
-        dynamic_shapes=({0: ANY},),
+        dynamic_shapes=({0: BATCH_DIMENSION},),
         dynamo=True,
         external_data=False,
         verbose=False,
     )
-    found = program.model_proto
-    graph = found.graph
-    parts = (graph.node, graph.input, graph.output, graph.initializer, graph.value_info)
-    for part in (graph, *(one for many in parts for one in many)):
-        part.ClearField("metadata_props")  # where in the code it came from
-    found.metadata_props.add(key=CARD_KEY, value=json.dumps(asdict(card)))
-    data: bytes = found.SerializeToString(deterministic=True)
+    model = program.model_proto
+    graph = model.graph
+    lists = (graph.node, graph.input, graph.output, graph.initializer, graph.value_info)
+    for element in (graph, *(element for elements in lists for element in elements)):
+        element.ClearField("metadata_props")  # stack traces, with paths
+    model.metadata_props.add(key=CARD_KEY, value=json.dumps(asdict(card)))
+    data: bytes = model.SerializeToString(deterministic=True)
     return data
 
 
 def sample_crops(crops: pd.DataFrame, folder: Path) -> Sequence[bytes]:
-    """At most `CROPS` JPEGs, evenly spread over data/crops.csv, from the archives in `folder`."""
-    count = min(CROPS, len(crops))
+    """At most `PARITY_CROPS` JPEGs from `folder`, evenly spread over the rows of data/crops.csv."""
+    count = min(PARITY_CROPS, len(crops))
     return stored_images(folder, crops.iloc[[i * len(crops) // count for i in range(count)]])
 
 
 def check_parity(
     network: nn.Module, card: ModelCard, exported: OnnxModel, images: Sequence[bytes]
 ) -> float:
-    """The largest difference between the logits of the two on the same crops.
+    """The largest difference between the logits of the network and the exported model.
 
     Raises:
-        ModelError: it is above `TOLERANCE` and, relative to the largest logit, `RELATIVE_TOLERANCE`.
+        ModelError: the difference is above `TOLERANCE`, and above `RELATIVE_TOLERANCE` times the
+            largest logit.
     """
     expected = predict_logits(network, images, card.image_size)
     largest = float(np.max(np.abs(exported.logits(images) - expected)))
     allowed = max(TOLERANCE, RELATIVE_TOLERANCE * float(np.max(np.abs(expected))))
     if not largest <= allowed:  # it may be NaN
         raise ModelError(
-            f"the exported model's logits differ from torch's by up to {largest:.2g},"
-            f" {allowed:.2g} is allowed: the versions of torch, onnxscript and onnxruntime do not go"
-            " together, see requirements.lock"
+            f"the exported model's logits differ from torch's by up to {largest:.2g} (allowed:"
+            f" {allowed:.2g}): the versions of torch, onnxscript and onnxruntime are incompatible,"
+            " install those of requirements.lock"
         )
     return largest

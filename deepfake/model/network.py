@@ -1,4 +1,4 @@
-"""ResNet-18 with one logit, how it starts, and how it is published."""
+"""The network: ResNet-18 with one logit, its initial weights, and its files."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -24,7 +24,8 @@ from deepfake.model.card import (
     read_card,
 )
 
-DEPTHS = (("conv1", "bn1"), ("layer1",), ("layer2",), ("layer3",), ("layer4",), ("fc",))
+# From the first layers to the last.
+LAYER_GROUPS = (("conv1", "bn1"), ("layer1",), ("layer2",), ("layer3",), ("layer4",), ("fc",))
 
 
 def build_model(init: str) -> nn.Module:
@@ -32,11 +33,11 @@ def build_model(init: str) -> nn.Module:
 
     Args:
         init: "random"; "imagenet" (torchvision's IMAGENET1K_V1, hash checked); "starter", the model
-            that comes with this repository; or a safetensors file below models/. The head is that of
-            the weights if theirs has one logit, else random.
+            in models/starter; or a safetensors file below models/. The head is that of the file if
+            it has one logit, otherwise random.
 
     Raises:
-        ModelError: the weights cannot be had, or are not of a ResNet-18.
+        ModelError: the weights are missing, cannot be fetched, or are not of a ResNet-18.
     """
     network = torchvision.models.resnet18(weights=None)
     if init == "imagenet":
@@ -56,20 +57,20 @@ def init_path(init: str) -> Path:
 def parameter_groups(
     network: nn.Module, learning_rate: float, layer_decay: float
 ) -> list[dict[str, Any]]:
-    """Parameters by depth, each with a learning rate, from the first layers to the last.
+    """Parameters by depth, from the first layers to the last, each group with its learning rate.
 
-    Each of stem, four stages and head learns `layer_decay` times as fast as the one behind it
-    (discriminative fine-tuning, Howard and Ruder, ACL 2018).
+    The head has `learning_rate`. Each of the four stages and the stem has `layer_decay` times the
+    rate of the group after it (discriminative fine-tuning, Howard and Ruder, ACL 2018).
     """
     groups = []
-    for distance, names in enumerate(reversed(DEPTHS)):
+    for distance, names in enumerate(reversed(LAYER_GROUPS)):
         parameters = [p for name in names for p in getattr(network, name).parameters()]
         groups.append({"params": parameters, "lr": learning_rate * layer_decay**distance})
     return groups[::-1]
 
 
 def init_digest(init: str) -> str:
-    """SHA-256 of the file that `init` names, or `init` itself where it names none."""
+    """SHA-256 of the file that `init` names, or `init` itself if it names no file."""
     path = init_path(init)
     return sha256_of(path) if path.is_file() else init
 
@@ -80,41 +81,44 @@ def _imagenet_weights() -> dict[str, Tensor]:
         state: dict[str, Tensor] = weights.get_state_dict(progress=True, check_hash=True)
     except (URLError, OSError, RuntimeError) as error:
         raise ModelError(
-            f"torchvision's ImageNet weights cannot be fetched ({error}): check the network, or set"
-            " train.init to pretrained/resnet18_imagenet_cc0.safetensors, which is part of this"
-            " repository"
+            f"torchvision's ImageNet weights could not be fetched ({error}): check the network"
+            " connection, or set train.init to pretrained/resnet18_imagenet_cc0.safetensors, which"
+            " is in this repository"
         ) from error
     return state
 
 
 def _load_weights(network: nn.Module, path: Path) -> None:
-    """Load every layer, in whatever float type they are stored; the head if it has one logit."""
+    """Load every layer, of any float type, and the head if it has one logit."""
     if not path.is_file():
         known = sorted(
             f"pretrained/{file.name}" for file in MODELS.glob("pretrained/*.safetensors")
         )
         choices = ", ".join([*known, "starter", "imagenet", "random"])
-        raise ModelError(f"train.init: no file {path}; use one of {choices}")
-    state, wanted = _read(path), _backbone(network.state_dict())
-    found = _backbone(state)
-    wrong = sorted(found.keys() ^ wanted.keys()) or [
-        name for name, value in wanted.items() if value.shape != found[name].shape
+        raise ModelError(f"train.init: {path} not found; use one of {choices}")
+    state, expected = _read_weights(path), _backbone(network.state_dict())
+    weights = _backbone(state)
+    wrong = sorted(weights.keys() ^ expected.keys()) or [
+        name for name, value in expected.items() if value.shape != weights[name].shape
     ]
     if wrong:
-        raise ModelError(f"{path} does not hold a ResNet-18: see its layers {wrong[:5]}")
+        raise ModelError(
+            f"{path} is not a ResNet-18 (layers that differ: {', '.join(wrong[:5])}): set"
+            " train.init to another file"
+        )
     head = {name: value for name, value in state.items() if name.startswith("fc.")}
     if all(len(value) == 1 for value in head.values()):
-        found |= head
-    network.load_state_dict(found, strict=False)
+        weights |= head
+    network.load_state_dict(weights, strict=False)
 
 
 def _backbone(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Every layer but the head; counters of batches, which some files lack, are left out."""
+    """Every layer except the head, without batch counters, which some files lack."""
     skipped = ("fc.", "num_batches_tracked")
     return {name: value for name, value in state.items() if not any(s in name for s in skipped)}
 
 
-def _read(path: Path) -> dict[str, Tensor]:
+def _read_weights(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (SafetensorError, OSError) as error:
@@ -122,28 +126,30 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 
 def save_model(folder: Path, state: dict[str, Tensor], card: ModelCard) -> None:
-    """Publish the weights as safetensors, and what must be known to use them as JSON."""
+    """Write the weights as safetensors and the card as JSON."""
     tensors = {name: value.cpu().contiguous() for name, value in sorted(state.items())}
     write_bytes(folder / WEIGHTS, save(tensors))
     write_json(folder / CARD, asdict(card))
 
 
 def pick_device() -> torch.device:
-    """The accelerator of this machine, or its CPU."""
-    found = torch.accelerator.current_accelerator(check_available=True)
-    return found or torch.device("cpu")
+    """The accelerator of this machine, or its CPU if there is none."""
+    accelerator = torch.accelerator.current_accelerator(check_available=True)
+    return accelerator or torch.device("cpu")
 
 
 def load_model(folder: Path) -> tuple[nn.Module, ModelCard]:
-    """The published network, ready for inference, and its card.
+    """A published network, in eval mode, and its card.
 
     Raises:
-        ModelError: a file is missing or damaged, or they do not fit this version.
+        ModelError: a file is missing, damaged or of another version.
     """
     card = read_card(folder)
     model = build_model("random")
     try:
-        model.load_state_dict(_read(folder / WEIGHTS))
+        model.load_state_dict(_read_weights(folder / WEIGHTS))
     except RuntimeError as error:
-        raise ModelError(f"{folder / WEIGHTS} does not fit {ARCHITECTURE}: {error}") from error
+        raise ModelError(
+            f"{folder / WEIGHTS} does not fit {ARCHITECTURE}, run `dvc repro` or `dvc pull`: {error}"
+        ) from error
     return model.eval().to(memory_format=torch.channels_last), card

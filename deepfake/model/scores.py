@@ -1,4 +1,4 @@
-"""From the network's logits to the score of a frame, a person and a video."""
+"""Logits of crops, and scores of frames, people and videos."""
 
 from collections.abc import Sequence
 
@@ -11,24 +11,28 @@ from torch import Tensor, nn
 from deepfake.core.image import decode_image
 from deepfake.core.labels import FAKE, LABEL_NAMES, REAL, UNDECIDED, Floats
 from deepfake.model.inputs import to_tensor
-from deepfake.transforms.evaluation import evaluation
+from deepfake.transforms.evaluation import evaluation_transform
 
-BATCH = 64
+BATCH_SIZE = 64
+
+# Reasons for UNDECIDED
+NO_FACE_FOUND = "no face found"
+TOO_FEW_FRAMES = "too few frames with a face"
 
 
 def predict_logits(
-    model: nn.Module, images: Sequence[bytes], image_size: int, device: torch.device | str = "cpu"
+    network: nn.Module, images: Sequence[bytes], image_size: int, device: torch.device | str = "cpu"
 ) -> Floats:
-    """One logit per JPEG crop (higher = more likely FAKE); the model is left in eval mode."""
-    preset = evaluation(image_size)
-    model.eval()
+    """One logit per JPEG crop (higher = more likely FAKE); leaves the network in eval mode."""
+    preset = evaluation_transform(image_size)
+    network.eval()
     logits: list[Tensor] = []
     with torch.inference_mode():
-        for start in range(0, len(images), BATCH):
-            batch_of = (decode_image(data) for data in images[start : start + BATCH])
-            crops = torch.stack([preset(to_tensor(image)) for image in batch_of])
+        for start in range(0, len(images), BATCH_SIZE):
+            decoded = (decode_image(data) for data in images[start : start + BATCH_SIZE])
+            crops = torch.stack([preset(to_tensor(image)) for image in decoded])
             batch = crops.to(device, memory_format=torch.channels_last)
-            logits.append(model(batch).squeeze(1).float().cpu())
+            logits.append(network(batch).squeeze(1).float().cpu())
     return torch.cat(logits).double().numpy() if logits else np.zeros(0)
 
 
@@ -43,54 +47,54 @@ def video_scores(
 ) -> pd.DataFrame:
     """Scores of videos from the logits of their frames.
 
-    A person's score is the average over the frames of their track; the video takes that of its
-    most suspicious person, since one swapped face makes a video FAKE.
+    A person's score is the average over the frames of their track. A video's score is the highest
+    of its people, since one swapped face makes it FAKE.
 
     Args:
         frames: rows with video_id, track and logit.
         video_score: "mean_logit" averages before the sigmoid, "mean_probability" after it.
         temperature: logits are divided by it.
-        min_frames: tracks seen in fewer frames are not judged.
+        min_frames: tracks with fewer frames get no score.
 
     Returns:
-        Rows sorted by video_id: video_id, score (0..1), track, frames. Videos without a track that
-        can be judged have no row.
+        Rows sorted by video_id: video_id, score (0..1), and the track that it is from with its
+        number of frames. Videos in which no track has a score have no row.
     """
     scaled = frames["logit"] / temperature
-    value = scaled if video_score == "mean_logit" else expit(scaled)
+    values = scaled if video_score == "mean_logit" else expit(scaled)
     tracks = (
-        frames.assign(score=value)
+        frames.assign(score=values)
         .groupby(["video_id", "track"], as_index=False)
         .agg(score=("score", "mean"), frames=("score", "size"))
     )
     tracks = tracks[tracks["frames"] >= min_frames]
     if video_score == "mean_logit":
         tracks = tracks.assign(score=expit(tracks["score"].to_numpy(float)))
-    worst = tracks.sort_values(["score", "track"], ascending=[False, True], kind="stable")
-    videos = worst.drop_duplicates("video_id").sort_values("video_id", ignore_index=True)
+    ranked = tracks.sort_values(["score", "track"], ascending=[False, True], kind="stable")
+    videos = ranked.drop_duplicates("video_id").sort_values("video_id", ignore_index=True)
     return videos[["video_id", "score", "track", "frames"]]
 
 
 def verdicts(
     videos: pd.DataFrame, scored: pd.DataFrame, frames: pd.DataFrame, threshold: float
 ) -> pd.DataFrame:
-    """Say REAL, FAKE or UNDECIDED of every video, and why it is undecided.
+    """The verdict on each video: REAL, FAKE, or UNDECIDED with a reason.
 
     Args:
-        videos: rows with video_id, in the order wanted.
-        scored: as `video_scores` gives them.
-        frames: what was scored, with video_id; tells apart those without any face.
-        threshold: scores from here on are FAKE.
+        videos: rows with video_id.
+        scored: as returned by `video_scores`.
+        frames: the scored frames, with video_id; a video without any has no face.
+        threshold: a video with at least this score is FAKE.
 
     Returns:
-        The rows of `videos` with score, track and frames (missing where undecided), verdict and
-        reason ("" where decided).
+        The rows of `videos` with score, track and frames (missing if UNDECIDED), verdict and reason
+        ("" unless UNDECIDED).
     """
     table = videos.merge(scored, on="video_id", how="left", validate="one_to_one")
-    unknown = table["score"].isna()
-    seen = table["video_id"].isin(frames["video_id"])
-    called = np.where(table["score"] >= threshold, LABEL_NAMES[FAKE], LABEL_NAMES[REAL])
-    reason = np.where(seen, "too few frames with a face", "no face found")
+    undecided = table["score"].isna()
+    has_face = table["video_id"].isin(frames["video_id"])
+    decided = np.where(table["score"] >= threshold, LABEL_NAMES[FAKE], LABEL_NAMES[REAL])
+    reason = np.where(has_face, TOO_FEW_FRAMES, NO_FACE_FOUND)
     return table.assign(
-        verdict=np.where(unknown, UNDECIDED, called), reason=np.where(unknown, reason, "")
+        verdict=np.where(undecided, UNDECIDED, decided), reason=np.where(undecided, reason, "")
     )

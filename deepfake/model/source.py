@@ -1,4 +1,4 @@
-"""Where a model comes from: a folder, a file, a revision of this repository, a remote address."""
+"""Sources of a model: a folder, a file, a URL, or a git revision of this repository."""
 
 import os
 import subprocess
@@ -9,36 +9,33 @@ from pathlib import Path
 
 from deepfake.base.download import DownloadError, fetch, is_url
 from deepfake.base.errors import ModelError
-from deepfake.model.card import CARD, ONNX, STARTER, WEIGHTS
+from deepfake.model.card import CARD, MODELS, ONNX, STARTER, WEIGHTS
 
-PUBLISHED = "models"  # the folder of the published model in the repository
-MAX_BYTES = 2**30  # of a file; ResNet-18 has 45 MB
+MAX_BYTES = 2**30  # per file; ResNet-18 has 45 MB
 
 
 def is_onnx(model: str) -> bool:
-    """Whether this names an ONNX file, not a folder or revision."""
+    """Whether `model` names an ONNX file, not a folder or revision."""
     return model.endswith(".onnx")
 
 
 def default_folder() -> Path:
-    """The model that was trained here, or the starter that comes with the repository."""
-    own = Path(PUBLISHED)
-    return own if (own / CARD).is_file() else Path(__file__).parents[2] / STARTER
+    """The model trained here, or the repository's starter if there is none."""
+    return MODELS if (MODELS / CARD).is_file() else Path(__file__).parents[2] / STARTER
 
 
 @contextmanager
 def model_folder(model: str, names: Sequence[str] = (WEIGHTS, CARD)) -> Iterator[Path]:
-    """A folder with the files of a model, which may be gone afterwards.
+    """A folder with the files of a model; downloaded files are deleted on exit.
 
     Args:
-        model: a folder; an address of one, such as s3://bucket/models; or a git revision (branch,
-            tag, commit) of the repository of the current folder. A folder goes before a revision
-            of the same name. What a revision lacks in DVC's cache is fetched from the remote
-            storage.
-        names: of the files that are wanted.
+        model: a folder; the URL of one, such as s3://bucket/models; or a git revision (branch, tag,
+            commit) of the repository in the current folder. A folder takes precedence over a
+            revision of the same name. Files that DVC's cache lacks are fetched from remote storage.
+        names: of the needed files.
 
     Raises:
-        ModelError: it is none of them, or its files cannot be had.
+        ModelError: `model` is none of these, or a file could not be fetched.
     """
     if Path(model).is_dir():
         yield Path(model)
@@ -51,31 +48,31 @@ def model_folder(model: str, names: Sequence[str] = (WEIGHTS, CARD)) -> Iterator
             _from_revision(model, names, folder)
         else:
             raise ModelError(
-                f"no model in {model}: run `dvc repro` or `dvc pull`, or name a folder, an address"
-                " or a git revision of this repository"
+                f"no model in {model}: run `dvc repro` or `dvc pull`, or pass a folder, a URL or a"
+                " git revision of this repository"
             )
         yield folder
 
 
 @contextmanager
 def onnx_file(model: str) -> Iterator[Path]:
-    """An ONNX file, named itself or by one of the places of `model_folder`; raises as that does."""
-    place, name = os.path.split(model) if is_onnx(model) else (model, ONNX)
-    with model_folder(place or ".", (name,)) as folder:
+    """An ONNX file, given as a file or as for `model_folder`; raises ModelError as that does."""
+    parent, name = os.path.split(model) if is_onnx(model) else (model, ONNX)
+    with model_folder(parent or ".", (name,)) as folder:
         yield folder / name
 
 
 def _download(url: str, names: Sequence[str], folder: Path) -> None:
     for name in names:
-        address = f"{url.rstrip('/')}/{name}"
+        file_url = f"{url.rstrip('/')}/{name}"
         try:
-            fetch(address, folder / name, MAX_BYTES)
+            fetch(file_url, folder / name, MAX_BYTES)
         except DownloadError as error:
-            raise ModelError(f"{address}: {error}") from error
+            raise ModelError(f"{file_url}: {error}") from error
 
 
 def _is_revision(name: str) -> bool:
-    """Whether git knows a commit by this name here."""
+    """Whether git resolves the name to a commit in the current folder."""
     command = ["git", "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"]
     try:
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
@@ -89,11 +86,12 @@ def _from_revision(revision: str, names: Sequence[str], folder: Path) -> None:
     from scmrepo.exceptions import SCMError
 
     for name in names:
+        file = f"{MODELS.as_posix()}/{name}"
         try:
-            data = dvc.api.read(f"{PUBLISHED}/{name}", repo=".", rev=revision, mode="rb")
+            data = dvc.api.read(file, repo=".", rev=revision, mode="rb")
         except (DvcException, SCMError, OSError) as error:
             raise ModelError(
-                f"{PUBLISHED}/{name} of revision {revision} cannot be had ({error}): see that it"
-                " was pushed with `dvc push`"
+                f"{file} of revision {revision} could not be fetched ({error}): check that it was"
+                " pushed with `dvc push`"
             ) from error
         (folder / name).write_bytes(data)

@@ -1,4 +1,4 @@
-"""Reading params.yaml, and telling what is wrong with it."""
+"""Read params.yaml and report the mistakes in it."""
 
 from pathlib import Path
 from typing import Any, TypeVar
@@ -7,38 +7,46 @@ import yaml
 from pydantic import ValidationError
 
 from deepfake.base.errors import ParamsError
+from deepfake.base.stage import report_errors
 from deepfake.params.schema import Params
 
-Checked = TypeVar("Checked", bound=Params)
+ParamsType = TypeVar("ParamsType", bound=Params)
 
 
-def checked(kind: type[Checked], content: Any, what: str) -> Checked:
-    """Params of content that was read from YAML.
+def check_params(schema: type[ParamsType], content: Any, source: str) -> ParamsType:
+    """Turn content that was read from YAML into typed params.
+
+    Args:
+        schema: `Params` or a class derived from it.
+        content: what was read.
+        source: where it was read from, for messages.
 
     Raises:
-        ParamsError: `what` has mistakes, naming each key that is missing, unknown, of another type or
-            out of range.
+        ParamsError: `content` has mistakes; names each key that is missing, unknown, of another
+            type or out of range.
     """
     try:
-        return kind.model_validate(content)
+        return schema.model_validate(content)
     except ValidationError as error:
         lines = [
             f"  {'.'.join(map(str, item['loc'])) or 'params'}: {item['msg']}"
             for item in error.errors()
         ]
-        raise ParamsError("\n".join([f"{what} has mistakes:", *lines])) from error
+        raise ParamsError("\n".join([f"{source} has mistakes:", *lines])) from error
 
 
 def read_yaml(path: Path) -> Any:
-    """What a file of params says.
+    """Content of a YAML file.
 
     Raises:
-        ParamsError: it is missing or not YAML.
+        ParamsError: the file is missing or not YAML.
     """
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise ParamsError(f"{path} is missing: run this from the repository's top") from error
+        raise ParamsError(
+            f"{path} is missing: run this from the top folder of the repository"
+        ) from error
     except yaml.YAMLError as error:
         raise ParamsError(f"{path} is not valid YAML: {error}") from error
 
@@ -47,6 +55,11 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
     """Read and check params.yaml.
 
     Raises:
-        ParamsError: as `read_yaml` and `checked`.
+        ParamsError: the file is missing, not YAML, or has mistakes; see `check_params`.
     """
-    return checked(Params, read_yaml(path), str(path))
+    return check_params(Params, read_yaml(path), str(path))
+
+
+if __name__ == "__main__":  # run by `make repro`, since DVC reports mistakes less clearly
+    with report_errors():
+        load_params()

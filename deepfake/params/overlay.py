@@ -1,9 +1,9 @@
-"""Overlays: what an experiment changes of params.yaml, and what the two come to.
+"""Overlays: what an experiment changes in params.yaml.
 
-An overlay is a file `experiments/NAME.yaml`. Its mappings are merged into params.yaml and anything
-else replaces what is there; its section `dataset`, too, since merged, the demo would be part of every
-experiment. One section, `experiment`, is not for the pipeline: it says how the tables
-of the data sets are prepared.
+An overlay is a file `experiments/NAME.yaml`. Its mappings are merged into params.yaml, and its
+other values replace those of params.yaml. Its section `dataset` replaces the whole section, since
+otherwise the demo would be part of every experiment. Its section `experiment` is not for the
+pipeline: it says how the tables of the data sets are prepared.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,27 +15,27 @@ import yaml
 from pydantic import BaseModel, Field
 
 from deepfake.base.errors import DeepfakeError, ParamsError
-from deepfake.params.loading import checked, read_yaml
+from deepfake.params.loading import check_params, read_yaml
 from deepfake.params.schema import Params, Section
 
-OVERLAYS = Path("experiments")
+OVERLAYS = Path("experiments")  # folder of the overlays, in the repository
 
 
 class ExperimentError(DeepfakeError):
-    """An experiment is unknown, lacks its data, or would publish what it must not."""
+    """An experiment is unknown, cannot run, or would publish a file that must not be published."""
 
 
 class Preparation(BaseModel):
-    """The `experiment` section of an overlay: what is done to the tables of its data sets.
+    """The `experiment` section of an overlay: how the tables of its data sets are prepared.
 
-    A data set named here is listed by its importer, and what is left of the list becomes a
-    labels.csv, which the pipeline then reads with the layout csv.
+    The importer lists each data set that is named here. The rows that are kept become a labels.csv,
+    which the pipeline then reads with the layout csv.
 
     Attributes:
-        keep: by data set and column of the list, the values whose videos take part.
-        random_split: data sets of which every video gets an `official_split` at random, by the
-            shares and the seed of the split section, blind to people and originals.
-        model_of: an experiment that was run; its model is `starter` in this one.
+        keep: values of the videos that are kept, by data set and column.
+        random_split: data sets in which each video gets a random `official_split`, with the shares
+            and the seed of the section `split`, regardless of people and originals.
+        model_of: a finished experiment, whose model is the `starter` of this one.
     """
 
     model_config = Section.model_config
@@ -46,24 +46,24 @@ class Preparation(BaseModel):
 
     @property
     def datasets(self) -> set[str]:
-        """The data sets that get a table."""
+        """Names of the data sets whose tables are prepared."""
         return {*self.keep, *self.random_split}
 
 
 class ExperimentParams(Params):
-    """params.yaml with an overlay, whose section `experiment` the pipeline does not get to see."""
+    """params.yaml merged with an overlay; the pipeline does not see the section `experiment`."""
 
     experiment: Preparation | None = None
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """What params.yaml, an overlay and settings come to.
+    """params.yaml merged with an overlay and settings.
 
     Attributes:
-        content: as it is written to a params.yaml.
-        params: the same, typed.
-        preparation: of its tables.
+        content: as it is written to a params.yaml, without the section `experiment`.
+        params: the same values, typed.
+        preparation: how the tables of the data sets are prepared.
     """
 
     content: dict[str, Any]
@@ -72,7 +72,7 @@ class Experiment:
 
 
 def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with what `overlay` says: mappings are merged, anything else is replaced.
+    """A copy of `base` with the values of `overlay`: mappings are merged, other values replaced.
 
     Example:
         >>> merge({"train": {"epochs": 6, "seed": 0}}, {"train": {"epochs": 12}})
@@ -80,18 +80,18 @@ def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]
     """
     merged = dict(base)
     for key, value in overlay.items():
-        old = merged.get(key)
-        if isinstance(old, Mapping) and isinstance(value, Mapping):
-            value = merge(old, value)
+        base_value = merged.get(key)
+        if isinstance(base_value, Mapping) and isinstance(value, Mapping):
+            value = merge(base_value, value)
         merged[key] = value
     return merged
 
 
 def parse_setting(text: str) -> dict[str, Any]:
-    """An overlay of one value.
+    """Turn the value of the option `--set` into an overlay.
 
     Raises:
-        ParamsError: it is not like KEY=VALUE, or the value is not YAML.
+        ParamsError: `text` is not KEY=VALUE, or the value is not YAML.
 
     Example:
         >>> parse_setting("train.epochs=12")
@@ -99,7 +99,7 @@ def parse_setting(text: str) -> dict[str, Any]:
     """
     keys, equals, value = text.partition("=")
     if not equals or not all(keys.split(".")):
-        raise ParamsError(f"--set {text}: write it like train.epochs=12")
+        raise ParamsError(f"--set {text}: must be KEY=VALUE, for example train.epochs=12")
     try:
         overlay = yaml.safe_load(value)
     except yaml.YAMLError as error:
@@ -112,46 +112,48 @@ def parse_setting(text: str) -> dict[str, Any]:
 def combine(
     base: Mapping[str, Any], overlay: Mapping[str, Any], settings: Sequence[str] = ()
 ) -> Experiment:
-    """The params of an experiment, checked.
+    """Merge params.yaml, an overlay and settings, and check the result.
 
     Args:
         base: content of params.yaml.
         overlay: content of an overlay.
-        settings: like "train.epochs=12"; they have the last word.
+        settings: texts such as "train.epochs=12"; they override the overlay, and later ones
+            override earlier ones.
 
     Raises:
-        ParamsError: naming each key that is unknown, of another type or out of range.
+        ParamsError: the result has mistakes; names each key that is unknown, of another type or out
+            of range.
     """
     merged = merge({**base, "dataset": {}} if "dataset" in overlay else base, overlay)
     for setting in settings:
         merged = merge(merged, parse_setting(setting))
-    params = checked(ExperimentParams, merged, "the experiment")
+    params = check_params(ExperimentParams, merged, "the experiment")
     preparation = params.experiment or Preparation()
     unknown = sorted(preparation.datasets - params.dataset.keys())
     if unknown:
-        raise ParamsError(f"experiment: no data set is called {', '.join(unknown)}")
+        raise ParamsError(f"the section experiment names unknown data sets: {', '.join(unknown)}")
     merged.pop("experiment", None)
     return Experiment(merged, params, preparation)
 
 
 def read_experiment(repository: Path, name: str, settings: Sequence[str] = ()) -> Experiment:
-    """The checkout's params.yaml with the overlay called `name` and settings.
+    """Read params.yaml and the overlay `name` of a checkout, and merge them with settings.
 
     Raises:
         ExperimentError: there is no such overlay.
-        ParamsError: as `combine`; or a file is missing, not YAML or no mapping.
+        ParamsError: as `combine`, or a file is missing, not YAML or not a mapping.
     """
     known = sorted(file.stem for file in (repository / OVERLAYS).glob("*.yaml"))
     if name not in known:
-        there = ", ".join(known) or "none, as this is not the repository's top"
-        raise ExperimentError(f"no experiment is called {name}; in {OVERLAYS}/ there are: {there}")
+        choices = ", ".join(known) or "none; run this from the top folder of the repository"
+        raise ExperimentError(f"unknown experiment {name!r}; {OVERLAYS}/ has: {choices}")
     base, overlay = repository / "params.yaml", repository / OVERLAYS / f"{name}.yaml"
-    return combine(_mapping(base), _mapping(overlay), settings)
+    return combine(_read_mapping(base), _read_mapping(overlay), settings)
 
 
-def _mapping(path: Path) -> dict[str, Any]:
-    """Content of a YAML file; an empty one changes nothing."""
+def _read_mapping(path: Path) -> dict[str, Any]:
+    """Content of a YAML file; an empty file is an empty mapping."""
     content = read_yaml(path) or {}
     if not isinstance(content, dict):
-        raise ParamsError(f"{path} is no mapping: write it like params.yaml")
+        raise ParamsError(f"{path} is not a mapping: write sections and keys as in params.yaml")
     return content

@@ -1,7 +1,7 @@
 """params.yaml as frozen, typed objects.
 
-No field has a default: params.yaml is the one place where a value is set, and DVC tracks it there.
-So this file computes nothing that could change a result, and no stage depends on it.
+No field has a default: params.yaml is the only place where a value is set, and DVC tracks it there.
+This file computes nothing that could change a result, so no stage depends on it.
 """
 
 import json
@@ -16,32 +16,32 @@ Chroma = Literal["4:4:4", "4:2:2", "4:2:0"]
 
 
 class Section(BaseModel):
-    """A part of params.yaml: unknown keys and other types than declared are errors."""
+    """A section of params.yaml. Unknown keys and types other than those declared are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-def _no_interpolation(text: str) -> str:
+def _check_no_interpolation(text: str) -> str:
     if "${" in text:
-        raise ValueError("must not contain ${, which DVC reads as the name of a parameter")
+        raise ValueError("must not contain ${, which DVC replaces by the value of a parameter")
     return text
 
 
-# Without a dot, which `dvc exp run -S` and `dvc params` take for the end of a key.
+# Without a dot, which separates keys in `dvc exp run -S` and `dvc params`.
 DatasetName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
-Root = Annotated[str, AfterValidator(_no_interpolation)]
+LiteralText = Annotated[str, AfterValidator(_check_no_interpolation)]
 
 
 class DatasetParams(Section):
-    """Where the videos of one data set are and how their labels are written down."""
+    """Where the videos of one data set are, and how their labels are stored."""
 
-    root: Root
+    root: LiteralText
     layout: str
-    include: Root
+    include: LiteralText
 
 
 class ExecutionParams(Section):
-    """How work is spread and bounded; never changes a result, so no stage tracks it."""
+    """Processes and their limits. They never change a result, so no stage tracks this section."""
 
     workers: Annotated[int, Field(ge=0)]
     video_seconds: Annotated[float, Field(gt=0)]
@@ -49,7 +49,7 @@ class ExecutionParams(Section):
 
     @property
     def worker_count(self) -> int:
-        """Processes to use: as asked, or one per usable core."""
+        """Number of processes: `workers`, or one per usable core if that is 0."""
         import os
 
         usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
@@ -82,7 +82,7 @@ class CropsParams(Section):
 
 
 class IdentitiesParams(Section):
-    """How people and content are recognised again."""
+    """How people and content that occur more than once are recognised."""
 
     faces: bool
     faces_per_track: Positive
@@ -91,7 +91,7 @@ class IdentitiesParams(Section):
 
 
 class SplitParams(Section):
-    """How groups are divided."""
+    """How groups of videos are divided into train, val and test."""
 
     policy: Literal["grouped", "official", "cross_dataset", "kfold"]
     train: Fraction
@@ -105,15 +105,15 @@ class SplitParams(Section):
     seed: int
 
     @model_validator(mode="after")
-    def _ratios_fill_one(self) -> "SplitParams":
+    def _check_shares(self) -> "SplitParams":
         if abs(self.train + self.val + self.test - 1) > 1e-6:
             raise ValueError("train, val and test must add up to 1")
         return self
 
     @model_validator(mode="after")
-    def _fold_is_one_of_them(self) -> "SplitParams":
+    def _check_fold(self) -> "SplitParams":
         if self.fold >= self.folds:
-            raise ValueError(f"fold counts from 0 to {self.folds - 1}")
+            raise ValueError(f"fold must be 0 to {self.folds - 1}, since folds is {self.folds}")
         return self
 
 
@@ -140,9 +140,9 @@ class TrainParams(Section):
     seed: int
 
     @model_validator(mode="after")
-    def _only_a_whole_model_needs_no_training(self) -> "TrainParams":
+    def _check_epochs(self) -> "TrainParams":
         if self.epochs == 0 and self.init != "starter":
-            raise ValueError("epochs may be 0 only where init is starter, which is used as it is")
+            raise ValueError("epochs must not be 0 unless init is starter, which is used as it is")
         return self
 
 
@@ -154,14 +154,14 @@ class ScoreParams(Section):
 
 
 class EvaluateParams(Section):
-    """How certain the metrics are."""
+    """Confidence intervals of the metrics."""
 
     bootstrap: Annotated[int, Field(ge=0)]
     seed: int
 
 
 class RobustnessParams(Section):
-    """How hard, and on how much, the model is tried under degradations."""
+    """Levels of the degradations, and how many videos and crops are scored at each."""
 
     levels: Annotated[list[Annotated[int, Field(ge=1, le=5)]], Field(min_length=1)]
     max_videos: Annotated[int, Field(ge=2)]
@@ -169,8 +169,8 @@ class RobustnessParams(Section):
     seed: Annotated[int, Field(ge=0)]
 
 
-def _as_mapping(entries: list[Any]) -> str:
-    """The list that `dataset` once was, written as the mapping that it must be."""
+def _format_mapping(entries: list[Any]) -> str:
+    """A list of data sets, as earlier versions had it, in YAML as the mapping that it must be."""
     lines = ["    dataset:"]
     for entry in entries:
         values = dict(entry) if isinstance(entry, dict) else {}
@@ -181,7 +181,7 @@ def _as_mapping(entries: list[Any]) -> str:
 
 
 class Params(Section):
-    """Everything in params.yaml, one field per section."""
+    """The whole of params.yaml, one field per section."""
 
     dataset: Annotated[dict[DatasetName, DatasetParams], Field(min_length=1)]
     execution: ExecutionParams
@@ -195,30 +195,31 @@ class Params(Section):
     robustness: RobustnessParams
 
     @model_validator(mode="after")
-    def _crops_are_large_enough(self) -> "Params":
+    def _check_crop_size(self) -> "Params":
         if self.crops.size < self.train.image_size:
             raise ValueError("crops.size must not be smaller than train.image_size")
         return self
 
     @field_validator("dataset", mode="before")
     @classmethod
-    def _dataset_is_a_mapping(cls, value: Any) -> Any:
+    def _check_dataset_is_mapping(cls, value: Any) -> Any:
         if isinstance(value, list):
             raise ValueError(
-                f"must be a mapping from names to data sets, like\n{_as_mapping(value)}"
+                f"must be a mapping from names to data sets, like this:\n{_format_mapping(value)}"
             )
         return value
 
     @model_validator(mode="after")
-    def _test_datasets_are_known(self) -> "Params":
+    def _check_test_datasets(self) -> "Params":
         names = list(self.dataset)
         unknown = sorted({*self.split.test_datasets} - {*names})
         if unknown:
-            raise ValueError(f"split.test_datasets: no data set is called {', '.join(unknown)}")
+            raise ValueError(f"split.test_datasets names unknown data sets: {', '.join(unknown)}")
         if self.split.policy == "cross_dataset" and not 0 < len({*self.split.test_datasets}) < len(
             names
         ):
             raise ValueError(
-                "split.policy cross_dataset needs some, not all, data sets in split.test_datasets"
+                "split.policy cross_dataset needs some, not all, of the data sets in"
+                " split.test_datasets"
             )
         return self

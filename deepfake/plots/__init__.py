@@ -1,4 +1,4 @@
-"""Tables of other stages in, figures out (plots/*.png).
+"""Tables and crops of other stages in, figures out (plots/*.png).
 
 It may import `base`, `params`, `core`, `transforms`, `model` and `evaluation`.
 """

@@ -1,4 +1,4 @@
-"""The crops behind the verdicts: what a person should look at after an evaluation."""
+"""Sheets of crops to check by eye: wrong verdicts, and how faces are cropped."""
 
 from pathlib import Path
 
@@ -8,31 +8,32 @@ from matplotlib.figure import Figure
 
 from deepfake.core import archive
 from deepfake.core.image import Image, decode_image
-from deepfake.core.labels import UNDECIDED
+from deepfake.core.labels import LABEL_NAMES, UNDECIDED
 from deepfake.core.sampling import evenly_spaced
 from deepfake.evaluation.predictions import Predictions
 from deepfake.plots.figures import image_grid
 
-SHOWN = 18
+MAX_MISTAKES = 18
+MAX_CROPS = 36
 
 
 def worst_mistakes(predictions: Predictions, folder: Path) -> Figure:
-    """The wrongly judged videos, most wrong first, each by its most misleading crop.
+    """The videos with a wrong verdict, the worst score first, each with its worst crop.
 
     Args:
         predictions: of one split.
-        folder: where its crop archives are.
+        folder: the folder of the crop archives.
     """
     videos = predictions.videos
-    actual = videos["label"].map({0: "REAL", 1: "FAKE"})
+    actual = videos["label"].map(LABEL_NAMES)
     wrong = videos[(videos["verdict"] != actual) & (videos["verdict"] != UNDECIDED)]
-    wrong = wrong.assign(miss=(wrong["label"] - wrong["score"]).abs())
-    wrong = wrong.sort_values(["miss", "video_id"], ascending=[False, True])
-    title = f"{len(wrong)} of {len(videos)} videos judged wrongly, the worst first"
-    wrong = wrong.head(SHOWN)
+    wrong = wrong.assign(error=(wrong["label"] - wrong["score"]).abs())
+    wrong = wrong.sort_values(["error", "video_id"], ascending=[False, True])
+    title = f"Wrong verdicts on {len(wrong)} of {len(videos)} videos, the worst first"
+    wrong = wrong.head(MAX_MISTAKES)
     crops = predictions.frames.merge(wrong[["video_id"]], on="video_id")
-    crops = crops.assign(miss=np.abs(crops["label"] - crops["score"]))
-    crops = crops.sort_values(["miss", "image"], ascending=[False, True]).drop_duplicates(
+    crops = crops.assign(error=np.abs(crops["label"] - crops["score"]))
+    crops = crops.sort_values(["error", "image"], ascending=[False, True]).drop_duplicates(
         "video_id"
     )
     ordered = wrong[["video_id"]].merge(crops, on="video_id", how="left")
@@ -41,12 +42,17 @@ def worst_mistakes(predictions: Predictions, folder: Path) -> Figure:
 
 
 def crop_sheet(crops: pd.DataFrame, folder: Path) -> Figure:
-    """One crop of each of some videos, evenly chosen, to see whether the faces are cut out well."""
+    """The first crop of evenly spaced videos, to check how faces are cropped.
+
+    Args:
+        crops: data/crops.csv.
+        folder: the folder of the crop archives.
+    """
     first = crops.drop_duplicates("video_id")
-    chosen = first.iloc[evenly_spaced(len(first), 2 * SHOWN)]
+    chosen = first.iloc[evenly_spaced(len(first), MAX_CROPS)]
     images = _images(folder, chosen)
     captions = [_short(video_id) for video_id in chosen["video_id"]]
-    return image_grid(images, captions, f"crops of {len(chosen)} of {len(first)} videos")
+    return image_grid(images, captions, f"Crops of {len(chosen)} of {len(first)} videos")
 
 
 def _images(folder: Path, crops: pd.DataFrame) -> list[Image]:
@@ -55,8 +61,8 @@ def _images(folder: Path, crops: pd.DataFrame) -> list[Image]:
 
 
 def _caption(row: "pd.Series[str]") -> str:
-    actual = "FAKE" if row["label"] else "REAL"
-    return f"{_short(row['video_id'])}\nis {actual}, score {row['score']:.2f}"
+    label = LABEL_NAMES[int(row["label"])]
+    return f"{_short(row['video_id'])}\nlabel {label}, score {row['score']:.2f}"
 
 
 def _short(video_id: str) -> str:

@@ -1,56 +1,57 @@
-"""Figures of the splits."""
+"""Figure of the splits: sizes, methods and groups."""
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from deepfake.core.labels import SPLITS
-from deepfake.plots.figures import FAKE_COLOR, REAL_COLOR
+from deepfake.core.labels import FAKE, LABEL_NAMES, SPLITS, Floats
+from deepfake.plots.figures import LABEL_COLORS
 
 
 def split_overview(balance: pd.DataFrame, groups: pd.DataFrame) -> Figure:
-    """Labels, methods and groups of the splits, beside what was asked for.
+    """Labels, methods and groups of each split, with the requested sizes.
 
     Args:
-        balance: as `split_report.balance` gives it.
-        groups: as `split_report.group_table` gives it.
+        balance: as `splits.report.balance_table` returns it.
+        groups: as `splits.report.group_table` returns it.
     """
     figure = Figure(figsize=(12, 4), layout="constrained")
-    sizes, methods, parts = figure.subplots(1, 3)
-    places = np.arange(len(SPLITS))
+    sizes, methods, groups_axes = figure.subplots(1, 3)
+    positions = np.arange(len(SPLITS))
     bottom = np.zeros(len(SPLITS))
-    for label, title, color in ((0, "REAL", REAL_COLOR), (1, "FAKE", FAKE_COLOR)):
-        heights = _sums(balance[balance["label"] == label])
-        sizes.bar(places, heights, bottom=bottom, color=color, label=title)
+    for label, name in LABEL_NAMES.items():
+        heights = _videos_per_split(balance[balance["label"] == label])
+        sizes.bar(positions, heights, bottom=bottom, color=LABEL_COLORS[label], label=name)
         bottom += heights
-    wanted = balance.groupby("split")["wanted"].first().reindex(SPLITS)
-    if wanted.notna().any():
-        ends = {"xmin": places - 0.45, "xmax": places + 0.45}
-        sizes.hlines(wanted, **ends, color="black", linestyle="--", label="asked for")
-    sizes.set(title="videos", ylabel="videos")
+    requested = balance.groupby("split")["wanted"].first().reindex(SPLITS)
+    if requested.notna().any():
+        ends = {"xmin": positions - 0.45, "xmax": positions + 0.45}
+        sizes.hlines(requested, **ends, color="black", linestyle="--", label="requested")
+    sizes.set(title="Videos by label", ylabel="Videos")
     bottom = np.zeros(len(SPLITS))
-    for method in sorted(balance.loc[balance["label"] == 1, "method"].unique()):
-        shares = _sums(balance[balance["method"] == method]) / np.maximum(
-            1, _sums(balance[balance["label"] == 1])
+    fakes = balance[balance["label"] == FAKE]
+    for method in sorted(fakes["method"].unique()):
+        shares = _videos_per_split(balance[balance["method"] == method]) / np.maximum(
+            1, _videos_per_split(fakes)
         )
-        methods.bar(places, shares, bottom=bottom, label=method)
+        methods.bar(positions, shares, bottom=bottom, label=method)
         bottom += shares
-    methods.set(title="methods of the fakes", ylabel="share of the split's fakes")
+    methods.set(title="FAKE videos by method", ylabel="Fraction of FAKE videos")
     bottom = np.zeros(len(SPLITS))
     for rank in range(int(groups["split"].value_counts().max())):
         of_rank = groups.groupby("split")["videos"].nth(rank)
-        sized = groups.loc[of_rank.index].set_index("split")["videos"].reindex(SPLITS).fillna(0)
-        parts.bar(places, sized, bottom=bottom, edgecolor="white", linewidth=0.3)
-        bottom = bottom + sized.to_numpy(np.float64)
-    parts.set(title="groups, the largest at the bottom", ylabel="videos")
-    for axes in (sizes, methods, parts):
-        axes.set_xticks(places, SPLITS)
+        videos = groups.loc[of_rank.index].set_index("split")["videos"].reindex(SPLITS).fillna(0)
+        groups_axes.bar(positions, videos, bottom=bottom, edgecolor="white", linewidth=0.3)
+        bottom = bottom + videos.to_numpy(np.float64)
+    groups_axes.set(title="Groups, largest at the bottom", ylabel="Videos")
+    for axes in (sizes, methods, groups_axes):
+        axes.set_xticks(positions, SPLITS)
     sizes.legend()
     if methods.containers:
         methods.legend(fontsize=7)
     return figure
 
 
-def _sums(balance: pd.DataFrame) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+def _videos_per_split(balance: pd.DataFrame) -> Floats:
     videos = balance.groupby("split")["videos"].sum().reindex(SPLITS)
     return videos.fillna(0).to_numpy(np.float64)

@@ -1,19 +1,24 @@
-"""Figures of the training."""
+"""Figure of the training history."""
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 
 def training_curves(history: pd.DataFrame, best_epoch: int) -> Figure:
-    """Loss of train and val, and ROC-AUC of val, per epoch."""
+    """Loss on train and val, and ROC-AUC on val, after each epoch.
+
+    Args:
+        history: as `training.loop.TrainingResult.history`.
+        best_epoch: counted from 1.
+    """
     figure = Figure(figsize=(10, 4), layout="constrained")
-    losses, ranks = figure.subplots(1, 2)
-    for column in ("train_loss", "val_loss"):
-        losses.plot(history["epoch"], history[column], marker="o", label=column)
-    for column in ("val_frame_roc_auc", "val_video_roc_auc"):
-        ranks.plot(history["epoch"], history[column], marker="o", label=column)
-    for axes, title in ((losses, "loss"), (ranks, "ROC-AUC on val")):
-        axes.axvline(best_epoch, color="gray", linestyle=":", label=f"published: {best_epoch}")
-        axes.set(xlabel="epoch", title=title)
+    losses, roc_aucs = figure.subplots(1, 2)
+    for column, name in (("train_loss", "train"), ("val_loss", "val")):
+        losses.plot(history["epoch"], history[column], marker="o", label=name)
+    for column, name in (("val_frame_roc_auc", "frames"), ("val_video_roc_auc", "videos")):
+        roc_aucs.plot(history["epoch"], history[column], marker="o", label=name)
+    for axes, title in ((losses, "Loss"), (roc_aucs, "ROC-AUC on val")):
+        axes.axvline(best_epoch, color="gray", linestyle=":", label=f"best epoch ({best_epoch})")
+        axes.set(xlabel="Epoch", title=title)
         axes.legend()
     return figure

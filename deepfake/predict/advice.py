@@ -1,30 +1,24 @@
-"""What a person can do about a file that got no verdict."""
+"""What a user can do about a file without a verdict."""
 
-from deepfake.jobs.step import CRASHED, OUT_OF_MEMORY, TIMED_OUT
-from deepfake.predict.result import Result
-from deepfake.video.record import TOO_SHORT, UNREADABLE
+from deepfake.predict.result import Result, UndecidedCause
 
-NO_FACE = (
-    "The model judges faces only. Try a picture or a part of the video in which a face is seen from"
-    " the front, in good light."
-)
-SMALL = "Try a larger version of the file, or cut out the part with the face."
-RARE = "Try a part of the video in which the same person is seen longer."
-BROKEN = (
-    "Images (JPEG, PNG, WebP, BMP, TIFF) and videos (MP4, MOV, MKV, WebM, AVI, GIF) can be read. See"
-    " whether a player opens the file; if so, save it as MP4 or JPEG and try again."
-)
-COSTLY = "Try a shorter part of the video, or a smaller version of it."
+ADVICE = {
+    UndecidedCause.UNREADABLE: (
+        "Supported files are images (JPEG, PNG, WebP, BMP, TIFF) and videos (MP4, MOV, MKV, WebM,"
+        " AVI, GIF). If a media player opens the file, save it as MP4 or JPEG and try again."
+    ),
+    UndecidedCause.OVER_LIMIT: "Try a shorter part of the video, or a smaller version of it.",
+    UndecidedCause.NO_FACE: (
+        "The model analyses faces only. Try an image, or a part of the video, that shows a face"
+        " from the front in good light."
+    ),
+    UndecidedCause.FACE_TOO_SMALL: (
+        "Try a larger version of the file, or crop it to the region with the face."
+    ),
+    UndecidedCause.TOO_FEW_FRAMES: "Try a part of the video that shows the same person for longer.",
+}
 
 
 def advice(result: Result) -> str:
-    """A sentence or two on what to try; "" where there is a verdict."""
-    if result.score is not None:
-        return ""
-    if result.video.status in (TIMED_OUT, OUT_OF_MEMORY) or "minutes" in result.reason:
-        return COSTLY
-    if result.video.status in (UNREADABLE, TOO_SHORT, CRASHED):
-        return BROKEN
-    if result.reason.startswith("face too small"):
-        return SMALL
-    return RARE if result.reason.startswith("too few frames") else NO_FACE
+    """A sentence or two on what to try; "" if the file has a verdict."""
+    return "" if result.cause is None else ADVICE[result.cause]

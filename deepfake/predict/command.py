@@ -1,4 +1,4 @@
-"""What `deepfake predict` does once its options are read."""
+"""`deepfake predict`, after its options are parsed."""
 
 import os
 import sys
@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import typer
 from rich.console import Console
@@ -16,34 +16,36 @@ from deepfake.base.download import fetch
 from deepfake.base.errors import DeepfakeError
 from deepfake.core.files import write_bytes
 from deepfake.params.schema import ExecutionParams
-from deepfake.predict.inputs import MAX_BYTES, Source, expand
+from deepfake.predict.inputs import MAX_DOWNLOAD_BYTES, InputFile, expand
 from deepfake.predict.preprocess import Preprocessor
 
 if TYPE_CHECKING:
     from deepfake.predict.detector import Detector
     from deepfake.predict.result import Result
 
-DONE, FAILED, SOME_UNDECIDED, INTERRUPTED = 0, 1, 3, 130  # exit codes; 2 is a wrong option
-WIDTH = 160  # columns of the table where no terminal says
+DONE, FAILED, SOME_UNDECIDED, INTERRUPTED = 0, 1, 3, 130  # exit codes; 2 is for wrong options
+WIDTH = 160  # columns of the table when the output is not a terminal
+
+OutputFormat = Literal["table", "json", "csv"]
 
 
 @dataclass(frozen=True)
-class Wishes:
+class PredictOptions:
     """The options of the command.
 
     Attributes:
-        paths: as for `sources.expand`.
+        paths: as `names` of `inputs.expand`.
         model, runtime: as for `Detector.load`.
-        form: table, json or csv.
-        with_frames: tell the scores of single frames too.
-        report: folder for a page about each file.
-        annotate: where to write the one video with its boxes.
+        output_format: table, json or csv.
+        with_frames: print the scores of single frames too.
+        report: folder for one HTML report per file.
+        annotate: where to write the video with boxes.
         limits: of the processes that decode.
     """
 
     paths: Sequence[str]
     model: str | None
-    form: str
+    output_format: OutputFormat
     with_frames: bool
     report: Path | None
     annotate: Path | None
@@ -51,128 +53,130 @@ class Wishes:
     runtime: str | None = None
 
 
-def run(wishes: Wishes) -> int:
-    """Judge the files and tell of them; the exit code.
+def run(options: PredictOptions) -> int:
+    """Predict the files and report their results; returns the exit code.
 
     Raises:
-        DeepfakeError: the model cannot be had, or a report not be written.
+        DeepfakeError: the model cannot be loaded, or a report cannot be written.
     """
-    sources, complaints = expand(wishes.paths, _standard_input())
-    for complaint in complaints:
-        typer.echo(f"error: {complaint}", err=True)
-    if not sources:
+    files, errors = expand(options.paths, _standard_input())
+    for error in errors:
+        typer.echo(f"error: {error}", err=True)
+    if not files:
         return FAILED
-    if wishes.annotate and len(sources) > 1:
-        raise DeepfakeError(f"--annotate takes one video, not {len(sources)} files")
-    preprocessor = Preprocessor(wishes.limits)  # its process starts while torch is loaded
+    if options.annotate and len(files) > 1:
+        raise DeepfakeError(f"--annotate takes one video, not {len(files)} files")
+    preprocessor = Preprocessor(options.limits)  # its process starts while torch is loaded
     try:
         from deepfake.predict.detector import Detector
 
-        detector = Detector.load(wishes.model, preprocessor, wishes.runtime)
-        if wishes.report is not None:
-            _ = detector.network  # without it there is no page, which is told at once
+        detector = Detector.load(options.model, preprocessor, options.runtime)
+        if options.report is not None:
+            _ = detector.network  # fail before the first file if there can be no heat maps
         trained_on = ", ".join(detector.card.origin["datasets"])
         typer.echo(f"the model was trained on: {trained_on}", err=True)
-        undecided = _judge_all(sources, detector, wishes)
+        undecided = _predict_all(files, detector, options)
     except KeyboardInterrupt:
-        typer.echo("interrupted; what was finished stands above", err=True)
+        typer.echo("interrupted: results of finished files are printed above", err=True)
         return INTERRUPTED
     finally:
         preprocessor.close()
-    return FAILED if complaints else SOME_UNDECIDED if undecided else DONE
+    return FAILED if errors else SOME_UNDECIDED if undecided else DONE
 
 
 def _standard_input() -> Iterator[str]:
-    """Lines that may be names in any encoding."""
+    """Lines of standard input as file names, which may be in any encoding."""
     yield from map(os.fsdecode, sys.stdin.buffer)
 
 
-def _judge_all(sources: Sequence[Source], detector: "Detector", wishes: Wishes) -> int:
-    """Tell of all files; how many are UNDECIDED."""
-    told = Telling(wishes, detector)
+def _predict_all(files: Sequence[InputFile], detector: "Detector", options: PredictOptions) -> int:
+    """Predict and report all files; returns how many are UNDECIDED."""
+    reporter = Reporter(options, detector)
     try:
-        if wishes.annotate is not None:
-            _annotate(sources[0], told, wishes.annotate)
-        elif len(sources) == 1:
-            told.add(detector.predict(sources[0].name))
+        if options.annotate is not None:
+            _annotate(files[0], reporter, options.annotate)
+        elif len(files) == 1:
+            reporter.report(detector.predict(files[0].name))
         else:
-            for result in detector.predict_many(sources):
-                told.add(result)
+            for result in detector.predict_many(files):
+                reporter.report(result)
     finally:
-        told.end()
-    return told.undecided
+        reporter.print_table()
+    return reporter.undecided
 
 
-def _annotate(source: Source, told: "Telling", out: Path) -> None:
-    """Tell of one video, and write it with its boxes."""
+def _annotate(file: InputFile, reporter: "Reporter", out: Path) -> None:
+    """Report one video, and write it with boxes."""
     from deepfake.predict.annotate import annotate
 
     with tempfile.TemporaryDirectory(prefix="deepfake-") as folder:
-        path = Path(source.name)
-        if source.is_url:
+        path = Path(file.name)
+        if file.is_url:
             path = Path(folder, "video")
-            fetch(source.name, path, MAX_BYTES)
-        result = told.detector.predict(path, source.name)
-        told.add(result)
-        annotate(result, path, out, told.detector)
+            fetch(file.name, path, MAX_DOWNLOAD_BYTES)
+        result = reporter.detector.predict(path, file.name)
+        reporter.report(result)
+        annotate(result, path, out, reporter.detector)
 
 
-class Telling:
-    """Tells of results: JSON and CSV line by line, a table at the end; and writes their pages.
+class Reporter:
+    """Prints results and writes their HTML reports.
+
+    JSON and CSV are printed line by line as files finish, the table at the end.
 
     Attributes:
-        detector: of the results.
-        undecided: how many of them have no score.
+        detector: the detector that gives the results.
+        undecided: number of results without a score.
     """
 
-    def __init__(self, wishes: Wishes, detector: "Detector") -> None:
+    def __init__(self, options: PredictOptions, detector: "Detector") -> None:
         from deepfake.predict import output
 
         self.detector = detector
         self.undecided = 0
-        self._listing = output
-        self._wishes = wishes
+        self._output = output
+        self._options = options
         self._table = output.new_table(detector.card.threshold)
-        self._pages: set[str] = set()
-        if wishes.form == "csv":
-            tqdm.write(output.csv_header(wishes.with_frames))
+        self._report_names: set[str] = set()
+        if options.output_format == "csv":
+            tqdm.write(output.csv_header(options.with_frames))
 
-    def add(self, result: "Result") -> None:
-        """Tell of a file, or remember it for the table.
+    def report(self, result: "Result") -> None:
+        """Print a result, or add it to the table.
 
         Raises:
-            DeepfakeError: its page cannot be written.
+            DeepfakeError: its HTML report cannot be written.
         """
         self.undecided += result.score is None
-        with_frames = self._wishes.with_frames
-        if self._wishes.form == "table":
-            self._listing.add_rows(self._table, result, with_frames)
-        elif self._wishes.form == "json":
-            _say(self._listing.as_json(result, with_frames))
+        with_frames = self._options.with_frames
+        if self._options.output_format == "table":
+            self._output.add_rows(self._table, result, with_frames)
+        elif self._options.output_format == "json":
+            _print_now(self._output.as_json(result, with_frames))
         else:
-            _say(self._listing.as_csv(result, with_frames))
-        if self._wishes.report is not None:
-            self._write_page(result, self._wishes.report)
+            _print_now(self._output.as_csv(result, with_frames))
+        if self._options.report is not None:
+            self._write_html(result, self._options.report)
 
-    def _write_page(self, result: "Result", folder: Path) -> None:
+    def _write_html(self, result: "Result", folder: Path) -> None:
         from deepfake.predict.report import html_report, report_name
 
-        path = folder / report_name(result.path, self._pages)
-        self._pages.add(path.name)
+        path = folder / report_name(result.path, self._report_names)
+        self._report_names.add(path.name)
         try:
             write_bytes(path, html_report(result, self.detector).encode(), durable=False)
         except OSError as error:
             raise DeepfakeError(f"{path} cannot be written: {error.strerror}") from error
 
-    def end(self) -> None:
-        """Print the table, if one was asked for and a file was judged."""
+    def print_table(self) -> None:
+        """Print the table; nothing in other formats, or if no file finished."""
         if self._table.row_count:
             console = Console(width=None if sys.stdout.isatty() else WIDTH)
             console.print(self._table)
 
 
-def _say(text: str) -> None:
-    """Print at once, without disturbing a progress bar; nothing if there is nothing to say."""
+def _print_now(text: str) -> None:
+    """Print without delay and without disturbing a progress bar; nothing for an empty text."""
     if text:
         tqdm.write(text)
         sys.stdout.flush()

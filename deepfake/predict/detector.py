@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from deepfake.base.errors import ModelError
-from deepfake.core import archive
 from deepfake.core.labels import Floats
 from deepfake.faces.crops import crop_settings
 from deepfake.jobs.step import Failure
@@ -19,10 +18,10 @@ from deepfake.model.onnx_model import OnnxModel, load_onnx
 from deepfake.model.scores import predict_logits
 from deepfake.model.source import default_folder, is_onnx, model_folder, onnx_file
 from deepfake.params.schema import CropsParams, FramesParams
-from deepfake.predict.inputs import Source
-from deepfake.predict.preprocess import Preprocessor
+from deepfake.predict.inputs import InputFile
+from deepfake.predict.preprocess import Preprocessed, Preprocessor
 from deepfake.predict.result import Result
-from deepfake.predict.verdict import judge
+from deepfake.predict.verdict import make_result
 from deepfake.video.frames import frame_settings
 from deepfake.video.record import VideoMeta
 
@@ -32,12 +31,18 @@ RUNTIMES = ("torch", "onnx")
 class Detector:
     """A published model with its preprocessing.
 
-    Files are decoded in another process with limits of time and memory, since nobody has checked
-    them: one that crashes, hangs or bursts the decoder is UNDECIDED.
+    Files are untrusted, so they are decoded in another process with limits of time and memory. A
+    file that crashes the decoder or exceeds the limits is UNDECIDED.
 
     >>> with Detector.load() as detector:  # doctest: +SKIP
     ...     print(detector.predict("clip.mp4").verdict)
     FAKE
+
+    Attributes:
+        card: the card of the model.
+        device: where the network is.
+        preprocessor: decodes files and cuts out their crops.
+        settings: of `preprocess`: its arguments `frames` and `crops`.
     """
 
     def __init__(
@@ -65,22 +70,22 @@ class Detector:
         preprocessor: Preprocessor | None = None,
         runtime: str | None = None,
     ) -> "Detector":
-        """The model in a folder, of a git revision, or at an address; or an ONNX file.
+        """Load the model of a folder, a git revision or an address, or an ONNX file.
 
         Args:
-            model: as for `model_source.model_folder`; None for that in models/, or the starter where
-                none was trained yet.
-            preprocessor: with limits of its own; without one, `intake.LIMITS` hold.
-            runtime: "torch", or "onnx" for ONNX Runtime, which gives no heat maps; None is torch,
-                but for an ONNX file.
+            model: as for `source.model_folder`; None for the model in models/, or the starter if
+                none is trained yet.
+            preprocessor: with its own limits; None for one with `preprocess.LIMITS`.
+            runtime: "torch", or "onnx" for ONNX Runtime, which gives no heat maps; None for torch,
+                or for ONNX Runtime if `model` is an ONNX file.
 
         Raises:
-            ModelError: there is no model, or not one of this version.
+            ModelError: the model is missing or of another version.
         """
         place = str(model or default_folder())
         runtime = runtime or ("onnx" if is_onnx(place) else "torch")
         if runtime not in RUNTIMES:
-            raise ModelError(f"no runtime {runtime}: there is {' and '.join(RUNTIMES)}")
+            raise ModelError(f"unknown runtime {runtime}: use {' or '.join(RUNTIMES)}")
         if runtime == "onnx":
             with onnx_file(place) as path:
                 exported = load_onnx(path)
@@ -97,11 +102,9 @@ class Detector:
 
     @property
     def network(self) -> nn.Module:
-        """What heat maps are made with; raises ModelError where there is none in torch."""
+        """The network for heat maps; raises ModelError with ONNX Runtime, which has no gradients."""
         if isinstance(self._network, OnnxModel):
-            raise ModelError(
-                "heat maps, and so reports, need the model in torch: ONNX Runtime gives none"
-            )
+            raise ModelError("heat maps and reports need runtime torch: ONNX has no gradients")
         return self._network
 
     def close(self) -> None:
@@ -113,55 +116,45 @@ class Detector:
     ) -> Result:
         """The result for an image, a video, or the address of one.
 
-        What cannot be read or shows no face is UNDECIDED, with its reason; that is no error.
+        A file that cannot be read or shows no face is UNDECIDED, with its reason; that is no error.
 
         Args:
             path: the file, or an address such as https://host/clip.mp4.
-            name: what the result calls it; by default as `path`.
-            per_video: look at this many frames, not at as many as in training.
+            name: path in the result; None for `path`.
+            per_video: number of frames to analyse; None for as many as in training.
         """
         settings = self.settings
         if per_video is not None:
             settings = {**settings, "frames": {**settings["frames"], "per_video": per_video}}
-        data = self.preprocessor.one(Source(str(path)), settings)
-        return self._judged(str(path) if name is None else name, data)
+        data = self.preprocessor.one(InputFile(str(path)), settings)
+        return self._result(str(path) if name is None else name, data)
 
-    def predict_many(self, sources: Sequence[Source]) -> Iterator[Result]:
-        """The results of many files, in order, by several processes and with a progress bar."""
-        made = self.preprocessor.many(sources, self.settings)
-        for source, data in zip(sources, made, strict=True):
-            yield self._judged(source.name, data)
+    def predict_many(self, files: Sequence[InputFile]) -> Iterator[Result]:
+        """The results for many files, in order, by several processes and with a progress bar."""
+        preprocessed = self.preprocessor.many(files, self.settings)
+        for file, data in zip(files, preprocessed, strict=True):
+            yield self._result(file.name, data)
 
-    def crop_file(self, path: Path) -> archive.Archive:
-        """The crops of a file's faces and what was found out about it, as `preprocess` gives it.
+    def crop_file(self, path: Path) -> Preprocessed:
+        """The face crops of a file.
 
         Raises:
-            ValueError: the process for it failed.
+            ValueError: the process that decodes crashed or exceeded its limits.
         """
-        data = self.preprocessor.one(Source(str(path)), self.settings)
+        data = self.preprocessor.one(InputFile(str(path)), self.settings)
         if isinstance(data, Failure):
             raise ValueError(f"{path}: {data.reason}")
-        return archive.unpack(data)
+        return Preprocessed.unpack(data)
 
     def _logits(self, images: Sequence[bytes]) -> Floats:
         if isinstance(self._network, OnnxModel):
             return self._network.logits(images)
         return predict_logits(self._network, images, self.card.image_size, self.device)
 
-    def _judged(self, name: str, data: bytes | Failure) -> Result:
+    def _result(self, name: str, data: bytes | Failure) -> Result:
         if isinstance(data, Failure):
-            video = VideoMeta(data.status, data.reason)
-            return judge(name, self.card, video, [], {}, np.zeros(0))
-        made = archive.unpack(data)
-        images = [made.images[crop["image"]] for crop in made.meta["crops"]]
-        logits = self._logits(images)
-        video = VideoMeta(**{**made.meta["video"], "indices": tuple(made.meta["video"]["indices"])})
-        return judge(
-            name,
-            self.card,
-            video,
-            made.meta["crops"],
-            made.images,
-            logits,
-            made.meta["no_face"],
-        )
+            failed = Preprocessed(VideoMeta(data.status, data.reason))
+            return make_result(name, self.card, failed, np.zeros(0))
+        file = Preprocessed.unpack(data)
+        logits = self._logits([file.images[crop["image"]] for crop in file.crops])
+        return make_result(name, self.card, file, logits)

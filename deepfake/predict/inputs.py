@@ -1,4 +1,4 @@
-"""Where the files come from: names, folders, patterns, a list on standard input, addresses."""
+"""Which files to predict: paths, folders, patterns, addresses, and a list on standard input."""
 
 import glob
 from collections.abc import Iterable, Sequence
@@ -8,79 +8,79 @@ from pathlib import Path
 from deepfake.base.download import is_url
 from deepfake.core.media import IMAGE_MAGICS, IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
-MAX_BYTES = 2 * 2**30  # of a download
-TAR_MAGIC, TAR_MAGIC_AT = b"ustar", 257
+MAX_DOWNLOAD_BYTES = 2 * 2**30
+TAR_MAGIC, TAR_MAGIC_OFFSET = b"ustar", 257
 GZIP_MAGIC = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
-class Source:
-    """A file to judge.
+class InputFile:
+    """A file to predict.
 
     Attributes:
-        name: path or address, as it was given or found.
+        name: path or address, as given or found.
     """
 
     name: str
 
     @property
     def is_url(self) -> bool:
-        """Whether it must be downloaded first."""
+        """Whether the file must be downloaded first."""
         return is_url(self.name)
 
 
-def expand(names: Sequence[str], lines: Iterable[str] = ()) -> tuple[list[Source], list[str]]:
-    """The files that the arguments of the command mean, each once, in order.
+def expand(names: Sequence[str], lines: Iterable[str] = ()) -> tuple[list[InputFile], list[str]]:
+    """Expand the arguments of the command to files, each once, in order.
 
     Args:
         names: files; folders, searched for images and videos by their suffixes; patterns with *, ?
-            or [ ], of which ** goes through folders; addresses; "-" for `lines`.
-        lines: more names, one a line, each as above but "-".
+            or [ ], in which ** matches folders at any depth; addresses; "-" for `lines`.
+        lines: more names, one a line, of all these kinds except "-".
 
     Returns:
-        The files, and a sentence for every name that means none.
+        The files, and an error message for each name that matches none.
     """
-    found: dict[str, None] = {}
-    complaints = []
-    for name in names:
-        inner = [line.rstrip("\r\n") for line in lines] if name == "-" else [name]
-        for one in filter(None, inner):
-            files = _files_of(one)
-            found.update(dict.fromkeys(files))
-            if not files:
-                complaints.append(_complaint(one))
-    return [Source(name) for name in found], complaints
+    files: dict[str, None] = {}
+    errors = []
+    for argument in names:
+        expanded = [line.rstrip("\r\n") for line in lines] if argument == "-" else [argument]
+        for name in filter(None, expanded):
+            matches = _matching_files(name)
+            files.update(dict.fromkeys(matches))
+            if not matches:
+                errors.append(_no_match_error(name))
+    return [InputFile(name) for name in files], errors
 
 
-def _files_of(name: str) -> list[str]:
+def _matching_files(name: str) -> list[str]:
     if is_url(name):
         return [name]
     if Path(name).is_dir():
         return _media_below(Path(name))
     if Path(name).exists() or Path(name).is_symlink():
         return [name]
-    # Path.glob takes no pattern that begins at the root.
+    # Path.glob rejects patterns that begin at the root.
     matches = sorted(glob.glob(name, recursive=True)) if glob.has_magic(name) else []  # noqa: PTH207
-    return [file for match in matches for file in _of_match(Path(match))]
+    return [file for match in matches for file in _files_of_match(Path(match))]
 
 
-def _of_match(path: Path) -> list[str]:
+def _files_of_match(path: Path) -> list[str]:
     return _media_below(path) if path.is_dir() else [str(path)]
 
 
 def _media_below(folder: Path) -> list[str]:
-    """Images and videos in a folder and the folders in it, but for hidden ones, sorted."""
-    known = IMAGE_SUFFIXES | VIDEO_SUFFIXES
+    """Images and videos at any depth in a folder, sorted, except hidden ones."""
+    suffixes = IMAGE_SUFFIXES | VIDEO_SUFFIXES
     return sorted(
         str(file)
         for file in folder.rglob("*")
-        if file.suffix.lower() in known
+        if file.suffix.lower() in suffixes
         and file.is_file()
         and not any(part.startswith(".") for part in file.relative_to(folder).parts)
     )
 
 
-def _complaint(name: str) -> str:
+def _no_match_error(name: str) -> str:
     if Path(name).is_dir():
         return f"{name}: no image or video in this folder"
     if glob.has_magic(name):
@@ -89,9 +89,9 @@ def _complaint(name: str) -> str:
 
 
 def sniff(path: Path) -> str:
-    """video, image or frames (a folder or tar archive of them), by what is in it.
+    """The kind of a file by its content: video, image or frames (a folder or tar archive of them).
 
-    What is none of them is called a video: its decoder says best what is wrong.
+    Anything else is called a video, because the decoder's message is the most precise one.
     """
     if path.is_dir():
         return "frames"
@@ -99,10 +99,10 @@ def sniff(path: Path) -> str:
         return "video"
     try:
         with path.open("rb") as file:
-            head = file.read(TAR_MAGIC_AT + len(TAR_MAGIC))
+            head = file.read(TAR_MAGIC_OFFSET + len(TAR_MAGIC))
     except OSError:
         return "video"
-    if head[TAR_MAGIC_AT:] == TAR_MAGIC or head.startswith(GZIP_MAGIC):
+    if head[TAR_MAGIC_OFFSET:] == TAR_MAGIC or head.startswith(GZIP_MAGIC):
         return "frames"
     is_webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
     return "image" if is_webp or head.startswith(IMAGE_MAGICS) else "video"

@@ -13,7 +13,7 @@ from deepfake.base.text import printable
 from deepfake.core.labels import FAKE, LABEL_NAMES, REAL, UNDECIDED
 from deepfake.predict.result import BORDERLINE, Face, Interval, Result
 
-DIGITS = 6  # of scores in JSON and CSV
+DIGITS = 6  # decimals of scores in JSON and CSV
 COLORS = {
     LABEL_NAMES[FAKE]: "bold red",
     LABEL_NAMES[REAL]: "bold green",
@@ -27,7 +27,7 @@ FRAME_COLUMNS = ("path", "track", "frame", "seconds", "score", "left", "top", "r
 
 
 def as_json(result: Result, with_frames: bool) -> str:
-    """One line with everything but the crops; the scores of single frames only if wanted."""
+    """One line with everything except the crops; single frames only `with_frames`."""
     record = {
         "path": result.path,
         "verdict": result.verdict,
@@ -75,7 +75,7 @@ def csv_header(with_frames: bool) -> str:
 
 
 def as_csv(result: Result, with_frames: bool) -> str:
-    """A line for the file, or instead one for each face in each frame."""
+    """One line for the file; `with_frames`, one line for each face in each frame instead."""
     return _csv_lines(_frame_rows(result) if with_frames else [_file_row(result)])
 
 
@@ -114,26 +114,30 @@ def _csv_lines(rows: Iterable[Iterable[Any]]) -> str:
 def new_table(threshold: float) -> Table:
     """The table for people, without rows."""
     table = Table(
-        caption=f"FAKE begins at {threshold:.2f}. A score is a hint, not a proof.",
+        caption=f"Scores of {threshold:.2f} or more are FAKE. A score is a statistical hint, not a"
+        " proof.",
         caption_justify="left",
         box=None,
         pad_edge=False,
     )
-    for name in ("verdict", "score", "95 % range", "people", "frames"):
-        table.add_column(name, no_wrap=True, justify="right" if name in {"score"} else "left")
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("score", no_wrap=True, justify="right")
+    table.add_column("score range\nover frames (95 %)", no_wrap=True)
+    table.add_column("people", no_wrap=True)
+    table.add_column("frames", no_wrap=True)
     table.add_column("file", overflow="fold")
     table.add_column("remark", overflow="fold")
     return table
 
 
 def add_rows(table: Table, result: Result, with_frames: bool) -> None:
-    """A row for the file; one for each of its people if they are several; one per frame if wanted."""
+    """Add a row for the file, one per person if there are several, and one per frame if wanted."""
     remarks = [result.reason, result.note]
-    remarks.append("borderline" if result.certainty == BORDERLINE else "")
+    remarks.append(BORDERLINE if result.certainty == BORDERLINE else "")
     table.add_row(
         Text(result.verdict, COLORS[result.verdict]),
-        _short(result.score),
-        _range(result.interval),
+        _two_decimals(result.score),
+        _range_text(result.interval),
         str(len(result.faces)),
         f"{result.frames_with_face} of {result.frames}",
         Text(printable(result.path)),
@@ -141,21 +145,31 @@ def add_rows(table: Table, result: Result, with_frames: bool) -> None:
     )
     for face in result.faces:
         if with_frames or len(result.faces) > 1:
-            seen = f"{len(face.frames)} of {result.frames}"
-            place = Text(f"  person {face.track}")
-            row = ("", _short(face.score), _range(face.interval), "", seen, place, face.reason)
-            table.add_row(*row, style="dim")
+            _add_person(table, result, face)
         for one in face.frames if with_frames else ():
-            when = "" if one.seconds is None else f", {one.seconds:.1f} s"
-            place = Text(f"    frame {one.frame}{when}")
-            table.add_row("", _short(one.score), "", "", "", place, "", style="dim")
+            time = "" if one.seconds is None else f", {one.seconds:.1f} s"
+            name = Text(f"    frame {one.frame}{time}")
+            table.add_row("", _two_decimals(one.score), "", "", "", name, "", style="dim")
 
 
-def _short(score: float | None) -> str:
+def _add_person(table: Table, result: Result, face: Face) -> None:
+    table.add_row(
+        "",
+        _two_decimals(face.score),
+        _range_text(face.interval),
+        "",
+        f"{len(face.frames)} of {result.frames}",
+        Text(f"  Person {face.number}"),
+        face.reason,
+        style="dim",
+    )
+
+
+def _two_decimals(score: float | None) -> str:
     return "-" if score is None else f"{score:.2f}"
 
 
-def _range(interval: Interval | None) -> str:
+def _range_text(interval: Interval | None) -> str:
     return "" if interval is None else f"{interval[0]:.2f} to {interval[1]:.2f}"
 
 

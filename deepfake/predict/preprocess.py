@@ -1,13 +1,13 @@
-"""Frames and face crops of files that nobody has checked, each in a process with limits.
+"""Frames and face crops of untrusted files, each in a process with limits.
 
-It takes the same path as the pipeline's own videos, whose functions it calls.
+Files take the same path as the pipeline's own videos, through the same functions.
 """
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,70 +21,107 @@ from deepfake.jobs import worker
 from deepfake.jobs.pool import map_records
 from deepfake.jobs.step import Failure, Step, Video
 from deepfake.params.schema import ExecutionParams
-from deepfake.predict.inputs import MAX_BYTES, Source, sniff
+from deepfake.predict.inputs import MAX_DOWNLOAD_BYTES, InputFile, sniff
+from deepfake.predict.result import UndecidedCause
 from deepfake.video import frame_archive, record
 
 LIMITS = ExecutionParams(workers=0, video_seconds=600, video_gigabytes=4)
-LOOKED_AGAIN = 3  # frames in which to look for the reason when no face was found
+REINSPECTED_FRAMES = 3  # searched for smaller faces when no face was found
+
+
+@dataclass(frozen=True)
+class Preprocessed:
+    """The face crops of one file.
+
+    Attributes:
+        video: what is recorded about the file.
+        crops: a record for each crop, as `cropping.crop_frames` gives them.
+        images: the crops as JPEG, by their names in `crops`.
+        cause, reason: why there are no crops; None and "" if there are some, or if it is unknown.
+    """
+
+    video: record.VideoMeta
+    crops: Sequence[Mapping[str, Any]] = ()
+    images: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    cause: UndecidedCause | None = None
+    reason: str = ""
+
+    def pack(self) -> bytes:
+        """As an archive, to hand over from the process that decodes."""
+        meta = {
+            "video": asdict(self.video),
+            "crops": list(self.crops),
+            "cause": self.cause and self.cause.value,
+            "reason": self.reason,
+        }
+        return archive.pack(meta, dict(self.images))
+
+    @classmethod
+    def unpack(cls, data: bytes) -> "Preprocessed":
+        """The inverse of `pack`."""
+        unpacked = archive.unpack(data)
+        meta = unpacked.meta
+        video = record.VideoMeta(**{**meta["video"], "indices": tuple(meta["video"]["indices"])})
+        cause = meta["cause"] and UndecidedCause(meta["cause"])
+        return cls(video, meta["crops"], unpacked.images, cause, meta["reason"])
 
 
 def preprocess(
     path: Path, frames: dict[str, Any], crops: dict[str, Any], url: str = "", max_bytes: int = 0
 ) -> bytes:
-    """Frames and crops of one file of any kind.
+    """Sample frames and cut out face crops of one file of any kind.
 
     Args:
         path: the file; its content decides whether it is an image or a video.
         frames: settings of `video.frame_archive`.
         crops: settings of `cropping.crop_frames`.
-        url: if given, it is first downloaded to `path`.
-        max_bytes: of the download.
+        url: if given, download it to `path` first.
+        max_bytes: maximum size of the download.
 
     Returns:
-        A packed archive: its record has `video` (a `VideoMeta`), `crops` (as `crop_frames` gives
-        them) and `no_face` (why none was found, else ""); its images are the crops.
+        A packed `Preprocessed`. A file that cannot be downloaded or read has no crops; the status
+        and reason of its `video` say why.
     """
     if url:
         try:
             fetch(url, path, max_bytes)
         except DownloadError as error:
-            return _record(record.VideoMeta(record.UNREADABLE, str(error)))
-    found = archive.unpack(frame_archive.frame_archive(path, sniff(path), **frames))
-    made = archive.unpack(cropping.crop_frames(found, **crops))
-    meta = record.VideoMeta(**found.meta)
-    reason = "" if made.images else _why_no_face(found, made.meta["dropped_tracks"], crops)
-    return _record(meta, made, reason)
+            return Preprocessed(record.VideoMeta(record.UNREADABLE, str(error))).pack()
+    sampled = archive.unpack(frame_archive.frame_archive(path, sniff(path), **frames))
+    video = record.VideoMeta(**sampled.meta)
+    cut = archive.unpack(cropping.crop_frames(sampled, **crops))
+    if cut.images:
+        return Preprocessed(video, cut.meta["crops"], cut.images).pack()
+    cause, reason = _why_no_crops(sampled, cut.meta["dropped_tracks"], crops)
+    return Preprocessed(video, cause=cause, reason=reason).pack()
 
 
-def _record(
-    meta: record.VideoMeta, crops: archive.Archive | None = None, no_face: str = ""
-) -> bytes:
-    found = crops or archive.Archive({"crops": []}, {})
-    record = {"video": asdict(meta), "crops": found.meta["crops"], "no_face": no_face}
-    return archive.pack(record, found.images)
-
-
-def _why_no_face(frames: archive.Archive, dropped: int, crops: dict[str, Any]) -> str:
-    """Why no person was followed: seen too rarely, too small, or nobody there; "" if unknown."""
-    if dropped:
-        return f"too few frames with the same face ({crops['min_track_fraction']:.0%} needed)"
+def _why_no_crops(
+    frames: archive.Archive, dropped_tracks: int, crops: dict[str, Any]
+) -> tuple[UndecidedCause | None, str]:
+    """Whether the people are seen too rarely or are too small; None and "" if it is neither."""
+    if dropped_tracks:
+        needed = f"{crops['min_track_fraction']:.0%} needed"
+        return UndecidedCause.TOO_FEW_FRAMES, f"too few frames with the same face ({needed})"
     names = sorted(frames.images)
     images = [
-        decode_image(frames.images[names[at]]) for at in evenly_spaced(len(names), LOOKED_AGAIN)
+        decode_image(frames.images[names[position]])
+        for position in evenly_spaced(len(names), REINSPECTED_FRAMES)
     ]
-    wanted = {key: crops[key] for key in ("detector", "detect_size", "min_score")}
-    sizes = [face.size for image in images for face in find_faces(image, **wanted, min_face=0)]
+    settings = {key: crops[key] for key in ("detector", "detect_size", "min_score")}
+    sizes = [face.size for image in images for face in find_faces(image, **settings, min_face=0)]
     if not sizes:
-        return ""
-    needed = crops["min_face"] * min(images[0].shape[:2])
-    return f"face too small ({max(sizes):.0f} pixels, {needed:.0f} needed)"
+        return None, ""
+    min_size = crops["min_face"] * min(images[0].shape[:2])
+    reason = f"face too small ({max(sizes):.0f} pixels, {min_size:.0f} needed)"
+    return UndecidedCause.FACE_TOO_SMALL, reason
 
 
 class Preprocessor:
     """Runs `preprocess` in other processes, within limits of time and memory.
 
-    One process is started at once, so that it is ready when torch is. It may be used from several
-    threads, whose files are then done one after the other.
+    One process starts at once and is ready by the time that torch is loaded. Several threads may
+    use it; their files are processed one after the other.
 
     Args:
         limits: the execution section of params.yaml.
@@ -96,25 +133,25 @@ class Preprocessor:
         self._thread = ThreadPoolExecutor(1)
         self._thread.submit(self._worker.start, preprocess)
 
-    def one(self, source: Source, settings: dict[str, Any]) -> bytes | Failure:
-        """What `preprocess` gives for a file or address."""
-        with _local([source], settings) as (task,):
+    def one(self, file: InputFile, settings: dict[str, Any]) -> bytes | Failure:
+        """Run `preprocess` for one file or address."""
+        with _tasks([file], settings) as (task,):
             return self._thread.submit(self._worker.run, preprocess, task).result()
 
     def many(
-        self, sources: Sequence[Source], settings: dict[str, Any]
+        self, files: Sequence[InputFile], settings: dict[str, Any]
     ) -> Iterator[bytes | Failure]:
-        """The same for many, in order, by several processes, with a progress bar."""
-        with _local(sources, settings) as tasks:
+        """Run `preprocess` for many files, in order, in several processes with a progress bar."""
+        with _tasks(files, settings) as tasks:
             step = Step(preprocess, "")
-            results = map_records(step, tasks, self._limits, "files", _made)
-            for task, made in zip(tasks, results, strict=True):
+            results = map_records(step, tasks, self._limits, "files", _with_failed)
+            for task, result in zip(tasks, results, strict=True):
                 if task.arguments["url"]:
                     task.path.unlink(missing_ok=True)
-                yield made
+                yield result
 
     def call(self, function: Any, path: Path, arguments: dict[str, Any]) -> bytes | Failure:
-        """Any other function of a file, within the same limits."""
+        """Call another function of a file, within the same limits."""
         task = Video("", path, arguments)
         return self._thread.submit(self._worker.run, function, task).result()
 
@@ -125,25 +162,25 @@ class Preprocessor:
 
 
 @contextmanager
-def _local(sources: Sequence[Source], settings: dict[str, Any]) -> Iterator[list[Video]]:
-    """Tasks whose downloads go to a folder that is deleted afterwards."""
+def _tasks(files: Sequence[InputFile], settings: dict[str, Any]) -> Iterator[list[Video]]:
+    """A task for each file; downloads go to a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="deepfake-") as folder:
         yield [
             Video(
                 "",
-                Path(folder, str(number)) if source.is_url else Path(source.name),
+                Path(folder, str(number)) if file.is_url else Path(file.name),
                 {
                     **settings,
-                    "url": source.name if source.is_url else "",
-                    "max_bytes": MAX_BYTES,
+                    "url": file.name if file.is_url else "",
+                    "max_bytes": MAX_DOWNLOAD_BYTES,
                 },
             )
-            for number, source in enumerate(sources)
+            for number, file in enumerate(files)
         ]
 
 
-def _made(_: int, result: bytes | Failure) -> tuple[bytes | Failure, bool]:
-    """A result of `preprocess` as it is, and whether the file could not be used."""
+def _with_failed(_: int, result: bytes | Failure) -> tuple[bytes | Failure, bool]:
+    """A result of `preprocess`, and whether the file has no usable frames."""
     if isinstance(result, Failure):
         return result, True
     return result, archive.unpack_meta(result)["video"]["status"] not in record.USABLE

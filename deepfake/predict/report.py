@@ -1,4 +1,4 @@
-"""A page about one result that can be mailed, archived and printed: one file, no network."""
+"""An HTML report of one result, to mail, archive and print: one file that loads nothing."""
 
 import base64
 from collections.abc import Collection, Sequence
@@ -11,47 +11,61 @@ from markupsafe import Markup
 
 from deepfake.base.text import printable
 from deepfake.core.image import decode_image, encode_jpeg
-from deepfake.model.heat_maps import Heat, heat_maps, overlay
+from deepfake.model.heat_maps import Heat, blend_heat_map, heat_maps
 from deepfake.predict.charts import gauge, timeline
 from deepfake.predict.result import Face, FaceFrame, Result
 
 if TYPE_CHECKING:
     from deepfake.predict.detector import Detector
 
-MOST_PEOPLE, MOST_CROPS = 8, 4  # with heat maps; a page of a crowd would be endless
-LONGEST = 200  # bytes of a name, with room for its end; most file systems stop at 255
-QUALITY = 90  # of the JPEGs with heat maps
+MAX_PEOPLE, MAX_CROPS = 8, 4  # with heat maps; the report of a crowd would be endless
+MAX_NAME_BYTES = 200  # of a file name without its suffix; most file systems stop at 255
+HEAT_MAP_QUALITY = 90  # of the JPEGs with heat maps
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A frame with its crop and heat map as data: addresses; `cold` if no region raised the score."""
+class FrameView:
+    """A frame as shown in a report.
+
+    Attributes:
+        frame: the frame.
+        image: its crop as a data: URL.
+        heat: the crop with its heat map as a data: URL.
+        is_cold: whether no region raised the score.
+    """
 
     frame: FaceFrame
     image: str
     heat: str
-    cold: bool
+    is_cold: bool
 
 
 @dataclass(frozen=True)
-class Person:
-    """A person's section of the page."""
+class PersonView:
+    """A person as shown in a report: the timeline as SVG and the most suspicious frames."""
 
     face: Face
     timeline: Markup
-    crops: list[Shown]
+    crops: list[FrameView]
 
 
 def html_report(
-    result: Result, detector: "Detector", people: Sequence[Person] | None = None
+    result: Result, detector: "Detector", people: Sequence[PersonView] | None = None
 ) -> str:
-    """The page about a result, with heat maps of each person's most suspicious frames.
+    """The report of a result, with heat maps of each person's most suspicious frames.
 
-    All text from outside (names of files, reasons) is escaped, and the page forbids itself scripts
-    and addresses (Content-Security-Policy). `people` are those of `shown_people`, where they are
-    known already.
+    All text from outside (file names, reasons) is escaped, and the Content-Security-Policy of the
+    report forbids scripts and requests.
+
+    Args:
+        result: the result.
+        detector: the detector that gave it; draws the heat maps.
+        people: as `person_views` gives them, if they exist already.
+
+    Raises:
+        ModelError: the detector uses ONNX Runtime, which gives no heat maps.
     """
-    people = shown_people(result, detector) if people is None else people
+    people = person_views(result, detector) if people is None else people
     return render(
         "report.html",
         name=printable(result.path),
@@ -60,18 +74,18 @@ def html_report(
         note=printable(result.note),
         gauge=Markup(gauge(result.score, result.threshold, result.interval)),
         people=people,
-        hidden=len(result.faces) - len(people),
+        hidden_people=len(result.faces) - len(people),
         card=detector.card,
     )
 
 
 def render(template: str, *packages: str, **values: Any) -> str:
-    """A template with values, which are escaped; a value that is missing is an error.
+    """Fill in a template; values are escaped, and a missing value is an error.
 
     Args:
         template: file name in the folder templates/ of this package or of one of `packages`.
-        packages: other packages that have templates.
-        values: for the template.
+        packages: other packages with templates.
+        values: of the variables in the template.
     """
     loaders = [PackageLoader(package) for package in (*packages, __package__)]
     environment = Environment(
@@ -80,38 +94,40 @@ def render(template: str, *packages: str, **values: Any) -> str:
     return environment.get_template(template).render(**values)
 
 
-def shown_people(result: Result, detector: "Detector") -> list[Person]:
-    """The most suspicious people, the one who decides first, with their heat maps."""
-    faces = sorted(result.faces, key=lambda face: (-(face.score or 0), face.track))[:MOST_PEOPLE]
-    return [_person(face, detector, result.threshold) for face in faces]
+def person_views(result: Result, detector: "Detector") -> list[PersonView]:
+    """At most `MAX_PEOPLE` people with heat maps, the most suspicious first."""
+    faces = sorted(result.faces, key=lambda face: (-(face.score or 0), face.track))[:MAX_PEOPLE]
+    return [_person_view(face, detector, result.threshold) for face in faces]
 
 
-def _person(face: Face, detector: "Detector", threshold: float) -> Person:
-    frames = face.most_suspicious(MOST_CROPS)
+def _person_view(face: Face, detector: "Detector", threshold: float) -> PersonView:
+    frames = face.most_suspicious(MAX_CROPS)
     images = [frame.image for frame in frames]
     heats = heat_maps(detector.network, images, detector.card.image_size, detector.device)
-    crops = [_shown(frame, heat) for frame, heat in zip(frames, heats, strict=True)]
-    return Person(face, Markup(timeline(face.frames, threshold)), crops)
+    crops = [_frame_view(frame, heat) for frame, heat in zip(frames, heats, strict=True)]
+    return PersonView(face, Markup(timeline(face.frames, threshold)), crops)
 
 
-def _shown(frame: FaceFrame, heat: Heat) -> Shown:
-    picture = encode_jpeg(overlay(decode_image(frame.image), heat), QUALITY, "4:4:4")
-    return Shown(frame, data_url(frame.image), data_url(picture), cold=not heat.any())
+def _frame_view(frame: FaceFrame, heat: Heat) -> FrameView:
+    picture = encode_jpeg(
+        blend_heat_map(decode_image(frame.image), heat), HEAT_MAP_QUALITY, "4:4:4"
+    )
+    return FrameView(frame, data_url(frame.image), data_url(picture), is_cold=not heat.any())
 
 
 def data_url(jpeg: bytes) -> str:
-    """A JPEG as an address that holds it."""
+    """A data: URL that holds a JPEG."""
     return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
 
 
 def report_name(path: str, taken: Collection[str]) -> str:
-    """A name for the report of a file, none of those already taken.
+    """A file name for the report of a file, different from all names in `taken`.
 
     >>> report_name("clips/a b.mp4", {"a b.mp4.html"})
     'a b.mp4-2.html'
     """
-    stem = printable(PurePath(path.split("?")[0]).name).encode()[:LONGEST].decode(errors="ignore")
-    stem = stem or "report"
+    name = printable(PurePath(path.split("?")[0]).name)
+    stem = name.encode()[:MAX_NAME_BYTES].decode(errors="ignore") or "report"
     number, name = 2, f"{stem}.html"
     while name in taken:
         number, name = number + 1, f"{stem}-{number}.html"

@@ -1,6 +1,7 @@
-"""What the model says of a file, of each person in it, and of each frame of a person."""
+"""The result for a file, for each person in it, and for each frame of a person."""
 
 from dataclasses import dataclass, field
+from enum import Enum
 
 from deepfake.video.record import VideoMeta
 
@@ -9,14 +10,24 @@ Interval = tuple[float, float]
 CLEAR, BORDERLINE, UNKNOWN = "clear", "borderline", "unknown"
 
 
+class UndecidedCause(Enum):
+    """Why a file is UNDECIDED; `Result.reason` says it in words."""
+
+    UNREADABLE = "unreadable"  # no frame can be decoded, or the upload is refused
+    OVER_LIMIT = "over_limit"  # of processing time, memory or video length
+    NO_FACE = "no_face"
+    FACE_TOO_SMALL = "face_too_small"
+    TOO_FEW_FRAMES = "too_few_frames"  # show the same person
+
+
 @dataclass(frozen=True)
 class FaceFrame:
     """One face in one frame.
 
     Attributes:
         frame: number of the frame, counted from 0 in reading order.
-        seconds: when it is shown, by the mean frame rate; None for images.
-        score: calibrated probability of FAKE, 0..1, by this frame alone.
+        seconds: time of the frame at the mean frame rate; None for images.
+        score: calibrated probability of FAKE, 0..1, of this frame alone.
         box: left, top, right, bottom of the face in pixels of the frame.
         image: the crop that the network saw, as JPEG.
     """
@@ -30,15 +41,15 @@ class FaceFrame:
 
 @dataclass(frozen=True)
 class Face:
-    """One person, followed through the frames of a file.
+    """One person, tracked through the frames of a file.
 
     Attributes:
-        track: 0 is the most visible person.
-        score: calibrated probability of FAKE, 0..1; None where there are too few frames to judge.
+        track: number of the face track, counted from 0; 0 is the most visible person.
+        score: calibrated probability of FAKE, 0..1; None if too few frames show the person.
         interval: as for `Result`.
         reason: why there is no score, else "".
-        coverage: in which fraction of the frames that were looked at the person is seen, 0..1.
-        frames: where the person is seen, in order of time.
+        coverage: fraction of the analysed frames that show the person, 0..1.
+        frames: the frames that show the person, in order of time.
     """
 
     track: int
@@ -48,6 +59,11 @@ class Face:
     coverage: float
     frames: tuple[FaceFrame, ...]
 
+    @property
+    def number(self) -> int:
+        """Number of the person in texts for people, counted from 1."""
+        return self.track + 1
+
     def most_suspicious(self, count: int) -> list[FaceFrame]:
         """The frames with the highest scores, the highest first."""
         return sorted(self.frames, key=lambda one: (-one.score, one.frame))[:count]
@@ -55,25 +71,26 @@ class Face:
 
 @dataclass(frozen=True)
 class Result:
-    """What the model says of one file.
+    """The result for one file.
 
     Attributes:
-        path: the file or address as it was given.
+        path: the file or address as given.
         verdict: REAL, FAKE or UNDECIDED.
         score: calibrated probability of FAKE, 0..1, of the most suspicious person; None if
             UNDECIDED.
-        threshold: scores from here on are FAKE; the model's own, chosen on validation videos.
-        interval: where 95 % of the scores lie if the frames of that person are drawn anew
-            (`certainty.score_interval`); None if UNDECIDED or with too few frames to tell.
-        certainty: "clear" if the interval lies on one side of the threshold, "borderline" if not,
-            "unknown" without an interval, "" if UNDECIDED.
-        reason: why it is UNDECIDED, else "".
-        note: what is wrong with a file that could be judged all the same (cut short, say), else "".
-        video: what was found out about the file.
-        frames: how many frames were looked at.
-        frames_with_face: in how many of them a face was found.
-        decisive: the track of the person whose score it is; None if UNDECIDED.
-        faces: all people that were followed, the most visible first.
+        threshold: scores at or above it are FAKE; the model's own, chosen on validation videos.
+        interval: score range over frames (95 %), as `frame_interval.score_interval` gives it for
+            the person who decides the verdict; None if UNDECIDED or with too few frames.
+        certainty: "clear" if the interval lies on one side of the threshold, "borderline" if it
+            does not, "unknown" without an interval, "" if UNDECIDED.
+        reason: why the file is UNDECIDED, else "".
+        note: what is wrong with a file that still has a verdict (truncated, for example), else "".
+        video: what is recorded about the file.
+        frames: number of analysed frames.
+        frames_with_face: number of analysed frames that show a face.
+        decisive: track of the person who decides the verdict; None if UNDECIDED.
+        faces: all tracked people, the most visible first.
+        cause: why the file is UNDECIDED, for programs; None if it has a verdict.
     """
 
     path: str
@@ -89,8 +106,9 @@ class Result:
     frames_with_face: int
     decisive: int | None
     faces: tuple[Face, ...]
+    cause: UndecidedCause | None = None
 
     @property
     def coverage(self) -> float:
-        """Fraction of the frames looked at that show a face, 0..1."""
+        """Fraction of the analysed frames that show a face, 0..1."""
         return self.frames_with_face / self.frames if self.frames else 0.0

@@ -1,7 +1,7 @@
-"""Parts of the web page as HTML: the same words, gauge and pictures as in a report.
+"""Parts of the web page as HTML, with the same sentences, gauge and heat maps as a report.
 
-All text from outside is escaped. They hold no script, and load nothing. Charts are images, since
-Streamlit lets no SVG elements through.
+All text from outside is escaped. The parts hold no scripts and load nothing. Charts are images,
+because Streamlit removes SVG elements.
 """
 
 import base64
@@ -13,28 +13,28 @@ from markupsafe import Markup
 
 from deepfake.model.card import ModelCard
 from deepfake.predict.advice import advice
-from deepfake.predict.charts import LINE_HEIGHT, WIDTH, dots, gauge
-from deepfake.predict.report import Person, data_url, render
+from deepfake.predict.charts import LINE_HEIGHT, WIDTH, gauge, timeline_points
+from deepfake.predict.report import PersonView, data_url, render
 from deepfake.predict.result import Face, Result
 from deepfake.serving.comparison import comparison, difference
 from deepfake.serving.uploads import UploadLimits
 
 
 @dataclass(frozen=True)
-class Dot:
+class TimelineDot:
     """A frame on the timeline.
 
     Attributes:
-        left, top: its place in percent of the chart.
-        frame: its number.
-        words: what is known about it.
-        image: its crop as a data: address.
+        left, top: position in percent of the chart.
+        frame: number of the frame.
+        text: number, time and score of the frame.
+        image: its crop as a data: URL.
     """
 
     left: float
     top: float
     frame: int
-    words: str
+    text: str
     image: str
 
 
@@ -44,15 +44,15 @@ def style() -> str:
 
 
 def verdict_part(result: Result) -> str:
-    """Verdict, gauge with the threshold on it, what the numbers mean; or why there are none."""
-    drawn = gauge(result.score, result.threshold, result.interval)
-    words = "" if result.score is None else f"score {result.score:.2f}, "
-    image = chart_image(drawn, f"{words}threshold {result.threshold:.2f}")
+    """Verdict, gauge and score range; or the reason for UNDECIDED and what to try."""
+    svg = gauge(result.score, result.threshold, result.interval)
+    score = "" if result.score is None else f"score {result.score:.2f}, "
+    image = chart_image(svg, f"{score}threshold {result.threshold:.2f}")
     return _render("page_verdict.html", result=result, gauge=image, advice=advice(result))
 
 
-def people_part(result: Result, people: Sequence[Person]) -> str:
-    """People side by side, each with a timeline whose dots show their frames, and heat maps."""
+def people_part(result: Result, people: Sequence[PersonView]) -> str:
+    """People side by side, each with heat maps and a timeline whose dots show the frames."""
     return _render(
         "page_people.html",
         result=result,
@@ -62,25 +62,25 @@ def people_part(result: Result, people: Sequence[Person]) -> str:
             for person in people
         },
         dots={person.face.track: timeline_dots(person.face) for person in people},
-        hidden=len(result.faces) - len(people),
+        hidden_people=len(result.faces) - len(people),
     )
 
 
-def chart_image(svg: str, words: str) -> Markup:
-    """A chart as an image with its own light and dark colours; `words` are for who cannot see it."""
-    plain = str(svg)  # of Markup, which would escape what is put in
-    named = plain.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
-    whole = named.replace(">", f"><style>{_render('chart_image.css')}</style>", 1)
-    data = base64.b64encode(whole.encode()).decode()
+def chart_image(svg: str, alt_text: str) -> Markup:
+    """A chart as an `img` element with its own light and dark colours."""
+    plain = str(svg)  # a Markup would escape what is inserted
+    with_namespace = plain.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+    with_style = with_namespace.replace(">", f"><style>{_render('chart_image.css')}</style>", 1)
+    data = base64.b64encode(with_style.encode()).decode()
     return Markup('<img class="chart" alt="{}" src="data:image/svg+xml;base64,{}">').format(
-        words, data
+        alt_text, data
     )
 
 
-def timeline_dots(face: Face) -> list[Dot]:
-    """What lies over the timeline of a person, so that its frames can be pointed at."""
+def timeline_dots(face: Face) -> list[TimelineDot]:
+    """Dots to lay over the timeline of a person; pointing at one shows its frame."""
     return [
-        Dot(
+        TimelineDot(
             100 * x / WIDTH,
             100 * y / LINE_HEIGHT,
             one.frame,
@@ -89,12 +89,12 @@ def timeline_dots(face: Face) -> list[Dot]:
             + f": {one.score:.2f}",
             data_url(one.image),
         )
-        for (x, y), one in zip(dots(face.frames), face.frames, strict=True)
+        for (x, y), one in zip(timeline_points(face.frames), face.frames, strict=True)
     ]
 
 
 def comparison_part(first: Result, second: Result) -> str:
-    """Two results beside each other."""
+    """Two results side by side."""
     return _render(
         "page_comparison.html",
         rows=comparison(first, second),
@@ -103,12 +103,12 @@ def comparison_part(first: Result, second: Result) -> str:
 
 
 def model_part(card: ModelCard) -> str:
-    """What the model is, and what it is not for."""
+    """Origin and limits of the model."""
     return _render("page_model.html", sections=card_sections(card))
 
 
 def card_sections(card: ModelCard) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Titles with names and values of what the model's card says."""
+    """The content of a model card: titles, each with names and values."""
     frames, crops = card.preprocessing["frames"], card.preprocessing["crops"]
     trained = card.origin.get("train", {})
     return [
@@ -116,8 +116,8 @@ def card_sections(card: ModelCard) -> list[tuple[str, list[tuple[str, str]]]]:
             "Verdict",
             [
                 (
-                    "FAKE begins at",
-                    f"{card.threshold:.3f}, chosen on validation videos, fixed here",
+                    "threshold for FAKE",
+                    f"{card.threshold:.3f}, chosen on validation videos and fixed",
                 ),
                 ("temperature", f"{card.temperature:g}"),
                 ("score of a person", card.video_score.replace("_", " ") + " of the frames"),
@@ -125,19 +125,19 @@ def card_sections(card: ModelCard) -> list[tuple[str, list[tuple[str, str]]]]:
             ],
         ),
         (
-            "What it looks at",
+            "Preprocessing",
             [
                 ("network", f"{card.architecture}, {card.image_size} pixels"),
                 ("frames of a video", f"{frames['per_video']}, evenly spaced"),
                 ("face detector", str(crops["detector"])),
-                ("smallest face", f"{crops['min_face']:.0%} of the shorter side of the picture"),
+                ("smallest face", f"{crops['min_face']:.0%} of the shorter side of the image"),
             ],
         ),
         (
-            "Where it comes from",
+            "Training",
             [
-                ("data", ", ".join(card.origin.get("datasets", [])) or "unknown"),
-                ("began with", str(trained.get("init", "unknown"))),
+                ("data sets", ", ".join(card.origin.get("datasets", [])) or "unknown"),
+                ("initial weights", str(trained.get("init", "unknown"))),
                 ("epochs", str(trained.get("epochs", "unknown"))),
                 ("self-blended fakes", f"{trained.get('self_blended', 0):.0%} of the pairs"),
             ],
@@ -146,7 +146,7 @@ def card_sections(card: ModelCard) -> list[tuple[str, list[tuple[str, str]]]]:
 
 
 def api_page(api: dict[str, Any], limits: UploadLimits) -> str:
-    """The description of the server for people, from its OpenAPI document."""
+    """The documentation of the HTTP API, from its OpenAPI document."""
     return _render("api.html", api=api, limits=limits)
 
 

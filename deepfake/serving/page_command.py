@@ -10,17 +10,17 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from deepfake.serving.uploads import UploadLimits, discard
+from deepfake.serving.uploads import UploadLimits, delete_uploads_of
 
 PAGE = Path(__file__).parent / "page" / "main.py"
-ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-ENDING_SECONDS = 3.0  # for the server to end by itself: an open browser or a file may hold it
-VARIABLE = "DEEPFAKE_PAGE"  # of the environment: how the page learns its settings
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SHUTDOWN_SECONDS = 3.0  # for the server to end by itself; an open browser or a file may delay it
+SETTINGS_VARIABLE = "DEEPFAKE_PAGE"  # environment variable with the settings of the page
 
 
 @dataclass(frozen=True)
 class PageSettings:
-    """What the page must know.
+    """Settings of the page.
 
     Attributes:
         model: as for `Detector.load`.
@@ -31,20 +31,20 @@ class PageSettings:
     limits: UploadLimits = field(default_factory=UploadLimits)
 
     def to_text(self) -> str:
-        """As JSON."""
+        """The settings as JSON."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "PageSettings":
-        """As `to_text` put them there, else the defaults."""
-        if VARIABLE not in environment:
+        """The settings from the environment variable, else the defaults."""
+        if SETTINGS_VARIABLE not in environment:
             return cls()
-        found = json.loads(environment[VARIABLE])
-        return cls(found["model"], UploadLimits(**found["limits"]))
+        settings = json.loads(environment[SETTINGS_VARIABLE])
+        return cls(settings["model"], UploadLimits(**settings["limits"]))
 
 
 def streamlit_command(limits: UploadLimits, address: str, port: int) -> list[str]:
-    """The command that serves the page: nothing is sent anywhere, and errors show no traces."""
+    """The command that serves the page, without telemetry and without tracebacks on the page."""
     options = {
         "server.address": address,
         "server.port": port,
@@ -60,39 +60,42 @@ def streamlit_command(limits: UploadLimits, address: str, port: int) -> list[str
         "client.toolbarMode": "minimal",
         "global.developmentMode": "false",
     }
-    words = [f"--{name}={value}" for name, value in options.items()]
-    return [sys.executable, "-m", "streamlit", "run", str(PAGE), *words]
+    arguments = [f"--{name}={value}" for name, value in options.items()]
+    return [sys.executable, "-m", "streamlit", "run", str(PAGE), *arguments]
 
 
 def serve_page(settings: PageSettings, address: str, port: int) -> int:
-    """Serve the page until Ctrl+C; the exit code."""
+    """Serve the page until Ctrl+C; returns the exit code."""
     command = streamlit_command(settings.limits, address, port)
-    print(f"the page is at http://{address}:{port} (Ctrl+C ends it)", flush=True)
-    return run_until_interrupted(command, {**os.environ, VARIABLE: settings.to_text()})
+    print(f"serving the page at http://{address}:{port} (Ctrl+C stops it)", flush=True)
+    return run_until_interrupted(command, {**os.environ, SETTINGS_VARIABLE: settings.to_text()})
 
 
 def run_until_interrupted(command: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Run a server until it ends, or a signal ends it within `ENDING_SECONDS`; its exit code.
+    """Run a server until it ends, or a signal ends it within `SHUTDOWN_SECONDS`.
 
-    It has a process group of its own, so that whatever it has started ends with it.
+    The server has its own process group, so that all processes that it has started end with it.
+
+    Returns:
+        The exit code of the server; 0 after a signal.
     """
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in ENDING_SIGNALS}
+    handlers = {number: signal.signal(number, interrupt) for number in STOP_SIGNALS}
     server = subprocess.Popen(command, env=environment, start_new_session=True)
     try:
         return server.wait()
     except KeyboardInterrupt:
         server.terminate()
         with suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
-            server.wait(ENDING_SECONDS)
+            server.wait(SHUTDOWN_SECONDS)
         return 0
     finally:
         with suppress(ProcessLookupError):
             os.killpg(server.pid, signal.SIGKILL)
         server.wait()
-        discard(server.pid)
-        for number, handler in before.items():
+        delete_uploads_of(server.pid)
+        for number, handler in handlers.items():
             signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""One file at a time, in the order of their coming, and no endless queue."""
+"""A queue with a maximum length that lets one file in at a time, first come, first served."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -7,60 +7,63 @@ from threading import Condition
 
 from deepfake.base.errors import DeepfakeError
 
-PATIENCE = 1.0  # seconds after which a waiting one is told its place again, and may give up
+UPDATE_SECONDS = 1.0  # between two reports of the position; a waiting thread may leave at each
 
 
-class BusyError(DeepfakeError):
-    """So many are waiting already that one more would wait too long."""
+class QueueFullError(DeepfakeError):
+    """The queue has its maximum length."""
 
 
-class Turns:
-    """A queue of threads.
+class PredictionQueue:
+    """A queue of threads, of which one predicts at a time.
 
-    The network is used by one thread at a time, since heat maps are taken with hooks in it; and the
-    process that decodes does one file at a time.
+    One thread at a time may use the network, because heat maps set hooks in it, and the process that
+    decodes handles one file at a time.
 
     Args:
-        waiting: how many may wait behind the one whose turn it is.
+        max_waiting: maximum number of threads that wait behind the one that predicts.
     """
 
-    def __init__(self, waiting: int) -> None:
-        self._waiting = waiting
-        self._line: deque[object] = deque()
+    def __init__(self, max_waiting: int) -> None:
+        self._max_waiting = max_waiting
+        self._tickets: deque[object] = deque()
         self._changed = Condition()
 
     def __len__(self) -> int:
-        return len(self._line)
+        return len(self._tickets)
 
     @contextmanager
-    def turn(self, tell: Callable[[int], None] = lambda _: None) -> Iterator[None]:
-        """Wait until it is one's turn; whoever leaves, by an error too, lets the next one in.
+    def turn(self, report_position: Callable[[int], None] = lambda _: None) -> Iterator[None]:
+        """Wait for this thread's turn, which ends with the block, also by an error.
 
         Args:
-            tell: is given how many are before one, when that changes and every second.
+            report_position: called with the number of threads ahead, when it changes and every
+                second; an error that it raises leaves the queue.
 
         Raises:
-            BusyError: the queue is full.
+            QueueFullError: the queue is full.
         """
         ticket = object()
         with self._changed:
-            if len(self._line) > self._waiting:
-                raise BusyError(f"{len(self._line)} files are waiting already: try again later")
-            self._line.append(ticket)
+            if len(self._tickets) > self._max_waiting:
+                raise QueueFullError(
+                    f"the queue is full ({len(self._tickets)} files): try again later"
+                )
+            self._tickets.append(ticket)
         try:
             while ahead := self._ahead(ticket):
-                tell(ahead)
+                report_position(ahead)
                 self._wait(ticket, ahead)
             yield
         finally:
             with self._changed:
-                self._line.remove(ticket)
+                self._tickets.remove(ticket)
                 self._changed.notify_all()
 
     def _ahead(self, ticket: object) -> int:
         with self._changed:
-            return self._line.index(ticket)
+            return self._tickets.index(ticket)
 
     def _wait(self, ticket: object, ahead: int) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: self._line.index(ticket) != ahead, PATIENCE)
+            self._changed.wait_for(lambda: self._tickets.index(ticket) != ahead, UPDATE_SECONDS)

@@ -1,4 +1,4 @@
-"""Files to try the page with: clips of the demo, where it was built."""
+"""Clips of the demo data set to try the page with, if the demo was built here."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,27 +7,27 @@ DEMO = Path("data/demo/raw")
 
 
 @dataclass(frozen=True)
-class Sample:
-    """A file.
+class SampleClip:
+    """A clip to try.
 
     Attributes:
-        title: what it truly is, for the button.
-        path: where it lies.
+        title: text of its button: what the clip really shows.
+        path: the file.
     """
 
     title: str
     path: Path
 
 
-SAMPLES = (
-    Sample("A real video", Path("real/astronaut_1.mp4")),
-    Sample("A face swap", Path("fake/poisson/astronaut_pexels_1.mp4")),
-    Sample("Another swap", Path("fake/warp/pexels_astronaut_7.mp4")),
-    Sample("No face", Path("real/pyfeat_3.mp4")),
+SAMPLE_CLIPS = (
+    SampleClip("A real video", Path("real/astronaut_1.mp4")),
+    SampleClip("A face swap", Path("fake/poisson/astronaut_pexels_1.mp4")),
+    SampleClip("Another swap", Path("fake/warp/pexels_astronaut_7.mp4")),
+    SampleClip("No face", Path("real/pyfeat_3.mp4")),
 )
 
 
-def samples(folder: Path = DEMO) -> list[Sample]:
-    """Those that are there."""
-    found = [Sample(one.title, folder / one.path) for one in SAMPLES]
-    return [one for one in found if one.path.is_file()]
+def existing_clips(folder: Path = DEMO) -> list[SampleClip]:
+    """The sample clips that exist below `folder`."""
+    clips = [SampleClip(clip.title, folder / clip.path) for clip in SAMPLE_CLIPS]
+    return [clip for clip in clips if clip.path.is_file()]

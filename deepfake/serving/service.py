@@ -1,4 +1,4 @@
-"""A detector that strangers hand files to: the web page and the server have this in common."""
+"""Predictions for untrusted uploads, one at a time; shared by the web page and the HTTP API."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -10,45 +10,45 @@ import numpy as np
 
 from deepfake.jobs.step import Failure
 from deepfake.predict.detector import Detector
-from deepfake.predict.preprocess import Preprocessor
-from deepfake.predict.report import Person, html_report, shown_people
-from deepfake.predict.result import Result
-from deepfake.predict.verdict import judge
-from deepfake.serving.queue import Turns
+from deepfake.predict.preprocess import Preprocessed, Preprocessor
+from deepfake.predict.report import PersonView, html_report, person_views
+from deepfake.predict.result import Result, UndecidedCause
+from deepfake.predict.verdict import make_result
+from deepfake.serving.queue import PredictionQueue
 from deepfake.serving.uploads import (
-    HEAD,
+    HEAD_BYTES,
     UploadLimits,
     claimed_seconds,
+    delete_stale_uploads,
     display_name,
-    kept,
-    kind_of,
-    refusal,
-    sweep,
+    kind_by_content,
+    refusal_reason,
+    temporary_copy,
 )
 from deepfake.video.record import UNREADABLE, VideoMeta
 
-Tell = Callable[[str], None]
+ReportProgress = Callable[[str], None]
 
-FACES, MAPS = "Looking for faces and scoring them", "Drawing heat maps"
+DETECTING, DRAWING = "Detecting and scoring faces", "Drawing heat maps"  # progress messages
 
 
 @dataclass(frozen=True)
-class Examined:
-    """A result with what is shown of it.
+class Analysis:
+    """A result with what the page shows of it.
 
     Attributes:
-        result: of the file.
-        people: the most suspicious ones with crops and heat maps.
-        report: the page that `deepfake predict --report` writes.
+        result: the result.
+        people: the most suspicious people, with crops and heat maps.
+        report: the HTML that `deepfake predict --report` writes.
     """
 
     result: Result
-    people: list[Person]
+    people: list[PersonView]
     report: str
 
 
 class Service:
-    """Judges uploads one after the other, within limits.
+    """Predicts uploads one at a time, within limits.
 
     Args:
         detector: the model; it is closed with the service.
@@ -58,78 +58,89 @@ class Service:
     def __init__(self, detector: Detector, limits: UploadLimits) -> None:
         self.detector = detector
         self.limits = limits
-        self._turns = Turns(limits.waiting)
-        sweep()
+        self._queue = PredictionQueue(limits.waiting)
+        delete_stale_uploads()
 
     @classmethod
     def load(cls, model: str | None, limits: UploadLimits, runtime: str | None = None) -> "Service":
-        """With the model that `Detector.load` finds.
+        """Load the model that `Detector.load` finds.
 
         Raises:
-            ModelError: there is none.
+            ModelError: the model is missing or of another version.
         """
         return cls(Detector.load(model, Preprocessor(limits.execution), runtime), limits)
 
     @property
-    def in_line(self) -> int:
-        """Files that are judged or wait for it."""
-        return len(self._turns)
+    def queue_length(self) -> int:
+        """Number of files that wait or are being analysed."""
+        return len(self._queue)
 
     def close(self) -> None:
         """End the process that decodes."""
         self.detector.close()
 
-    def judge(self, stream: BinaryIO, name: str, tell: Tell = lambda _: None) -> Result:
-        """The result of an upload; what is refused for its content is UNDECIDED.
+    def predict(
+        self, stream: BinaryIO, name: str, report_progress: ReportProgress = lambda _: None
+    ) -> Result:
+        """The result for an upload; one that is refused for its content is UNDECIDED.
 
         Args:
-            stream: its bytes.
-            name: what the client calls it; shown, and used for nothing else.
-            tell: is given a sentence on what is being done.
+            stream: the bytes of the file.
+            name: the client's file name; shown, and used for nothing else.
+            report_progress: called with a message at each step.
 
         Raises:
-            TooLargeError: there are too many bytes.
-            BusyError: too many files are waiting.
+            TooLargeError: the upload is larger than the limit.
+            QueueFullError: too many files are waiting.
         """
-        with kept(stream, self.limits) as path, self._turn(tell):
-            return self._judged(path, display_name(name), tell)
+        with temporary_copy(stream, self.limits) as path, self._turn(report_progress):
+            return self._predict(path, display_name(name), report_progress)
 
-    def examine(self, stream: BinaryIO, name: str, tell: Tell = lambda _: None) -> Examined:
-        """The same, with heat maps and the report."""
-        with kept(stream, self.limits) as path, self._turn(tell):
-            result = self._judged(path, display_name(name), tell)
-            tell(MAPS)
-            people = shown_people(result, self.detector)
-            return Examined(result, people, html_report(result, self.detector, people))
+    def analyse(
+        self, stream: BinaryIO, name: str, report_progress: ReportProgress = lambda _: None
+    ) -> Analysis:
+        """As `predict`, with heat maps and the report."""
+        with temporary_copy(stream, self.limits) as path, self._turn(report_progress):
+            result = self._predict(path, display_name(name), report_progress)
+            report_progress(DRAWING)
+            people = person_views(result, self.detector)
+            return Analysis(result, people, html_report(result, self.detector, people))
 
-    def _turn(self, tell: Tell) -> AbstractContextManager[None]:
-        return self._turns.turn(lambda ahead: tell(queued(ahead)))
+    def _turn(self, report_progress: ReportProgress) -> AbstractContextManager[None]:
+        return self._queue.turn(lambda ahead: report_progress(waiting_message(ahead)))
 
-    def _judged(self, path: Path, name: str, tell: Tell) -> Result:
-        tell(FACES)
-        reason = refusal(path) or self._too_long(path)
-        if reason:
-            video = VideoMeta(UNREADABLE, reason, file_bytes=path.stat().st_size)
-            return judge(name, self.detector.card, video, [], {}, np.zeros(0))
-        return self.detector.predict(path, name)
+    def _predict(self, path: Path, name: str, report_progress: ReportProgress) -> Result:
+        report_progress(DETECTING)
+        refused = self._refuse(path)
+        if refused is None:
+            return self.detector.predict(path, name)
+        return make_result(name, self.detector.card, refused, np.zeros(0))
 
-    def _too_long(self, path: Path) -> str:
+    def _refuse(self, path: Path) -> Preprocessed | None:
+        """A `Preprocessed` without crops if the file is refused for content or length, else None."""
+        if reason := refusal_reason(path):
+            return _refused(path, UndecidedCause.UNREADABLE, reason)
         with path.open("rb") as file:
-            if kind_of(file.read(HEAD)) == "image":
-                return ""
+            if kind_by_content(file.read(HEAD_BYTES)) == "image":
+                return None
         claimed = self.detector.preprocessor.call(claimed_seconds, path, {})
         if isinstance(claimed, Failure):
-            return claimed.reason
+            return _refused(path, UndecidedCause.UNREADABLE, claimed.reason)
         minutes = float(claimed) / 60
         if minutes <= self.limits.minutes:
-            return ""
-        return f"a video of {minutes:.0f} minutes, at most {self.limits.minutes:g} are taken"
+            return None
+        reason = f"video of {minutes:.0f} minutes exceeds the limit of {self.limits.minutes:g}"
+        return _refused(path, UndecidedCause.OVER_LIMIT, reason)
 
 
-def queued(ahead: int) -> str:
-    """How many files come first, in words.
+def _refused(path: Path, cause: UndecidedCause, reason: str) -> Preprocessed:
+    return Preprocessed(VideoMeta(UNREADABLE, reason, file_bytes=path.stat().st_size), cause=cause)
 
-    >>> queued(1)
-    'Waiting: 1 file is before yours'
+
+def waiting_message(ahead: int) -> str:
+    """The progress message with the number of files ahead.
+
+    >>> waiting_message(1)
+    'Waiting: 1 file is ahead of yours'
     """
-    return f"Waiting: {ahead} file{' is' if ahead == 1 else 's are'} before yours"
+    return f"Waiting: {ahead} file{' is' if ahead == 1 else 's are'} ahead of yours"

@@ -1,4 +1,4 @@
-"""Files that strangers hand in: how large, of what kind, and where they lie while they are judged."""
+"""Untrusted uploads: size, kind, length, name, and where they are stored during the analysis."""
 
 import os
 import shutil
@@ -16,11 +16,11 @@ from deepfake.core.media import IMAGE_MAGICS
 from deepfake.params.schema import ExecutionParams
 
 MEGABYTE = 10**6
-FOLDER = "deepfake-upload-"  # begins the names of folders with an upload
-STALE_SECONDS = 3600  # nobody waits that long: a folder of that age is of a process that was killed
-LONGEST_NAME = 100  # characters of a client's name that are shown
-HEAD = 512  # bytes that tell the kind of a file
-TS_PACKET, TS_SYNC = 188, b"G"
+FOLDER_PREFIX = "deepfake-upload-"  # of the names of folders with an upload
+STALE_SECONDS = 3600  # no analysis takes that long: the process of an older folder was killed
+MAX_NAME_LENGTH = 100  # characters of a client's file name that are shown
+HEAD_BYTES = 512  # at the beginning of a file, to recognise its kind
+TS_PACKET_BYTES, TS_SYNC = 188, b"G"
 
 VIDEO_MAGICS = (
     b"GIF8",
@@ -35,19 +35,19 @@ MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 
 
 class TooLargeError(DeepfakeError):
-    """An upload has more bytes than are allowed."""
+    """An upload is larger than the limit."""
 
 
 @dataclass(frozen=True)
 class UploadLimits:
-    """What a stranger may ask for.
+    """Limits of each upload, and of the queue.
 
     Attributes:
-        megabytes: of a file, in millions of bytes.
-        minutes: a video that claims to be longer is refused; one that lies is stopped by `seconds`.
-        seconds: of work on a file in the process that decodes.
-        gigabytes: of memory of that process.
-        waiting: files that may wait for their turn; one more is turned away.
+        megabytes: maximum size of a file, in millions of bytes.
+        minutes: maximum length of a video, as the file claims; `seconds` stops a file that lies.
+        seconds: maximum processing time of a file in the process that decodes.
+        gigabytes: maximum memory of that process.
+        waiting: maximum number of files that wait; further ones are refused.
     """
 
     megabytes: int = 100
@@ -58,98 +58,102 @@ class UploadLimits:
 
     @property
     def max_bytes(self) -> int:
-        """Of a file."""
+        """Maximum size of a file in bytes."""
         return self.megabytes * MEGABYTE
 
     @property
     def execution(self) -> ExecutionParams:
-        """For `intake.Preprocessor`."""
+        """The limits for `preprocess.Preprocessor`."""
         return ExecutionParams(
             workers=1, video_seconds=self.seconds, video_gigabytes=self.gigabytes
         )
 
 
 @contextmanager
-def kept(stream: BinaryIO, limits: UploadLimits) -> Iterator[Path]:
-    """A copy of an upload, in a folder that only this user may enter and that is deleted at the end.
+def temporary_copy(stream: BinaryIO, limits: UploadLimits) -> Iterator[Path]:
+    """A copy of an upload, deleted at the end of the block.
 
-    Its name says nothing of what the client called it.
+    Its folder is private to this user, and its path does not depend on the client's file name.
 
     Raises:
-        TooLargeError: there are more bytes than `limits` allow; no more are read.
+        TooLargeError: the upload is larger than the limit; the rest is not read.
     """
     with tempfile.TemporaryDirectory(
-        prefix=_prefix(os.getpid()), ignore_cleanup_errors=True
+        prefix=_folder_prefix(os.getpid()), ignore_cleanup_errors=True
     ) as folder:
         path = Path(folder, "file")
-        left = limits.max_bytes
+        bytes_left = limits.max_bytes
         with path.open("wb") as file:
-            while block := stream.read(MEGABYTE):
-                left -= len(block)
-                if left < 0:
-                    raise TooLargeError(f"more than {limits.megabytes} MB, which is the limit")
-                file.write(block)
+            while chunk := stream.read(MEGABYTE):
+                bytes_left -= len(chunk)
+                if bytes_left < 0:
+                    raise TooLargeError(f"larger than the limit of {limits.megabytes} MB")
+                file.write(chunk)
         yield path
 
 
-def sweep(now: float | None = None) -> int:
-    """Delete uploads that a killed process has left; how many.
+def delete_stale_uploads(now: float | None = None) -> int:
+    """Delete uploads that a killed process left behind.
 
     Args:
-        now: seconds since 1970; by default the time.
+        now: seconds since 1970; None for the current time.
+
+    Returns:
+        The number of deleted folders.
     """
-    found = 0
-    for folder in sorted(Path(tempfile.gettempdir()).glob(f"{FOLDER}*")):
-        with suppress(OSError):  # another process may have been faster, or own it
+    deleted = 0
+    for folder in sorted(Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*")):
+        with suppress(OSError):  # another process may have deleted it, or own it
             if (now or time.time()) - folder.stat().st_mtime > STALE_SECONDS:
                 shutil.rmtree(folder)
-                found += 1
-    return found
+                deleted += 1
+    return deleted
 
 
-def discard(process: int) -> None:
-    """Delete uploads of a process that has ended."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_prefix(process)}*"):
+def delete_uploads_of(process: int) -> None:
+    """Delete the uploads of a process that has ended."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_folder_prefix(process)}*"):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _prefix(process: int) -> str:
-    """Begins the names of folders with uploads of a process."""
-    return f"{FOLDER}{process}-"
+def _folder_prefix(process: int) -> str:
+    """Beginning of the names of folders with uploads of a process."""
+    return f"{FOLDER_PREFIX}{process}-"
 
 
-def kind_of(head: bytes) -> str:
-    """image, video, or "" for what is neither, by the first bytes of a file.
+def kind_by_content(head: bytes) -> str:
+    """The kind of a file by its first bytes: image, video, or "" for anything else.
 
-    What is not on the list is refused before a decoder sees it: archives, and playlists, with which
-    a file could ask FFmpeg to open others.
+    Anything else is refused before a decoder reads it, such as archives, and playlists, which could
+    make FFmpeg open other files.
 
-    >>> kind_of(b"#EXTM3U")
+    >>> kind_by_content(b"#EXTM3U")
     ''
     """
     riff = head[8:12] if head[:4] == b"RIFF" else b""
     if riff == b"WEBP" or head.startswith(IMAGE_MAGICS):
         return "image"
     is_mp4 = head[4:8] in MP4_BOXES
-    is_ts = len(head) > TS_PACKET and head[:1] == head[TS_PACKET : TS_PACKET + 1] == TS_SYNC
+    second_packet = head[TS_PACKET_BYTES : TS_PACKET_BYTES + 1]
+    is_ts = len(head) > TS_PACKET_BYTES and head[:1] == second_packet == TS_SYNC
     if riff == b"AVI " or is_mp4 or is_ts or head.startswith(VIDEO_MAGICS):
         return "video"
     return ""
 
 
-def refusal(path: Path) -> str:
-    """Why a file is not even tried to be decoded, or ""."""
+def refusal_reason(path: Path) -> str:
+    """Why a file is refused before decoding, or ""."""
     with path.open("rb") as file:
-        head = file.read(HEAD)
+        head = file.read(HEAD_BYTES)
     if not head:
         return "empty file"
-    return "" if kind_of(head) else "neither an image nor a video"
+    return "" if kind_by_content(head) else "neither an image nor a video"
 
 
 def claimed_seconds(path: Path) -> bytes:
-    """How long a video claims to be, in seconds, as text; "0" if it does not say.
+    """The length of a video in seconds, as its header claims, as text; "0" if it claims none.
 
-    It parses the file, so it belongs into the process with limits.
+    It parses the file, so call it in the process with limits.
     """
     import av
 
@@ -158,14 +162,14 @@ def claimed_seconds(path: Path) -> bytes:
         with av.open(f"file:{path}", options=options, metadata_errors="replace") as container:
             return str((container.duration or 0) / av.time_base).encode()
     except (av.FFmpegError, ValueError):
-        return b"0"  # the decoder says better what is wrong
+        return b"0"  # the decoder's message is more precise
 
 
 def display_name(name: str) -> str:
-    r"""What a client calls a file, to be shown and for nothing else: no folders, no control codes.
+    r"""A client's file name, only to be shown: without folders, control codes escaped.
 
     >>> display_name("..\\..\\etc/pass\x1bwd")
     'pass\\x1bwd'
     """
     last = PurePosixPath(name.replace("\\", "/")).name
-    return "file" if last in ("", "..") else printable(last)[:LONGEST_NAME]
+    return "file" if last in ("", "..") else printable(last)[:MAX_NAME_LENGTH]

@@ -1,4 +1,4 @@
-"""The leak check on anybody's splits: tables, DeepfakeBench's JSON, or a data set's official lists."""
+"""The leak check of any splits: tables, DeepfakeBench's JSON, or a data set's official lists."""
 
 from pathlib import Path
 from typing import Any
@@ -12,41 +12,41 @@ from deepfake.datasets.scanning import list_videos
 from deepfake.splits import groups
 from deepfake.splits.policies import MAX_LISTED
 
-TABLES = {name: f"{name}.csv" for name in SPLITS}
+TABLE_FILES = {name: f"{name}.csv" for name in SPLITS}
 
 
 def read_splits(path: Path) -> dict[str, pd.DataFrame]:
-    """Splits by name, with the columns that `groups.names_of` looks for.
+    """Read splits as tables by name, with the columns that `groups.linking_names` uses.
 
     Args:
         path: a folder with train.csv, val.csv and test.csv (at least two of them; columns path,
             label, and any of video_id, target, source, original, identity, clusters, content), a
-            JSON file of DeepfakeBench, or the root of a data set that says which video is in
-            which of its official splits.
+            JSON file of DeepfakeBench, or the root of a data set with official splits.
 
     Raises:
         ManifestError: there are no splits, or a table cannot be read.
     """
     if path.suffix.lower() == ".json":
-        return _by_official_split(deepfakebench.read_splits(path), path)
+        return _by_official_split(deepfakebench.read_videos(path), path)
     if not path.is_dir():
-        raise ManifestError(f"{path} is neither a folder nor a JSON file of splits")
-    tables = {name: path / file for name, file in TABLES.items() if (path / file).is_file()}
-    if len(tables) == 1:
+        raise ManifestError(f"{path} is neither a folder nor a JSON file of splits: check the path")
+    files = {name: path / file for name, file in TABLE_FILES.items() if (path / file).is_file()}
+    if len(files) == 1:
+        (only,) = files.values()
         raise ManifestError(
-            f"{path} has {TABLES[next(iter(tables))]} only: nothing to compare with"
+            f"{path} has only {only.name}: add the table of another split to compare it with"
         )
-    if tables:
-        return {name: _read_table(file) for name, file in tables.items()}
+    if files:
+        return {name: _read_table(file) for name, file in files.items()}
     return _by_official_split(list_videos(path, path.name).rows, path)
 
 
 def audit(splits: dict[str, pd.DataFrame]) -> dict[str, Any]:
-    """Sizes of the splits and what stands in two of them, as JSON-able numbers and names."""
-    found = groups.overlapping_names(splits)
+    """Sizes of the splits, and the names that two of them share, ready for JSON."""
+    shared = groups.find_leaks(splits)
     leaks = [
-        {"kind": kind, "splits": [a, b], "count": len(rows), "names": rows["name"].tolist()}
-        for (kind, a, b), rows in found.groupby(["kind", "a", "b"])
+        {"kind": kind, "splits": [split, other], "count": len(rows), "names": rows["name"].tolist()}
+        for (kind, split, other), rows in shared.groupby(["kind", "split", "other"])
     ]
     sizes = {
         name: {
@@ -61,21 +61,23 @@ def audit(splits: dict[str, pd.DataFrame]) -> dict[str, Any]:
     return {"splits": sizes, "leaks": leaks}
 
 
-def describe(found: dict[str, Any]) -> str:
-    """The result of `audit` for people to read."""
+def describe(result: dict[str, Any]) -> str:
+    """The result of `audit` as text."""
     lines = [
         f"{name:<6} {size['videos']:>7} videos  {size['real']:>7} REAL  {size['fake']:>7} FAKE"
         f"  {size['people']:>6} people, {size['videos_of_unknown_people']} videos of unknown people"
-        for name, size in found["splits"].items()
+        for name, size in result["splits"].items()
     ]
-    for leak in found["leaks"]:
-        a, b = leak["splits"]
+    for leak in result["leaks"]:
+        split, other = leak["splits"]
         names = leak["names"][:MAX_LISTED] + ["..."] * (leak["count"] > MAX_LISTED)
-        lines.append(f"LEAK   {leak['count']} {leak['kind']} in {a} and {b}: {', '.join(names)}")
-    if not found["leaks"]:
-        unknown = any(size["videos_of_unknown_people"] for size in found["splits"].values())
-        doubt = "; what is unknown may still be shared" if unknown else ""
-        lines.append(f"nothing known is in two splits{doubt}")
+        lines.append(
+            f"LEAK   {leak['count']} {leak['kind']} in {split} and {other}: {', '.join(names)}"
+        )
+    if not result["leaks"]:
+        unknown = any(size["videos_of_unknown_people"] for size in result["splits"].values())
+        caveat = "; unknown people may still be in two splits" if unknown else ""
+        lines.append(f"no leaks found{caveat}")
     return "\n".join(lines)
 
 
@@ -90,11 +92,11 @@ def _read_table(file: Path) -> pd.DataFrame:
 
 
 def _by_official_split(rows: pd.DataFrame, path: Path) -> dict[str, pd.DataFrame]:
-    found = {name: rows[rows["official_split"] == name] for name in SPLITS}
-    found = {name: table for name, table in found.items() if len(table)}
-    if len(found) < 2:
+    tables = {name: rows[rows["official_split"] == name] for name in SPLITS}
+    tables = {name: table for name, table in tables.items() if len(table)}
+    if len(tables) < 2:
         raise ManifestError(
-            f"{path} names {len(found)} official splits; two are needed (docs/datasets says which"
-            " list a data set needs)"
+            f"{path} has {len(tables)} official splits, but the audit compares at least two: add"
+            " the data set's lists of splits (see docs/datasets)"
         )
-    return found
+    return tables

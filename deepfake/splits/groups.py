@@ -1,8 +1,9 @@
-"""What must stay in one split: everything that shares a person, an original or content.
+"""Groups of linked videos, which must stay in one split.
 
-Each video names what it shows: people (target, source), videos (itself and its original), clusters
-of faces, near-duplicate content, and its bytes. Videos that share a name are linked; a group is all
-that is linked, however far. The same names tell whether finished splits leak.
+Each video has names: of its people (target, source), of videos (itself and its original), of
+clusters of faces, of near-duplicate content, and of its bytes. Videos that share a name are linked.
+A group is a connected component: all videos that are linked, directly or through others. The same
+names show whether finished splits leak.
 """
 
 from collections.abc import Mapping
@@ -15,43 +16,48 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-# Kind of name, and the columns that hold such names. A table need not have all of them.
-KINDS = {
+from deepfake.core.labels import REAL
+
+# Each kind of name, and the columns that hold such names. A table need not have all of them.
+NAME_COLUMNS = {
     "identities": ("target", "source"),
     "originals": ("video_id", "original"),
-    "clusters": ("clusters",),  # of faces, several of them separated by blanks
+    "clusters": ("clusters",),  # of faces; several are separated by spaces
     "content": ("content",),  # near-duplicate frames
     "files": ("path", "sha256"),
 }
-OF_DATA_SET = ("target", "source", "path")  # names that mean something else in another data set
+LOCAL_COLUMNS = ("target", "source", "path")  # their names mean something else in other data sets
 
 
-def names_of(table: pd.DataFrame) -> pd.DataFrame:
-    """What every video shows, one name per row.
+def linking_names(table: pd.DataFrame) -> pd.DataFrame:
+    """The names that link videos, one per row.
 
     Args:
-        table: rows of videos with any of the columns in `KINDS`, and `dataset`. A person "a:b" is
-            the same in every data set, any other name is one of its data set.
+        table: rows of videos with `dataset` and any of the columns in `NAME_COLUMNS`. People and
+            paths are local to their data set, except people with a colon ("a:b").
 
     Returns:
-        Columns row (position in `table`), kind (a key of `KINDS`) and name, without repetitions.
+        Columns row (position in `table`), kind (a key of `NAME_COLUMNS`) and name, without
+        duplicates.
     """
     parts = []
-    for kind, columns in KINDS.items():
+    for kind, columns in NAME_COLUMNS.items():
         for column in columns:
             if column in table:
                 values = table[column].reset_index(drop=True)
                 values = values[values.notna() & (values != "")].astype(str)
                 if column == "clusters":
                     values = values.str.split().explode()
-                parts.append(_named(kind, column, values, table))
+                parts.append(_names_in(kind, column, values, table))
     empty = pd.DataFrame({"row": np.zeros(0, int), "kind": "", "name": ""})
     return pd.concat(parts or [empty], ignore_index=True).drop_duplicates(ignore_index=True)
 
 
-def _named(kind: str, column: str, values: "pd.Series[Any]", table: pd.DataFrame) -> pd.DataFrame:
+def _names_in(
+    kind: str, column: str, values: "pd.Series[Any]", table: pd.DataFrame
+) -> pd.DataFrame:
     names = values
-    if column in OF_DATA_SET and "dataset" in table:
+    if column in LOCAL_COLUMNS and "dataset" in table:
         dataset = table["dataset"].reset_index(drop=True).loc[values.index]
         everywhere = values.str.contains(":") & (kind == "identities")
         names = values.where(everywhere, dataset + "/" + values)
@@ -59,86 +65,94 @@ def _named(kind: str, column: str, values: "pd.Series[Any]", table: pd.DataFrame
 
 
 def group_videos(table: pd.DataFrame) -> "pd.Series[int]":
-    """A group number per video, in order of first appearance; equal tables get equal numbers."""
-    names = names_of(table)
-    codes = _codes(names)
-    component = _components(names["row"].to_numpy(), codes, len(table), _count(codes))
+    """Group number of each video, in order of first appearance; deterministic."""
+    names = linking_names(table)
+    codes = _name_codes(names)
+    component = _components(names["row"].to_numpy(), codes, len(table), _name_count(codes))
     numbers, _ = pd.factorize(component[: len(table)])
     return pd.Series(numbers, index=table.index, name="group")
 
 
-def people_touched(table: pd.DataFrame) -> pd.DataFrame:
-    """Which people every video shows, when only REAL videos link names.
+def list_appearances(table: pd.DataFrame) -> pd.DataFrame:
+    """Which people appear in which video, if only REAL videos link names.
 
-    Two people are one here if a REAL video shows both, or a cluster holds both. What fakes link is
-    left apart, so that it can be cut by leaving out the fakes.
+    Names belong to one person here if a REAL video has both, or a cluster holds both. Links made by
+    fakes are ignored, so that leaving out the fakes can cut them.
 
     Returns:
-        Columns row (position in `table`) and person (a number), without repetitions; every video
-        has a row, and for a fake its target comes first where it is known and seen elsewhere.
+        Columns row (position in `table`) and person (a number), without duplicates. Every video has
+        a row. The target of a fake comes first if it is known and appears elsewhere.
     """
-    names = names_of(table)
+    names = linking_names(table)
     labels = table["label"].to_numpy()
-    codes = _codes(names)
+    codes = _name_codes(names)
     rows = names["row"].to_numpy()
-    by_real = labels[rows] == 0
-    component = _components(rows[by_real], codes[by_real], len(table), _count(codes))
+    in_real = labels[rows] == REAL
+    component = _components(rows[in_real], codes[in_real], len(table), _name_count(codes))
     names["person"] = component[len(table) + codes]
-    # What only one fake names is no link, and no person to whom a split need be found.
-    idle = (np.bincount(codes)[codes] == 1) & ~by_real
-    alone = ~names["row"].isin(names.loc[~idle, "row"]) & ~names.duplicated("row")
-    touched: pd.DataFrame = names.loc[~idle | alone, ["row", "person"]]
-    touched = touched.drop_duplicates().sort_values("row", kind="stable", ignore_index=True)
-    touched["person"], _ = pd.factorize(touched["person"])
-    return touched
+    # A name that only one fake has links nothing: that person needs no split of its own.
+    unlinked = (np.bincount(codes)[codes] == 1) & ~in_real
+    has_only_unlinked = ~names["row"].isin(names.loc[~unlinked, "row"])
+    kept = ~unlinked | (has_only_unlinked & ~names.duplicated("row"))
+    appearances: pd.DataFrame = names.loc[kept, ["row", "person"]]
+    appearances = appearances.drop_duplicates()
+    appearances = appearances.sort_values("row", kind="stable", ignore_index=True)
+    appearances["person"], _ = pd.factorize(appearances["person"])
+    return appearances
 
 
 def independent_groups(table: pd.DataFrame) -> "pd.Series[int]":
-    """Units to resample for intervals: groups, or people where one group holds most videos.
+    """Units to resample for intervals: groups, or people if one group holds most videos.
 
-    Where everybody was swapped with everybody a single group is left, and nothing could be said of
-    the interval. People are then the better unit, though their fakes link them.
+    If all people were swapped with each other, one group holds nearly everything and no interval
+    can be computed. People are then the better unit, although their fakes link them.
     """
     groups = group_videos(table)
     if table.empty or groups.value_counts().max() <= len(table) / 2:
         return groups
-    first = people_touched(table).drop_duplicates("row")["person"]
+    first = list_appearances(table).drop_duplicates("row")["person"]
     return pd.Series(pd.factorize(first)[0], index=table.index, name="group")
 
 
-def overlapping_names(splits: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Names that stand in two splits: columns kind, a, b (the splits), name; sorted.
+def find_leaks(splits: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Names that two splits share.
 
-    This looks at the finished tables, not at the groups that were meant to keep them apart.
+    They are found in the finished tables, independently of the groups that should prevent them.
+
+    Returns:
+        Columns kind, split, other (the two splits) and name, sorted by all of them.
     """
-    sets = {
-        name: names_of(table).drop(columns="row").drop_duplicates()
-        for name, table in splits.items()
+    names = {
+        split: linking_names(table).drop(columns="row").drop_duplicates()
+        for split, table in splits.items()
     }
     shared = [
-        sets[a].merge(sets[b], on=["kind", "name"]).assign(a=a, b=b)
-        for a, b in combinations(splits, 2)
+        names[split].merge(names[other], on=["kind", "name"]).assign(split=split, other=other)
+        for split, other in combinations(splits, 2)
     ]
-    empty = pd.DataFrame(columns=["kind", "a", "b", "name"], dtype=str)
-    found = pd.concat([empty, *shared])[list(empty.columns)]
-    return found.sort_values(list(empty.columns), ignore_index=True)
+    empty = pd.DataFrame(columns=["kind", "split", "other", "name"], dtype=str)
+    leaks = pd.concat([empty, *shared])[list(empty.columns)]
+    return leaks.sort_values(list(empty.columns), ignore_index=True)
 
 
-def overlaps(splits: Mapping[str, pd.DataFrame]) -> dict[str, dict[str, int]]:
-    """How many names stand in two splits, by kind and pair of splits."""
-    found = overlapping_names(splits).groupby(["kind", "a", "b"]).size()
+def count_leaks(splits: Mapping[str, pd.DataFrame]) -> dict[str, dict[str, int]]:
+    """How many names two splits share, by kind and pair of splits ("train_test")."""
+    counts = find_leaks(splits).groupby(["kind", "split", "other"]).size()
     return {
-        kind: {f"{a}_{b}": int(found.get((kind, a, b), 0)) for a, b in combinations(splits, 2)}
-        for kind in KINDS
+        kind: {
+            f"{split}_{other}": int(counts.get((kind, split, other), 0))
+            for split, other in combinations(splits, 2)
+        }
+        for kind in NAME_COLUMNS
     }
 
 
-def _codes(names: pd.DataFrame) -> NDArray[np.int64]:
+def _name_codes(names: pd.DataFrame) -> NDArray[np.int64]:
     codes, _ = pd.factorize(names["kind"] + ":" + names["name"])
     return codes.astype(np.int64)
 
 
-def _count(codes: NDArray[np.int64]) -> int:
+def _name_count(codes: NDArray[np.int64]) -> int:
     return int(codes.max(initial=-1)) + 1
 
 

@@ -1,8 +1,8 @@
-"""Who is in a video when no name says so: clusters of face embeddings.
+"""People in videos, recognised by their faces: clusters of face embeddings.
 
-Average linkage, cut at a distance. It is computed inside of each set of faces that are connected by
-distances below the cut; a cluster cannot reach beyond one, so nothing is lost, and memory grows
-with the largest set instead of with the square of all faces.
+The clusters are those of average linkage, cut at a distance. No cluster can join faces that are not
+connected by distances up to the cut, so the linkage is computed inside each connected set of faces.
+The result is the same, and memory grows with the largest set, not with the square of all faces.
 """
 
 import json
@@ -19,19 +19,20 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.metrics import pairwise_distances_chunked
 
 from deepfake.base.code import code_version
+from deepfake.core.labels import REAL
 from deepfake.faces import embedding
-from deepfake.faces.dlib_models import PACKAGES
+from deepfake.faces.dlib_models import DLIB_PACKAGES
 from deepfake.jobs.pool import map_videos
-from deepfake.jobs.step import Failure, Step, Video, archives_of
+from deepfake.jobs.step import Failure, Step, Video, videos_of_archives
 from deepfake.params.schema import ExecutionParams, IdentitiesParams
 
 COLUMNS = ["video_id", "track", "faces", "identity"]
-CHUNK_MEGABYTES = 64  # of distances held at a time
+CHUNK_MEGABYTES = 64  # of distances in memory at a time
 
 
 def embedding_step() -> Step:
-    """What is done with each video."""
-    return Step(embedding.embed_tracks, code_version(embedding.embed_tracks, PACKAGES))
+    """The step that computes the face embeddings of each video."""
+    return Step(embedding.embed_tracks, code_version(embedding.embed_tracks, DLIB_PACKAGES))
 
 
 def embedding_inputs(
@@ -39,7 +40,7 @@ def embedding_inputs(
 ) -> list[Video]:
     """The crop archives of the manifest's videos, for `embedding_step`."""
     arguments = {"margin": margin, "per_track": params.faces_per_track}
-    return archives_of(manifest, crops, arguments)
+    return videos_of_archives(manifest, crops, arguments)
 
 
 def embed_videos(
@@ -59,67 +60,69 @@ def embed_videos(
         execution: processes and their limits.
 
     Returns:
-        Rows with video_id, track and faces, and as many embeddings. A video that fails has none,
-        and is told.
+        Rows with video_id, track and faces (their number), and as many embeddings (people x 128). A
+        video that fails has no rows and is reported.
     """
     inputs = embedding_inputs(manifest, crops, margin, params)
     rows: list[dict[str, Any]] = []
     results = map_videos(embedding_step(), inputs, execution, "embeddings")
     for video_id, result in zip(manifest["video_id"], results, strict=True):
         if isinstance(result, Failure):
-            print(f"{video_id}: its faces are not compared, {result.status}: {result.reason}")
+            print(f"{video_id}: faces not compared ({result.status}): {result.reason}")
         else:
             rows += [{"video_id": video_id, **row} for row in json.loads(result)]
-    vectors = np.array([row["embedding"] for row in rows], np.float64)
-    table = pd.DataFrame(rows, columns=COLUMNS[:3])
-    return table, vectors.reshape(-1, embedding.LENGTH)
+    embeddings = np.array([row["embedding"] for row in rows], np.float64)
+    tracks = pd.DataFrame(rows, columns=COLUMNS[:3])
+    return tracks, embeddings.reshape(-1, embedding.LENGTH)
 
 
-def cluster(vectors: NDArray[np.float64], threshold: float) -> NDArray[np.int64]:
-    """Cluster numbers from 0, in the order in which the clusters appear.
+def cluster(embeddings: NDArray[np.float64], threshold: float) -> NDArray[np.int64]:
+    """Cluster number of each face, from 0, in order of first appearance.
 
     Args:
-        vectors: faces x 128.
-        threshold: faces join a cluster while the mean distance between its two parts is below.
+        embeddings: faces x 128.
+        threshold: two clusters are merged if the mean distance between their faces is at most this.
     """
-    if not len(vectors):
+    if not len(embeddings):
         return np.zeros(0, np.int64)
-    labels = np.zeros(len(vectors), np.int64)
+    numbers = np.zeros(len(embeddings), np.int64)
     largest = 0
-    for members in _connected(vectors, threshold):
+    for members in _connected_sets(embeddings, threshold):
         if len(members) == 1:
-            found = np.ones(1, np.int64)
+            local = np.ones(1, np.int64)
         else:
-            found = fcluster(linkage(vectors[members], "average"), threshold, "distance")
-        labels[members] = largest + found
-        largest += int(found.max())
-    return pd.factorize(labels)[0].astype(np.int64)
+            local = fcluster(linkage(embeddings[members], "average"), threshold, "distance")
+        numbers[members] = largest + local
+        largest += int(local.max())
+    return pd.factorize(numbers)[0].astype(np.int64)
 
 
-def _connected(vectors: NDArray[np.float64], threshold: float) -> Iterator[NDArray[np.int64]]:
-    """Positions of the faces of each set connected by distances below the threshold."""
+def _connected_sets(
+    embeddings: NDArray[np.float64], threshold: float
+) -> Iterator[NDArray[np.int64]]:
+    """Positions of the faces in each set that is connected by distances up to the threshold."""
     pairs = [np.empty((0, 2), np.int64)]
     start = 0
-    for block in pairwise_distances_chunked(vectors, working_memory=CHUNK_MEGABYTES):
+    for block in pairwise_distances_chunked(embeddings, working_memory=CHUNK_MEGABYTES):
         rows, columns = np.nonzero(block <= threshold)
         later = columns > rows + start
         pairs.append(np.stack([rows[later] + start, columns[later]], axis=1))
         start += len(block)
     near = np.concatenate(pairs)
-    size = len(vectors)
+    size = len(embeddings)
     graph = coo_matrix((np.ones(len(near), bool), (near[:, 0], near[:, 1])), (size, size))
-    _, parts = connected_components(graph, directed=False)
-    order = np.argsort(parts, kind="stable")
-    yield from np.split(order, np.flatnonzero(np.diff(parts[order])) + 1)
+    _, component = connected_components(graph, directed=False)
+    order = np.argsort(component, kind="stable")
+    yield from np.split(order, np.flatnonzero(np.diff(component[order])) + 1)
 
 
 def name_people(
-    tracks: pd.DataFrame, vectors: NDArray[np.float64], manifest: pd.DataFrame, threshold: float
+    tracks: pd.DataFrame, embeddings: NDArray[np.float64], manifest: pd.DataFrame, threshold: float
 ) -> pd.DataFrame:
-    """Clusters of each data set by itself, as rows of data/identities.csv.
+    """Cluster the faces of each data set on its own, and name the people, for data/identities.csv.
 
     Args:
-        tracks, vectors: as `embed_videos` gives them.
+        tracks, embeddings: as returned by `embed_videos`.
         manifest: rows with video_id and dataset.
         threshold: as for `cluster`.
 
@@ -130,50 +133,51 @@ def name_people(
     names = np.full(len(tracks), "", object)
     for name in sorted(datasets.unique()):
         rows = (datasets == name).to_numpy()
-        names[rows] = [f"{name}#{number}" for number in cluster(vectors[rows], threshold)]
+        names[rows] = [f"{name}#{number}" for number in cluster(embeddings[rows], threshold)]
     return tracks.assign(identity=names)[COLUMNS]
 
 
-def pair_scores(found: list[Any], known: list[Any]) -> dict[str, float]:
+def pair_agreement(clusters: list[Any], names: list[Any]) -> dict[str, float]:
     """How well clusters agree with names, over all pairs of faces.
 
     Args:
-        found: cluster of each face.
-        known: name of each face.
+        clusters: cluster of each face.
+        names: known name of each face.
 
     Returns:
-        `precision`: the share of pairs in one cluster that are one person; `recall`: the share of
-        pairs of one person that are in one cluster. NaN where there are no such pairs.
+        `precision`: the share of pairs in one cluster that are one person. `recall`: the share of
+        pairs of one person that are in one cluster. NaN if there are no such pairs.
     """
-    table = pd.DataFrame({"found": found, "known": known})
-    both = _pairs(table.value_counts())
-    together, same = _pairs(table["found"].value_counts()), _pairs(table["known"].value_counts())
+    table = pd.DataFrame({"cluster": clusters, "name": names})
+    both = _pair_count(table.value_counts())
+    same_cluster = _pair_count(table["cluster"].value_counts())
+    same_name = _pair_count(table["name"].value_counts())
     return {
-        "precision": both / together if together else float("nan"),
-        "recall": both / same if same else float("nan"),
+        "precision": both / same_cluster if same_cluster else float("nan"),
+        "recall": both / same_name if same_name else float("nan"),
     }
 
 
-def _pairs(counts: "pd.Series[int]") -> int:
-    return int((counts * (counts - 1) // 2).sum())
+def _pair_count(sizes: "pd.Series[int]") -> int:
+    return int((sizes * (sizes - 1) // 2).sum())
 
 
-def agreement(identities: pd.DataFrame, manifest: pd.DataFrame) -> dict[str, float]:
-    """What the clusters are like, for metrics/identities.json.
+def summarize_identities(identities: pd.DataFrame, manifest: pd.DataFrame) -> dict[str, float]:
+    """Number, size and correctness of the clusters, for metrics/identities.json.
 
-    Precision and recall are those of `pair_scores` on REAL videos of one person whose name the
-    manifest knows.
+    Precision and recall are those of `pair_agreement`, on REAL videos of a single person whose name
+    is in the manifest.
     """
     alone = identities[~identities.duplicated("video_id", keep=False)]
-    named = manifest[(manifest["target"] != "") & (manifest["label"] == 0)]
+    named = manifest[(manifest["target"] != "") & (manifest["label"] == REAL)]
     joined = alone.merge(named[["video_id", "target"]], on="video_id")
-    scores = pair_scores(joined["identity"].tolist(), joined["target"].tolist())
+    agreement = pair_agreement(joined["identity"].tolist(), joined["target"].tolist())
     sizes = identities.groupby("identity")["video_id"].nunique()
     return {
         "people_in_videos": len(identities),
         "clusters": len(sizes),
         "videos_of_largest_cluster": int(sizes.max()) if len(sizes) else 0,
         "named_videos": len(joined),
-        "named_pair_precision": scores["precision"],
-        "named_pair_recall": scores["recall"],
+        "named_pair_precision": agreement["precision"],
+        "named_pair_recall": agreement["recall"],
     }

@@ -1,8 +1,7 @@
-"""Content that comes again: videos whose frames look the same to a perceptual hash.
+"""Near-duplicate content: videos whose frames have nearly the same perceptual hashes.
 
-A fake has nearly all pixels of its original, and a copy that was cut, scaled or compressed again
-has other bytes than the first; neither may stand in another split. Both are found here without any
-metadata.
+A fake shares most pixels with its original. A copy that was cut, scaled or compressed again has
+other bytes. Neither may be in another split, and both are found here without any metadata.
 """
 
 import json
@@ -17,77 +16,81 @@ from scipy.sparse.csgraph import connected_components
 
 from deepfake.base.code import code_version
 from deepfake.jobs.pool import map_videos
-from deepfake.jobs.step import Failure, Step, Video, archives_of
+from deepfake.jobs.step import Failure, Step, Video, videos_of_archives
 from deepfake.params.schema import ExecutionParams
-from deepfake.splits.frame_hashes import BITS, hash_frames
+from deepfake.splits.frame_hashes import HASH_BITS, hash_frames
 
 COLUMNS = ["video_id", "content"]
-MAX_DISTANCE = 4  # differing bits; docs/identities.md says what it finds
+MAX_DISTANCE = 4  # differing bits; measured in docs/identities.md
 MIN_SHARE = 0.5  # of the frames of one of two videos
 
 
 def hash_step() -> Step:
-    """What is done with each video."""
+    """The step that hashes the frames of each video."""
     return Step(hash_frames, code_version(hash_frames))
 
 
 def hash_inputs(manifest: pd.DataFrame, frames: Path) -> list[Video]:
     """The frame archives of the manifest's videos, for `hash_step`."""
-    return archives_of(manifest, frames)
+    return videos_of_archives(manifest, frames)
 
 
 def hash_videos(
     manifest: pd.DataFrame, frames: Path, execution: ExecutionParams
 ) -> dict[str, list[int]]:
-    """Hashes of the frames of each video; an empty list for videos without frames.
+    """Hashes of the frames of each video; an empty list for a video without frames.
+
+    A video that fails has an empty list too and is reported.
 
     Args:
         manifest: rows with video_id and sha256.
         frames: folder of frame archives.
         execution: processes and their limits.
     """
-    found: dict[str, list[int]] = {}
+    hashes: dict[str, list[int]] = {}
     results = map_videos(hash_step(), hash_inputs(manifest, frames), execution, "hashes")
     for video_id, result in zip(manifest["video_id"], results, strict=True):
         if isinstance(result, Failure):
-            print(f"{video_id}: its content is not compared, {result.status}: {result.reason}")
+            print(f"{video_id}: content not compared ({result.status}): {result.reason}")
         texts = [] if isinstance(result, Failure) else json.loads(result)
-        found[video_id] = [int(text, 16) for text in texts]
-    return found
+        hashes[video_id] = [int(text, 16) for text in texts]
+    return hashes
 
 
-def name_content(
+def find_near_duplicates(
     hashes: dict[str, list[int]], max_distance: int = MAX_DISTANCE, min_share: float = MIN_SHARE
 ) -> pd.DataFrame:
-    """Videos that show the same, connected however far, as rows of data/near_duplicates.csv.
+    """Sets of videos with the same content, for data/near_duplicates.csv.
+
+    Two videos are in one set if they have the same content, directly or through other videos.
 
     Args:
         hashes: of the frames, by video_id.
-        max_distance: differing bits of two frames that look the same.
-        min_share: two videos show the same if at least this share of the different frames of
-            either comes again in the other.
+        max_distance: two frames look the same if their hashes differ in at most this many bits.
+        min_share: two videos have the same content if at least this share of the distinct frames of
+            either one also appears in the other.
 
     Returns:
-        video_id and content ("content#<number>"), only for videos that are not alone.
+        Rows with video_id and content ("content#<number>") of the videos that have near-duplicates.
     """
     ids = list(hashes)
     values = np.array(sorted({*chain.from_iterable(hashes.values())}), np.uint64)
     shows = _incidence([hashes[video_id] for video_id in ids], values)
-    look_alike = ((_near(values, max_distance) @ shows.T) > 0).astype(np.int32)
-    shared = (shows @ look_alike).tocoo()  # frames of the row's video that the column's shows
+    shows_similar = ((_near(values, max_distance) @ shows.T) > 0).astype(np.int32)
+    shared = (shows @ shows_similar).tocoo()  # frames of the row's video that the column's shows
     frames = np.asarray(shows.sum(axis=1)).ravel()
     same = shared.data >= min_share * frames[shared.row]
     size = len(ids)
     graph = coo_matrix((same[same], (shared.row[same], shared.col[same])), (size, size))
-    _, parts = connected_components(graph, directed=False)
-    table = pd.DataFrame({"video_id": ids, "part": parts})
-    table = table[table.duplicated("part", keep=False)]
-    names = [f"content#{number}" for number in pd.factorize(table["part"])[0]]
+    _, component = connected_components(graph, directed=False)
+    table = pd.DataFrame({"video_id": ids, "component": component})
+    table = table[table.duplicated("component", keep=False)]
+    names = [f"content#{number}" for number in pd.factorize(table["component"])[0]]
     return table.assign(content=names)[COLUMNS].reset_index(drop=True)
 
 
-def counts(content: pd.DataFrame) -> dict[str, int]:
-    """How much comes again, for metrics/identities.json."""
+def summarize_near_duplicates(content: pd.DataFrame) -> dict[str, int]:
+    """Number of near-duplicate videos and sizes of their sets, for metrics/identities.json."""
     sizes = content.groupby("content").size()
     return {
         "near_duplicate_videos": len(content),
@@ -97,10 +100,10 @@ def counts(content: pd.DataFrame) -> dict[str, int]:
 
 
 def _incidence(hashes: list[list[int]], values: NDArray[np.uint64]) -> csr_matrix:
-    """Videos x different hashes: 1 where the video shows it."""
-    rows = [row for row, found in enumerate(hashes) for _ in {*found}]
-    found = np.array([value for row in hashes for value in sorted({*row})], np.uint64)
-    columns = np.searchsorted(values, found)
+    """Videos x distinct hashes: 1 where the video has the hash."""
+    rows = [row for row, of_video in enumerate(hashes) for _ in {*of_video}]
+    flat = np.array([value for of_video in hashes for value in sorted({*of_video})], np.uint64)
+    columns = np.searchsorted(values, flat)
     ones = np.ones(len(rows), np.int32)
     return coo_matrix((ones, (rows, columns)), (len(hashes), len(values))).tocsr()
 
@@ -108,28 +111,29 @@ def _incidence(hashes: list[list[int]], values: NDArray[np.uint64]) -> csr_matri
 def _near(values: NDArray[np.uint64], max_distance: int) -> csr_matrix:
     """Hashes x hashes: 1 where they differ in at most `max_distance` bits.
 
-    Two of them agree in one of `max_distance` + 1 parts at least, so only those are compared.
+    Two such hashes agree in at least one of `max_distance` + 1 segments of their bits (pigeonhole
+    principle), so only hashes with a common segment are compared.
     """
-    edges = np.linspace(0, BITS, max_distance + 2).astype(int)
+    edges = np.linspace(0, HASH_BITS, max_distance + 2).astype(int)
     pairs = [np.empty((0, 2), np.int64)]
     for low, high in pairwise(edges.tolist()):
-        part = (values >> np.uint64(low)) & np.uint64((1 << (high - low)) - 1)
-        order = np.argsort(part, kind="stable")
-        buckets = np.split(order, np.flatnonzero(np.diff(part[order])) + 1)
+        segment = (values >> np.uint64(low)) & np.uint64((1 << (high - low)) - 1)
+        order = np.argsort(segment, kind="stable")
+        buckets = np.split(order, np.flatnonzero(np.diff(segment[order])) + 1)
         pairs += [_near_pairs(values, bucket, max_distance) for bucket in buckets]
-    found = np.concatenate(pairs)
+    near = np.concatenate(pairs)
     size = len(values)
-    links = coo_matrix((np.ones(len(found), np.int32), (found[:, 0], found[:, 1])), (size, size))
+    links = coo_matrix((np.ones(len(near), np.int32), (near[:, 0], near[:, 1])), (size, size))
     return ((links + links.T + identity(size, np.int32, "csr")) > 0).astype(np.int32).tocsr()
 
 
 def _near_pairs(
     values: NDArray[np.uint64], bucket: NDArray[np.int64], max_distance: int
 ) -> NDArray[np.int64]:
-    found = [np.empty((0, 2), np.int64)]
+    pairs = [np.empty((0, 2), np.int64)]
     for position, first in enumerate(bucket[:-1]):
         others = bucket[position + 1 :]
         differing = (values[first] ^ values[others]).view(np.uint8).reshape(-1, 8)
         near = others[np.unpackbits(differing, axis=1).sum(axis=1) <= max_distance]
-        found.append(np.stack([np.full(len(near), first), near], axis=1))
-    return np.concatenate(found)
+        pairs.append(np.stack([np.full(len(near), first), near], axis=1))
+    return np.concatenate(pairs)

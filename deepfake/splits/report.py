@@ -1,38 +1,37 @@
-"""What a reviewer asks of splits: how large, how even, how far from what was asked, and do they leak."""
+"""Sizes, balance and leaks of the splits, as metrics, tables and text."""
 
 from typing import Any
 
 import pandas as pd
 
+from deepfake.core.labels import FAKE, REAL
 from deepfake.params.schema import SplitParams
-from deepfake.splits.groups import group_videos, overlapping_names, overlaps
-from deepfake.splits.policies import Splits, describe_leaks
+from deepfake.splits.groups import count_leaks, find_leaks, group_videos
+from deepfake.splits.policies import BRIDGE, NOT_OFFICIAL, SHARING, Splits, describe_leaks
 
-REASONS = {  # of videos left out, as metrics
-    "shows people of two splits": "bridges",
-    "in none of the official splits": "not_official",
-    "shares a person or content with another split": "sharing",
-}
+# Metrics that count the videos left out, by reason
+LEFT_OUT_METRICS = {BRIDGE: "bridges", NOT_OFFICIAL: "not_official", SHARING: "sharing"}
 
 
-def split_metrics(splits: Splits, videos: pd.DataFrame, crops: pd.DataFrame) -> dict[str, Any]:
-    """Sizes, balance, groups, what was left out, and overlaps, for `metrics/split.json`.
+def summarize_splits(splits: Splits, videos: pd.DataFrame, crops: pd.DataFrame) -> dict[str, Any]:
+    """Sizes, balance, groups, videos left out and leaks, for metrics/split.json.
 
     Args:
-        splits: as `splits.split_videos` gives them.
-        videos: what was divided.
+        splits: as returned by `policies.split_videos`.
+        videos: all videos that were divided.
         crops: data/crops.csv.
     """
-    kept = sum(len(table) for table in splits.tables.values())
+    total = sum(len(table) for table in splits.tables.values())
     sizes = {}
     for name, table in splits.tables.items():
         unknown = (table["target"] == "") & (table["clusters"] == "")
+        fake = table["label"] == FAKE
         sizes[name] = {
             "videos": len(table),
-            "share": len(table) / kept,
-            "real": int((table["label"] == 0).sum()),
-            "fake": int((table["label"] == 1).sum()),
-            "methods": _counts(table.loc[table["label"] == 1, "method"]),
+            "share": len(table) / total,
+            "real": int((table["label"] == REAL).sum()),
+            "fake": int(fake.sum()),
+            "methods": _counts(table.loc[fake, "method"]),
             "datasets": _counts(table["dataset"]),
             "crops": int(crops["video_id"].isin(table["video_id"]).sum()),
             "identities": _people(table),
@@ -40,29 +39,32 @@ def split_metrics(splits: Splits, videos: pd.DataFrame, crops: pd.DataFrame) -> 
             "videos_of_unknown_people": int(unknown.sum()),
         }
     group_sizes = group_videos(videos).value_counts()
-    reasons = splits.left_out["reason"].map(REASONS).value_counts()
+    left_out = splits.left_out["reason"].map(LEFT_OUT_METRICS).value_counts()
     return {
         **sizes,
         "all_groups": len(group_sizes),
         "largest_group": int(group_sizes.max()),
-        "left_out": {name: int(reasons.get(name, 0)) for name in REASONS.values()},
-        "overlap": overlaps(splits.tables),
+        "left_out": {name: int(left_out.get(name, 0)) for name in LEFT_OUT_METRICS.values()},
+        "overlap": count_leaks(splits.tables),
     }
 
 
 def describe(splits: Splits) -> str:
-    """Sizes, what was left out and why, and warnings of leaks that were kept, for people."""
+    """Sizes, videos left out with their reasons, and warnings of leaks that were kept, as text."""
     lines = [f"{name}: {len(table)} videos" for name, table in splits.tables.items()]
     reasons = splits.left_out["reason"].value_counts()
     lines += [f"left out: {count} videos, {reason}" for reason, count in reasons.items()]
-    leaks = describe_leaks(overlapping_names(splits.tables))
+    leaks = describe_leaks(find_leaks(splits.tables))
     return "\n".join([*lines, *(f"WARNING: kept leak: {leak.strip()}" for leak in leaks)])
 
 
-def balance(splits: Splits, params: SplitParams) -> pd.DataFrame:
-    """Videos per split, label and method, with the number that the split was to have (`wanted`)."""
-    kept = sum(len(table) for table in splits.tables.values())
-    wanted = {"train": params.train, "val": params.val, "test": params.test}
+def balance_table(splits: Splits, params: SplitParams) -> pd.DataFrame:
+    """Videos per split, label and method, with the expected size of the split (`wanted`).
+
+    Only the policy grouped has an expected size; otherwise it is NaN.
+    """
+    total = sum(len(table) for table in splits.tables.values())
+    shares = {"train": params.train, "val": params.val, "test": params.test}
     rows = [
         {"split": name, "label": label, "method": method, "videos": len(part)}
         for name, table in splits.tables.items()
@@ -70,11 +72,11 @@ def balance(splits: Splits, params: SplitParams) -> pd.DataFrame:
     ]
     table = pd.DataFrame(rows, columns=["split", "label", "method", "videos"])
     by_ratio = params.policy == "grouped"
-    return table.assign(wanted=table["split"].map(wanted) * kept if by_ratio else float("nan"))
+    return table.assign(wanted=table["split"].map(shares) * total if by_ratio else float("nan"))
 
 
 def group_table(splits: Splits) -> pd.DataFrame:
-    """Videos per split and group, the largest first."""
+    """Videos per split and group, the largest group of each split first."""
     parts = [
         table["group"].value_counts().rename("videos").reset_index().assign(split=name)
         for name, table in splits.tables.items()

@@ -1,4 +1,4 @@
-"""The crops that a model is trained on, or chosen by."""
+"""The crops of one split, as the training loop reads them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +16,9 @@ class CropSet:
     """Crops of one split.
 
     Attributes:
-        table: rows with video_id, image, frame, track, label, method and original.
-        folder: where the archives are.
-        landmarks: landmarks of each row, NaN where they are not known.
+        table: one row per crop, with video_id, image, frame, track, label, method and original.
+        folder: the folder of the crop archives.
+        landmarks: landmarks of each row, NaN where they are unknown.
         margin: side of the crops over the longer side of the face's box.
     """
 
@@ -31,30 +31,31 @@ class CropSet:
 def read_crop_set(
     split: str, margin: float, main_track_only: bool, share: float = 1.0, seed: int = 0
 ) -> CropSet:
-    """The crops of a split as the stages before have written them.
+    """Read the crops of a split from the outputs of the stages `split`, `crops` and `landmarks`.
 
     Args:
         split: train or val.
         margin: of the crops.
-        main_track_only: leave out bystanders; in training their label would be a guess.
-        share, seed: of the originals, each with its fakes, how many are taken, and which.
+        main_track_only: leave out bystanders. In training their label would be a guess.
+        share, seed: as `sample_originals` takes them.
     """
     crops = read_csv(Path("data/crops.csv"))
     videos = read_csv(Path(f"data/splits/{split}.csv"))
-    chosen = select_crops(share_of(videos, share, seed), crops, main_track_only)
-    landmarks = read_landmarks(Path("data/landmarks.npy"), chosen["row"])
-    return CropSet(chosen, Path("data/crops"), landmarks, margin)
+    selected = select_crops(sample_originals(videos, share, seed), crops, main_track_only)
+    landmarks = read_landmarks(Path("data/landmarks.npy"), selected["row"])
+    return CropSet(selected, Path("data/crops"), landmarks, margin)
 
 
-def share_of(split: pd.DataFrame, share: float, seed: int) -> pd.DataFrame:
-    """The rows of some originals and of their fakes, in the same order.
+def sample_originals(split: pd.DataFrame, share: float, seed: int) -> pd.DataFrame:
+    """Keep a random share of the originals, each with all of its fakes; the order stays the same.
 
     Args:
         split: one of data/splits/*.csv.
-        share: how many of the originals, above 0 to 1; a larger share holds the videos of a smaller.
-        seed: which ones.
+        share: fraction of the originals to keep, above 0 to 1. With the same seed, a larger share
+            contains a smaller one.
+        seed: of the choice.
     """
     families = split["original"].where(split["original"] != "", split["video_id"])
     names = np.sort(families.unique())
-    taken = np.random.default_rng(seed).permutation(names)[: max(1, round(share * len(names)))]
-    return split[families.isin(taken)]
+    kept = np.random.default_rng(seed).permutation(names)[: max(1, round(share * len(names)))]
+    return split[families.isin(kept)]

@@ -1,4 +1,4 @@
-"""What training sees of a draw: the crop, or half of a self-blended pair, augmented."""
+"""Training examples: a crop, or one image of a self-blended pair, augmented."""
 
 from pathlib import Path
 
@@ -9,22 +9,25 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from deepfake.core.image import Image, decode_image
+from deepfake.core.labels import FAKE, REAL
 from deepfake.core.landmarks import LandmarkTable
 from deepfake.model.inputs import stored_images, to_tensor
-from deepfake.training.sampler import BLENDED, WHOLE, Draw
+from deepfake.training.sampler import BLENDED, UNCHANGED, ExampleKey
 from deepfake.transforms.self_blending import self_blended
 
 
 class CropDataset(Dataset[tuple[Tensor, int]]):
-    """Examples and labels, each the same whatever the worker, order or restart.
+    """Augmented crops with their labels.
+
+    An example depends on its key alone, not on the worker, the order or a restart.
 
     Args:
-        folder: where the crop archives are.
-        table: rows with video_id, image and label.
-        landmarks: landmarks of each row, rows x 68 x (x, y); only those of rows that are blended are
-            read.
-        transform: of a crop, uint8 3 x h x w (RGB), as `augment.training` gives it; draws from
-            torch's global generator.
+        folder: the folder of the crop archives.
+        table: one row per crop, with video_id, image and label.
+        landmarks: landmarks of each row, rows x 68 x (x, y). Only rows that are blended are read.
+        transform: augmentation of a crop, uint8 3 x height x width (RGB), as
+            `transforms.augmentation.training_transform` returns it. It draws from torch's global
+            generator.
     """
 
     def __init__(
@@ -38,17 +41,17 @@ class CropDataset(Dataset[tuple[Tensor, int]]):
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, draw: Draw) -> tuple[Tensor, int]:
-        crop, label = self._example(draw)
+    def __getitem__(self, key: ExampleKey) -> tuple[Tensor, int]:
+        crop, label = self._crop_and_label(key)
         with torch.random.fork_rng(devices=[]):
-            # torch.manual_seed also notes the call for every kind of GPU: a third of the time here.
-            torch.default_generator.manual_seed(draw.seed)
+            # torch.manual_seed also seeds every kind of GPU, which takes a third of the time here.
+            torch.default_generator.manual_seed(key.seed)
             return self.transform(to_tensor(crop)), label
 
-    def _example(self, draw: Draw) -> tuple[Image, int]:
-        crop = decode_image(self.images[draw.row])
-        if draw.part == WHOLE:
-            return crop, self.labels[draw.row]
-        landmarks = self.landmarks[draw.row].astype(np.float32)
-        target, blended = self_blended(crop, landmarks, np.random.default_rng(draw.seed))
-        return (blended, 1) if draw.part == BLENDED else (target, 0)
+    def _crop_and_label(self, key: ExampleKey) -> tuple[Image, int]:
+        crop = decode_image(self.images[key.row])
+        if key.variant == UNCHANGED:
+            return crop, self.labels[key.row]
+        landmarks = self.landmarks[key.row].astype(np.float32)
+        target, blended = self_blended(crop, landmarks, np.random.default_rng(key.seed))
+        return (blended, FAKE) if key.variant == BLENDED else (target, REAL)

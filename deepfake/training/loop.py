@@ -1,4 +1,4 @@
-"""The training loop: pairs of REAL and FAKE, averaged weights, best epoch by val, resumable."""
+"""The training loop: pairs of REAL and FAKE, averaged weights, best epoch on val, resumable."""
 
 import os
 from collections.abc import Iterator
@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from deepfake.base.code import code_version
 from deepfake.base.errors import TrainingError
+from deepfake.core.labels import Floats
 from deepfake.core.roc import roc_auc
 from deepfake.model.calibration import Calibration
 from deepfake.model.inputs import stored_images
@@ -28,75 +29,76 @@ from deepfake.params.schema import ScoreParams, TrainParams
 from deepfake.training.crop_set import CropSet
 from deepfake.training.dataset import CropDataset
 from deepfake.training.sampler import PairSampler
-from deepfake.training.schedule import ema_with_warm_up, warm_cosine
+from deepfake.training.schedule import cosine_with_warmup, ema_with_warmup
 from deepfake.training.state import load_state, save_state, state_path
-from deepfake.transforms.augmentation import training
+from deepfake.transforms.augmentation import training_transform
 from deepfake.transforms.evaluation import normalisation
 
-HISTORY = [  # columns
+HISTORY_COLUMNS = [
     *("epoch", "learning_rate", "train_loss"),
     *("val_loss", "val_frame_roc_auc", "val_video_roc_auc"),
 ]
 
 
 @dataclass(frozen=True)
-class Trained:
-    """The outcome of training.
+class TrainingResult:
+    """The result of training.
 
     Attributes:
         weights: state dict of the best epoch, float32 on the CPU.
         best_epoch: counted from 1.
-        history: a row per epoch (`HISTORY`).
-        val_logits: of the best epoch, one per row of the val table, in float32 as in every later
-            prediction. The history is computed in the precision of training.
+        history: one row per epoch, with `HISTORY_COLUMNS`.
+        val_logits: logits of the best epoch, one per row of the val table, in float32 as in every
+            later prediction. The history is computed in the precision of training.
     """
 
     weights: dict[str, Tensor]
     best_epoch: int
     history: pd.DataFrame
-    val_logits: "np.ndarray[Any, np.dtype[np.float64]]"
+    val_logits: Floats
 
 
 def train(
     train_set: CropSet,
     val_set: CropSet,
     params: TrainParams,
-    scoring_params: ScoreParams,
+    score_params: ScoreParams,
     scratch: Path,
     workers: int,
-) -> Trained:
+) -> TrainingResult:
     """Train a ResNet-18 and return the epoch with the highest video ROC-AUC on val.
 
-    After each epoch the whole state goes to a file in `scratch` that is named after the inputs and
-    the code. A run that finds it goes on from there and ends with the same weights.
+    After each epoch the whole state is written to a file in `scratch` that is named after the inputs
+    and the code. A run that finds this file resumes from it and ends with the same weights.
 
     Args:
-        train_set, val_set: crops; the checkpoint is chosen on the second.
+        train_set: crops to train on.
+        val_set: crops to choose the epoch by.
         params: the train section of params.yaml.
-        scoring_params: how frames become a video's score, for the choice of the checkpoint.
+        score_params: the score section, by which the video scores on val are computed.
         scratch: folder for the resumable state.
-        workers: processes that decode and augment; 0 does it between the steps.
+        workers: processes that decode and augment crops; with 0, the training process does.
 
     Raises:
-        TrainingError: one of the sets is empty or holds one label only, or no video of val has
-            as many frames as `scoring_params.min_frames` asks for.
-        ModelError: the initial weights cannot be had.
+        TrainingError: a set is empty or holds one label only, or val lacks REAL or FAKE videos with
+            a person in at least `score_params.min_frames` frames.
+        ModelError: the initial weights are not found, could not be fetched or are damaged.
     """
-    _check_labels(train_set, val_set, scoring_params.min_frames)
-    start = init_digest(params.init)
+    _check_labels(train_set, val_set, score_params.min_frames)
+    initial_weights = init_digest(params.init)
     state_file = state_path(
-        scratch, (train_set, val_set), (params, scoring_params), code_version(train), start
+        scratch, (train_set, val_set), (params, score_params), code_version(train), initial_weights
     )
-    run = _Run(train_set, params, workers)
+    run = TrainingRun(train_set, params, workers)
     images = stored_images(val_set.folder, val_set.table)
     progress = load_state(state_file, run)
     for epoch in range(len(progress["history"]), params.epochs):
-        loss = run.epoch(epoch)
+        loss = run.train_epoch(epoch)
         averaged = run.average.module
         with run.fabric.autocast():
             logits = predict_logits(averaged, images, params.image_size, run.device)
-        row = {"epoch": epoch + 1, "learning_rate": run.rate, "train_loss": loss}
-        row.update(_val_metrics(val_set.table, logits, scoring_params))
+        row = {"epoch": epoch + 1, "learning_rate": run.learning_rate, "train_loss": loss}
+        row.update(_val_metrics(val_set.table, logits, score_params))
         progress["history"].append(row)
         if _is_best(progress["history"]):
             progress["best_epoch"] = epoch + 1
@@ -106,42 +108,50 @@ def train(
         print(" ".join(f"{name} {value:.4g}" for name, value in row.items()), flush=True)
     best = run.average.module
     best.load_state_dict(progress["weights"])
-    return Trained(
+    return TrainingResult(
         progress["weights"],
         progress["best_epoch"],
-        pd.DataFrame(progress["history"], columns=HISTORY),
+        pd.DataFrame(progress["history"], columns=HISTORY_COLUMNS),
         predict_logits(best, images, params.image_size, run.device),
     )
 
 
 def _check_labels(train_set: CropSet, val_set: CropSet, min_frames: int) -> None:
+    """Raise TrainingError unless both sets have crops, and val has scored videos, of both labels."""
     for name, crops in (("train", train_set), ("val", val_set)):
-        if crops.table["label"].nunique() < 2:
+        labels = crops.table["label"].nunique()
+        if labels < 2:
             raise TrainingError(
-                f"the {name} split has {len(crops.table)} crops of"
-                f" {crops.table['label'].nunique()} label(s); both REAL and FAKE are needed"
+                f"the {name} split has {len(crops.table)} crops of {labels} label(s), but training"
+                " needs REAL and FAKE: add videos, or change the split section of params.yaml"
             )
     tracks = val_set.table.groupby(["video_id", "track"])["label"].agg(["size", "first"])
     if tracks.loc[tracks["size"] >= min_frames, "first"].nunique() < 2:
         raise TrainingError(
-            f"in the val split no REAL or no FAKE video shows a person in score.min_frames ="
-            f" {min_frames} frames: lower it, or raise frames.per_video"
+            "the val split needs REAL and FAKE videos with a person in at least"
+            f" score.min_frames = {min_frames} frames: lower it, or raise frames.per_video"
         )
 
 
-def summary(trained: Trained, calibration: Calibration) -> dict[str, float]:
-    """The best epoch and what was chosen on val, for `metrics/train.json`."""
-    best = trained.history.iloc[trained.best_epoch - 1]
-    chosen = {"temperature": calibration.temperature, "threshold": calibration.threshold}
+def summarize_training(result: TrainingResult, calibration: Calibration) -> dict[str, float]:
+    """The best epoch's row of the history and what was fitted on val, for metrics/train.json."""
+    best = result.history.iloc[result.best_epoch - 1]
     return {
-        "best_epoch": trained.best_epoch,
-        **{str(k): v for k, v in best.drop("epoch").items()},
-        **chosen,
+        "best_epoch": result.best_epoch,
+        **{str(name): value for name, value in best.drop("epoch").items()},
+        "temperature": calibration.temperature,
+        "threshold": calibration.threshold,
     }
 
 
-class _Run:
-    """What one training run holds: network, optimiser, schedule, data."""
+class TrainingRun:
+    """One training run: network, averaged network, optimiser, schedule and data.
+
+    Args:
+        train_set: crops to train on.
+        params: the train section of params.yaml.
+        workers: processes that decode and augment crops; with 0, this process does.
+    """
 
     def __init__(self, train_set: CropSet, params: TrainParams, workers: int) -> None:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -153,14 +163,14 @@ class _Run:
         self.device = self.fabric.device
         self.network = build_model(params.init).to(memory_format=torch.channels_last)
         self.average = AveragedModel(
-            self.network, multi_avg_fn=ema_with_warm_up(params.ema), use_buffers=True
+            self.network, multi_avg_fn=ema_with_warmup(params.ema), use_buffers=True
         )
         self.optimizer = torch.optim.AdamW(
             parameter_groups(self.network, params.learning_rate, params.layer_decay),
             weight_decay=params.weight_decay,
             fused=True,
         )
-        transform = training(
+        transform = training_transform(
             params.augmentation, params.image_size, params.region, train_set.margin
         )
         table, landmarks = train_set.table, train_set.landmarks
@@ -176,55 +186,60 @@ class _Run:
             persistent_workers=workers > 0,
             # OpenCV and OpenMP may hang in a process that was forked after they started threads.
             multiprocessing_context="spawn" if workers else None,
-            worker_init_fn=_one_thread,
+            worker_init_fn=_use_one_thread,
             generator=torch.Generator().manual_seed(params.seed),
         )
         steps = params.epochs * len(self.loader)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
-            self.optimizer, lambda step: warm_cosine(step, steps, params.warmup_fraction)
+            self.optimizer, lambda step: cosine_with_warmup(step, steps, params.warmup_fraction)
         )
-        self.model, self.wrapped = self.fabric.setup(self.network, self.optimizer)
+        # Fabric wraps both, for the precision and device of training.
+        self.fabric_model, self.fabric_optimizer = self.fabric.setup(self.network, self.optimizer)
 
     @property
-    def rate(self) -> float:
-        """Learning rate of the next step, of the last layer."""
+    def learning_rate(self) -> float:
+        """Learning rate of the last layer in the next step."""
         return float(self.schedule.get_last_lr()[-1])
 
-    def epoch(self, epoch: int) -> float:
-        """One pass over as many crops as there are; returns the mean loss."""
-        self.model.train()
+    def train_epoch(self, epoch: int) -> float:
+        """Train on as many examples as there are crops, and return the mean loss.
+
+        Args:
+            epoch: counted from 0; it decides which examples are drawn.
+        """
+        self.fabric_model.train()
         self.sampler.epoch = epoch
         title = f"epoch {epoch + 1}/{self.params.epochs}"
-        total, seen = 0.0, 0
+        loss_sum, count = 0.0, 0
         with tqdm(total=len(self.sampler), desc=title, unit="crop") as bar:
             for crops, labels in self._batches():
-                loss = binary_cross_entropy_with_logits(self.model(crops).squeeze(1), labels)
-                self.wrapped.zero_grad()
+                loss = binary_cross_entropy_with_logits(self.fabric_model(crops).squeeze(1), labels)
+                self.fabric_optimizer.zero_grad()
                 self.fabric.backward(loss)
-                self.wrapped.step()
+                self.fabric_optimizer.step()
                 self.schedule.step()
                 self.average.update_parameters(self.network)
-                total += float(loss.detach()) * len(crops)
-                seen += len(crops)
+                loss_sum += float(loss.detach()) * len(crops)
+                count += len(crops)
                 bar.update(len(crops))
-                bar.set_postfix(loss=f"{total / seen:.3f}")
-        return total / seen
+                bar.set_postfix(loss=f"{loss_sum / count:.3f}")
+        return loss_sum / count
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Normalised crops in the memory layout of the network, and smoothed labels."""
+        """Normalised crops in the network's memory layout, and smoothed labels, on its device."""
         smoothing = self.params.label_smoothing
         for crops, labels in self.loader:
-            target = labels.float() * (1 - smoothing) + smoothing / 2
-            here = crops.to(self.device, memory_format=torch.channels_last)
-            yield self.normalise(here), target.to(self.device)
+            smoothed = labels.float() * (1 - smoothing) + smoothing / 2
+            on_device = crops.to(self.device, memory_format=torch.channels_last)
+            yield self.normalise(on_device), smoothed.to(self.device)
 
 
-def _one_thread(_: int) -> None:
+def _use_one_thread(_: int) -> None:
     cv2.setNumThreads(1)
 
 
 def _precision(params: TrainParams) -> str:
-    """The name that Lightning Fabric has for it."""
+    """Lightning Fabric's name of the precision in `params`."""
     if params.precision == "bfloat16":
         return "bf16-mixed"
     if params.precision == "float32" or not torch.cuda.is_available():
@@ -232,24 +247,23 @@ def _precision(params: TrainParams) -> str:
     return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
 
 
-def _val_metrics(
-    table: pd.DataFrame, logits: "np.ndarray[Any, Any]", params: ScoreParams
-) -> dict[str, float]:
+def _val_metrics(table: pd.DataFrame, logits: Floats, params: ScoreParams) -> dict[str, float]:
+    """The columns of the history that are measured on val, from one logit per row of its table."""
     labels = torch.from_numpy(table["label"].to_numpy(float))
     loss = binary_cross_entropy_with_logits(torch.from_numpy(logits), labels)
     frames = table.assign(logit=logits)
     videos = video_scores(frames, params.video_score, 1.0, params.min_frames)
-    of_video = table.drop_duplicates("video_id").set_index("video_id")["label"]
+    video_labels = table.drop_duplicates("video_id").set_index("video_id")["label"]
     return {
         "val_loss": float(loss),
         "val_frame_roc_auc": roc_auc(table["label"].to_numpy(int), logits),
         "val_video_roc_auc": roc_auc(
-            of_video.loc[videos["video_id"]].to_numpy(int), videos["score"].to_numpy(float)
+            video_labels.loc[videos["video_id"]].to_numpy(int), videos["score"].to_numpy(float)
         ),
     }
 
 
 def _is_best(history: list[dict[str, float]]) -> bool:
-    """Whether the last epoch has the highest video ROC-AUC; of equals, the lowest loss."""
+    """Whether the last epoch is the best: highest video ROC-AUC, then lowest loss, then first."""
     ranks = [(row["val_video_roc_auc"], -row["val_loss"]) for row in history]
     return max(ranks) == ranks[-1] and ranks.index(ranks[-1]) == len(ranks) - 1

@@ -1,52 +1,52 @@
-"""Which crops an epoch of training sees, and in what order: REAL and FAKE in pairs."""
+"""Which crops an epoch of training reads, and in what order: pairs of a REAL and a FAKE crop."""
 
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
-from deepfake.core.labels import Floats
+from deepfake.core.labels import REAL, Floats, Integers
 from deepfake.params.schema import TrainParams
 
-Rows = NDArray[np.int64]
-WHOLE: Literal["whole"] = "whole"
-BLENDED: Literal["blended"] = "blended"
-TARGET: Literal["target"] = "target"
+UNCHANGED: Final = "unchanged"
+BLENDED: Final = "blended"
+TARGET: Final = "target"
 
 
-class Draw(NamedTuple):
-    """One example of an epoch.
+class ExampleKey(NamedTuple):
+    """What `CropDataset` needs to make one training example.
 
     Attributes:
         row: of the table of crops.
-        part: the crop as it is, or one half of the self-blended pair that is made of it: the FAKE
-            ("blended") or the REAL one ("target").
-        seed: of all that is random in it; the two of a pair have the same.
+        variant: the crop unchanged, or one image of the self-blended pair made from it: the FAKE
+            image ("blended") or the REAL one ("target").
+        seed: of everything random in the example. Both examples of a pair have the same seed.
     """
 
     row: int
-    part: Literal["whole", "blended", "target"]
+    variant: Literal["unchanged", "blended", "target"]
     seed: int
 
 
-class PairSampler(Sampler[Draw]):
-    """Pairs of a REAL and a FAKE crop, as many as fill an epoch, drawn anew in each.
+class PairSampler(Sampler[ExampleKey]):
+    """Pairs of a REAL and a FAKE example, as many as fill an epoch, drawn again for each epoch.
 
-    Within a label every video comes equally often, so long ones do not dominate, and with
-    `balance_methods` so does every method. In a pair, augmentation draws the same random numbers, so
-    that it cannot tell the label. What is beside a FAKE is one of, by the shares in `params`,
+    Within a label every video is drawn equally often, so that long videos do not dominate. With
+    `balance_methods`, so is every method. Augmentation uses the same random numbers for both
+    examples of a pair, so that it cannot reveal the label. A pair is one of three kinds:
 
-    - `self_blended`: a REAL crop, and the FAKE that is blended of it alone;
-    - `pairs` of the others: the crop of its own original at the same time of the video, where that
-      is in the table;
-    - any REAL crop.
+    - a REAL crop and a FAKE image blended from it alone, for the share `self_blended` of all pairs;
+    - a FAKE crop and the crop of its original at the same moment, for the share `pairs` of the
+      others, if the original is in the table;
+    - a FAKE crop and any REAL crop.
 
     Args:
-        table: rows with video_id, label, method, original and frame.
-        blendable: of every row, whether landmarks are known; `self_blended` uses REAL ones of these.
+        table: one row per crop, with video_id, label, method, original and frame.
+        blendable: whether the landmarks of each row are known. Only REAL rows among these are
+            blended.
         params: the train section of params.yaml.
     """
 
@@ -55,77 +55,84 @@ class PairSampler(Sampler[Draw]):
     ) -> None:
         self.params = params
         self.epoch = 0
-        real = (table["label"] == 0).to_numpy()
+        real = (table["label"] == REAL).to_numpy()
         by_video = 1 / table.groupby("video_id")["label"].transform("size").to_numpy(float)
-        self.real = by_video * real
-        self.fake = by_video * ~real
+        self.real_weights = by_video * real
+        self.fake_weights = by_video * ~real
         if params.balance_methods:
-            of_method = pd.Series(self.fake).groupby(table["method"].to_numpy()).transform("sum")
-            self.fake /= of_method.to_numpy().clip(1e-9)  # 0 for "real"
-        self.blendable = self.real * blendable
+            by_method = pd.Series(self.fake_weights).groupby(table["method"].to_numpy())
+            # The sum of the method "real" is 0.
+            self.fake_weights /= by_method.transform("sum").to_numpy().clip(1e-9)
+        self.blendable_weights = self.real_weights * blendable
         self.frames = table["frame"].to_numpy()
-        self.originals = _crops_of_originals(table)
+        self.originals = _rows_of_originals(table)
 
     def __len__(self) -> int:
-        return 2 * -(-len(self.real) // 2)
+        return 2 * -(-len(self.real_weights) // 2)
 
-    def __iter__(self) -> Iterator[Draw]:
+    def __iter__(self) -> Iterator[ExampleKey]:
         rng = np.random.default_rng([self.params.seed, self.epoch])
-        pairs = len(self) // 2
-        fakes, reals = drawn(self.fake, pairs, rng), drawn(self.real, pairs, rng)
-        beside = rng.random(pairs) < self.params.pairs
-        blended = rng.random(pairs) < self.params.self_blended
-        bases = drawn(self.blendable, pairs, rng) if blended.any() else reals
-        seeds = rng.integers(2**62, size=pairs)
-        for pair in range(pairs):
+        count = len(self) // 2
+        fakes = systematic_sample(self.fake_weights, count, rng)
+        reals = systematic_sample(self.real_weights, count, rng)
+        with_original = rng.random(count) < self.params.pairs
+        self_blended = rng.random(count) < self.params.self_blended
+        to_blend = (
+            systematic_sample(self.blendable_weights, count, rng) if self_blended.any() else reals
+        )
+        seeds = rng.integers(2**62, size=count)
+        for pair in range(count):
             seed = int(seeds[pair])
-            if blended[pair]:
-                row = int(bases[pair])
-                yield from (Draw(row, TARGET, seed), Draw(row, BLENDED, seed))
+            if self_blended[pair]:
+                row = int(to_blend[pair])
+                yield from (ExampleKey(row, TARGET, seed), ExampleKey(row, BLENDED, seed))
                 continue
             real, fake = int(reals[pair]), int(fakes[pair])
-            if beside[pair]:
-                real = self._original(fake, real)
-            yield from (Draw(real, WHOLE, seed), Draw(fake, WHOLE, seed))
+            if with_original[pair]:
+                real = self._original_crop(fake, default=real)
+            yield from (ExampleKey(real, UNCHANGED, seed), ExampleKey(fake, UNCHANGED, seed))
 
-    def _original(self, fake: int, otherwise: int) -> int:
-        """The row of the same moment of a FAKE's original, if there is one."""
+    def _original_crop(self, fake: int, default: int) -> int:
+        """The row of the original of a FAKE crop, nearest in time; `default` if there is none."""
         rows = self.originals.get(fake)
         if rows is None:
-            return otherwise
+            return default
         return int(rows[np.abs(self.frames[rows] - self.frames[fake]).argmin()])
 
 
-def _crops_of_originals(table: pd.DataFrame) -> dict[int, Rows]:
-    """For the rows of FAKE crops whose original is in the table, the rows of the original's crops.
+def _rows_of_originals(table: pd.DataFrame) -> dict[int, Integers]:
+    """The rows of the original's crops, by the row of each FAKE crop whose original is in the table.
 
-    A FAKE names the video_id of its original; where originals are names only, both have the name.
+    A FAKE names the video_id of its original, or a name that the `original` column of both holds.
     """
-    number = pd.Series(np.arange(len(table)), index=table.index)
-    real = table["label"] == 0
-    rows: dict[str, Rows] = {}
+    row_numbers = pd.Series(np.arange(len(table)), index=table.index)
+    real = table["label"] == REAL
+    rows: dict[str, Integers] = {}
     for column in ("original", "video_id"):
-        named = number[real & (table[column] != "")]
+        named = row_numbers[real & (table[column] != "")]
         rows |= {str(name): part.to_numpy() for name, part in named.groupby(table[column])}
-    fakes = zip(number[~real], table.loc[~real, "original"], strict=True)
+    fakes = zip(row_numbers[~real], table.loc[~real, "original"], strict=True)
     return {int(row): rows[name] for row, name in fakes if name in rows}
 
 
-def drawn(weights: Floats, count: int, rng: np.random.Generator) -> Rows:
-    """Positions, each as often as its weight says to less than one more or less, in random order.
+def systematic_sample(weights: Floats, count: int, rng: np.random.Generator) -> Integers:
+    """Positions drawn in proportion to their weights, in random order.
 
-    This is systematic sampling: equal steps through the summed weights, from a random start.
+    Systematic sampling: equal steps through the cumulative weights from a random start. Each
+    position occurs as often as expected from its weight, rounded up or down.
 
     Args:
-        weights: at least one is above 0.
-        count: how many are drawn.
+        weights: of each position; at least one is above 0.
+        count: number of positions to draw.
+        rng: source of the randomness.
 
     Example:
-        >>> sorted(drawn(np.array([1.0, 0.0, 3.0]), 4, np.random.default_rng(0)).tolist())
+        >>> rng = np.random.default_rng(0)
+        >>> sorted(systematic_sample(np.array([1.0, 0.0, 3.0]), 4, rng).tolist())
         [0, 2, 2, 2]
     """
     order = rng.permutation(np.flatnonzero(weights))
     ends = np.cumsum(weights[order])
     marks = (np.arange(count) + rng.random()) * (ends[-1] / count)
-    found = np.searchsorted(ends, marks, side="right").clip(max=len(order) - 1)
-    return rng.permutation(order[found])
+    places = np.searchsorted(ends, marks, side="right").clip(max=len(order) - 1)
+    return rng.permutation(order[places])

@@ -1,4 +1,4 @@
-"""How the learning rate and the average of the weights change over the steps."""
+"""How the learning rate and the averaged weights change from step to step."""
 
 import math
 from collections.abc import Callable
@@ -7,11 +7,17 @@ import torch
 from torch import Tensor
 
 
-def warm_cosine(step: int, steps: int, warmup_fraction: float) -> float:
-    """Factor of the learning rate: linear from near 0 to 1, then half a cosine to 0.
+def cosine_with_warmup(step: int, steps: int, warmup_fraction: float) -> float:
+    """Factor of the learning rate: linear from near 0 to 1, then half a cosine down to 0.
 
-    >>> [round(warm_cosine(step, 10, 0.2), 3) for step in (0, 1, 2, 6, 10)]
-    [0.5, 1.0, 1.0, 0.5, 0.0]
+    Args:
+        step: counted from 0.
+        steps: of the whole training.
+        warmup_fraction: share of the steps that are linear, 0 to 1.
+
+    Example:
+        >>> [round(cosine_with_warmup(step, 10, 0.2), 3) for step in (0, 1, 2, 6, 10)]
+        [0.5, 1.0, 1.0, 0.5, 0.0]
     """
     warmup = round(steps * warmup_fraction)
     if step < warmup:
@@ -22,11 +28,11 @@ def warm_cosine(step: int, steps: int, warmup_fraction: float) -> float:
 Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
-def ema_with_warm_up(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
-    """How `AveragedModel` moves its weights towards those of the network after a step.
+def ema_with_warmup(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
+    """Exponential moving average of the weights, as `multi_avg_fn` of torch's `AveragedModel`.
 
-    The decay of the exponential moving average rises to `decay` over the first steps, as
-    (1 + step) / (10 + step), so that the start is soon forgotten; 0 gives the network itself.
+    The decay rises to `decay` over the first steps, as (1 + step) / (10 + step), so that the
+    initial weights are soon forgotten. With `decay` 0 the average equals the network itself.
     """
 
     @torch.no_grad()

@@ -12,7 +12,7 @@ from deepfake.core.files import write_bytes
 from deepfake.params.schema import ScoreParams, TrainParams
 from deepfake.training.crop_set import CropSet
 
-FILE = "state.pt"
+STATE_FILE = "state.pt"
 STATEFUL = ("network", "average", "optimizer", "schedule")  # attributes of a run that are stored
 
 
@@ -23,15 +23,15 @@ def state_path(
     code: str,
     weights: str,
 ) -> Path:
-    """The file for the state of a run, named after all that decides its result.
+    """The file of a run's state, named after everything that decides the result of the run.
 
     So a run never resumes from the state of another one.
 
     Args:
         folder: for the states of all runs.
-        crop_sets: what the run reads.
+        crop_sets: the crops that the run reads.
         params: the sections of params.yaml that it reads.
-        code: version of the code, as `base.code.code_version` gives it.
+        code: version of the code, as `base.code.code_version` returns it.
         weights: digest of the initial weights.
     """
     digest = hashlib.sha256()
@@ -41,16 +41,16 @@ def state_path(
         digest.update(section.model_dump_json().encode())
     digest.update(code.encode())
     digest.update(weights.encode())
-    return folder / digest.hexdigest()[:32] / FILE
+    return folder / digest.hexdigest()[:32] / STATE_FILE
 
 
 def save_state(path: Path, run: Any, progress: dict[str, Any]) -> None:
     """Store the state of a run after an epoch.
 
     Args:
-        path: as `state_path` gives it.
+        path: as `state_path` returns it.
         run: has the attributes `STATEFUL`.
-        progress: history and best weights so far.
+        progress: history, best epoch and its weights.
     """
     buffer = io.BytesIO()
     state = {name: getattr(run, name).state_dict() for name in STATEFUL}
@@ -59,7 +59,11 @@ def save_state(path: Path, run: Any, progress: dict[str, Any]) -> None:
 
 
 def load_state(path: Path, run: Any) -> dict[str, Any]:
-    """The progress so far, after the run was brought to where it was; empty for a new run."""
+    """Restore a run from its stored state.
+
+    Returns:
+        The progress that was stored; an empty history, and `run` unchanged, without a stored state.
+    """
     if not path.is_file():
         return {"history": []}
     state = torch.load(path, map_location="cpu", weights_only=True)

@@ -1,4 +1,4 @@
-"""What happens to a crop before the network sees it. Inference uses `evaluation` too."""
+"""Random augmentation of crops for training; `evaluation` is for val, test and prediction."""
 
 import torch
 from torch import Tensor, nn
@@ -8,27 +8,34 @@ from deepfake.transforms.degradations import h264
 from deepfake.transforms.evaluation import compose
 
 
-def training(preset: str, size: int, region: float, margin: float) -> nn.Module:
-    """A preset for training, by name, from uint8 to uint8; it draws from torch's global generator.
+def training_transform(preset: str, size: int, region: float, margin: float) -> nn.Module:
+    """A training preset, from uint8 RGB to uint8 RGB, 3 x h x w.
 
-    `normalisation` is left to the loop, which does it faster for a whole batch.
+    It uses torch's global random generator. The training loop applies `normalisation` to whole
+    batches, which is faster.
 
     Args:
-        preset: a key of PRESETS.
-        size: side of a whole crop as the network sees it in tests, in pixels.
-        region: side of the random part that it sees in training, over that of the crop. Less than 1 is
-            faster at the same detail (Touvron et al., NeurIPS 2019: train smaller than you test).
+        preset: a key of `PRESETS`.
+        size: side in pixels to which evaluation resizes a whole crop.
+        region: side of the random region used in training, over the side of the crop. Below 1,
+            training is faster at the same level of detail (Touvron et al., NeurIPS 2019: train at a
+            lower resolution than in tests).
         margin: side of the crops over the longer side of the face's box.
+
+    Raises:
+        KeyError: there is no such preset.
     """
     return compose(PRESETS[preset](size, region, margin))
 
 
-def _part(size: int, region: float, smallest: float, ratio: tuple[float, float]) -> nn.Module:
-    """A random part, whose area is at least `smallest` of the region's, as the network's input."""
+def _random_region(
+    size: int, region: float, smallest: float, ratio: tuple[float, float]
+) -> nn.Module:
+    """Crops a random region, at least `smallest` times region ** 2 of the area, and resizes it."""
     side = round(size * region)
     areas = (smallest * region**2, region**2)
-    part: nn.Module = v2.RandomResizedCrop((side, side), scale=areas, ratio=ratio, antialias=True)
-    return part
+    crop: nn.Module = v2.RandomResizedCrop((side, side), scale=areas, ratio=ratio, antialias=True)
+    return crop
 
 
 def _none(size: int, region: float, _: float) -> list[nn.Module]:
@@ -36,21 +43,21 @@ def _none(size: int, region: float, _: float) -> list[nn.Module]:
 
 
 def _light(size: int, region: float, _: float) -> list[nn.Module]:
-    """Mirrored, shifted a little, other light and compression."""
+    """Small shifts, mirroring, and changes of light and compression."""
     return [
-        _part(size, region, 0.8, (0.95, 1.05)),
+        _random_region(size, region, 0.8, (0.95, 1.05)),
         v2.RandomHorizontalFlip(),
-        v2.ColorJitter(brightness=0.2, contrast=0.2, saturation=0.2),  # hue would take 2 ms more
+        v2.ColorJitter(brightness=0.2, contrast=0.2, saturation=0.2),  # hue takes 2 ms more
         v2.RandomApply([v2.JPEG((40, 100))], p=0.3),
     ]
 
 
 def _strong(size: int, region: float, margin: float) -> list[nn.Module]:
-    """What videos go through: partly covered, turned, other light, size, noise and compression."""
+    """Covered parts, rotation, and changes of light, resolution, blur, noise and compression."""
     return [
         v2.RandomApply([FaceCutout(margin)], p=0.2),
         v2.RandomApply([v2.RandomRotation(10, v2.InterpolationMode.BILINEAR)], p=0.3),
-        _part(size, region, 0.7, (0.9, 1.1)),
+        _random_region(size, region, 0.7, (0.9, 1.1)),
         v2.RandomHorizontalFlip(),
         v2.ColorJitter(brightness=0.3, contrast=0.3, saturation=0.3),
         v2.RandomGrayscale(0.05),
@@ -62,9 +69,9 @@ def _strong(size: int, region: float, margin: float) -> list[nn.Module]:
     ]
 
 
-# Left, top, right and bottom in the face's box, over its longer side. Crops are upright, so that the
-# parts are at these places within .03 (200 crops of 200 people).
-PARTS = {
+# Left, top, right and bottom in the face's box, over its longer side. Crops are aligned, so the
+# parts deviate from these positions by at most .03 (200 crops of 200 people).
+FACE_PARTS = {
     "eyes": (0.16, 0.27, 0.84, 0.47),
     "nose": (0.37, 0.34, 0.63, 0.70),
     "mouth": (0.27, 0.70, 0.73, 0.96),
@@ -72,7 +79,7 @@ PARTS = {
 
 
 class FaceCutout(nn.Module):
-    """Eyes, nose or mouth of a crop made black (as selimsef's winning entry to DFDC did).
+    """Makes the eyes, nose or mouth of a crop black (as selimsef's winning entry to DFDC).
 
     Args:
         margin: side of the crops over the longer side of the face's box.
@@ -83,11 +90,11 @@ class FaceCutout(nn.Module):
         self.margin = margin
 
     def forward(self, crop: Tensor) -> Tensor:
-        """A uint8 crop, 3 x side x side, without one part."""
-        part = list(PARTS.values())[int(torch.randint(len(PARTS), ()))]
+        """Cover one part of a uint8 crop, 3 x side x side."""
+        part = list(FACE_PARTS.values())[int(torch.randint(len(FACE_PARTS), ()))]
         side = crop.shape[-1]
         left, top, right, bottom = (
-            round(side * (0.5 + (place - 0.5) / self.margin)) for place in part
+            round(side * (0.5 + (edge - 0.5) / self.margin)) for edge in part
         )
         covered = crop.clone()
         covered[..., top:bottom, left:right] = 0
@@ -95,10 +102,10 @@ class FaceCutout(nn.Module):
 
 
 class Downscale(nn.Module):
-    """A smaller crop, enlarged again: a face that was far from the camera.
+    """Reduces a crop and enlarges it again, as if the face was far from the camera.
 
     Args:
-        smallest: factor of its side, which is drawn between this and 1.
+        smallest: the side is reduced by a random factor between this and 1.
     """
 
     def __init__(self, smallest: float) -> None:
@@ -106,7 +113,7 @@ class Downscale(nn.Module):
         self.smallest = smallest
 
     def forward(self, crop: Tensor) -> Tensor:
-        """A crop of the same size, with less detail."""
+        """Reduce the detail of a uint8 crop, 3 x h x w; its size stays the same."""
         size = list(crop.shape[-2:])
         factor = float(torch.empty(()).uniform_(self.smallest, 1))
         small = [max(1, round(side * factor)) for side in size]
@@ -116,19 +123,19 @@ class Downscale(nn.Module):
 
 
 class VideoCodec(nn.Module):
-    """A crop encoded as one frame of H.264 and decoded.
+    """Encodes a crop as one frame of H.264 and decodes it.
 
     Args:
-        best, worst: the constant rate factor is drawn between them (0..51).
+        min_crf, max_crf: range of the random constant rate factor, both included (0..51).
     """
 
-    def __init__(self, best: int, worst: int) -> None:
+    def __init__(self, min_crf: int, max_crf: int) -> None:
         super().__init__()
-        self.best, self.worst = best, worst
+        self.min_crf, self.max_crf = min_crf, max_crf
 
     def forward(self, crop: Tensor) -> Tensor:
-        """A uint8 crop, 3 x h x w, of the same size."""
-        crf = int(torch.randint(self.best, self.worst + 1, ()))
+        """Compress a uint8 crop, 3 x h x w; its size stays the same."""
+        crf = int(torch.randint(self.min_crf, self.max_crf + 1, ()))
         image = crop.permute(1, 2, 0).contiguous().numpy()
         return torch.from_numpy(h264([image], crf)[0]).permute(2, 0, 1)
 

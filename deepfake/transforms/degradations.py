@@ -1,8 +1,8 @@
-"""What happens to pictures on their way to a detector, at five strengths each.
+"""Degradations of crops for the robustness test, each at five levels.
 
-The kinds and strengths are those of DeeperForensics-1.0 (Jiang et al., CVPR 2020) as its published
-code has them. There "JPEG" makes the picture smaller and larger again; here that is `downscale`, and
-`jpeg` is JPEG. All that is random comes from a generator that the caller seeds.
+Kinds and strengths follow the published code of DeeperForensics-1.0 (Jiang et al., CVPR 2020). Its
+"JPEG" reduces and enlarges the image, which is `downscale` here; `jpeg` is real JPEG. All random
+values come from a generator that the caller seeds.
 """
 
 import math
@@ -19,69 +19,69 @@ from numpy.typing import NDArray
 
 from deepfake.core.image import Image, decode_image, encode_jpeg
 
-BLOCK = 8  # pixels: side of a grey block
+BLOCK_SIDE = 8  # pixels: side of a grey block
 GREY = 128
-BLOCKS_PER_SIDE = 256  # pixels: strengths of `blocks` are for a picture with this shorter side
-CLIP_RATE = 25  # frames per second of the clips that `h264` makes
+BLOCK_COUNT_SIDE = 256  # pixels: shorter side of the image to which a count of blocks refers
+CLIP_FRAME_RATE = 25  # frames per second of the clips that `h264` encodes
 
-# Noise is added to luma and chroma as video stores them, in 219 and 224 of 255 steps.
+# Noise is added to luma and chroma in the range that video stores, 219 and 224 of 255 steps.
 NOISE_GAIN = np.array([255 / 219, 255 / 224, 255 / 224])
 
 
 def saturation(image: Image, factor: float) -> Image:
-    """Colours moved towards grey of the same luma (BT.601): 1 changes nothing, 0 leaves grey."""
+    """Move colours towards grey of the same luma (BT.601): factor 1 keeps them, 0 gives grey."""
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None].astype(np.float32)
-    return _pixels(grey + factor * (image - grey))
+    return _to_uint8(grey + factor * (image - grey))
 
 
 def contrast(image: Image, factor: float) -> Image:
-    """Every value times `factor`, 0..1. The picture gets darker, as in the published code."""
-    return _pixels(image * np.float32(factor))
+    """Multiply all values by `factor`, 0..1. The image becomes darker, as in the published code."""
+    return _to_uint8(image * np.float32(factor))
 
 
 def blocks(image: Image, count: int, generator: Generator) -> Image:
-    """Grey squares at random places: `count` for a shorter side of 256 pixels, else in proportion."""
+    """Add grey squares at random positions: `count` per 256 pixels of the shorter side."""
     changed = image.copy()
     height, width = image.shape[:2]
-    places = generator.random((round(count * min(height, width) / BLOCKS_PER_SIDE), 2))
+    places = generator.random((round(count * min(height, width) / BLOCK_COUNT_SIDE), 2))
     for down, right in places:
-        top, left = int(down * max(1, height - BLOCK)), int(right * max(1, width - BLOCK))
-        changed[top : top + BLOCK, left : left + BLOCK] = GREY
+        top, left = int(down * max(1, height - BLOCK_SIDE)), int(right * max(1, width - BLOCK_SIDE))
+        changed[top : top + BLOCK_SIDE, left : left + BLOCK_SIDE] = GREY
     return changed
 
 
 def noise(image: Image, variance: float, generator: Generator) -> Image:
-    """White Gaussian noise on luma and chroma; `variance` is a share of the squared full range."""
+    """Add white Gaussian noise of `variance` to luma and chroma; their full range is 1."""
     ycrcb = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2YCrCb)
-    drawn = generator.standard_normal(image.shape) * math.sqrt(variance) * NOISE_GAIN
-    noisy = (ycrcb + drawn).astype(np.float32)
-    return _pixels(cv2.cvtColor(noisy, cv2.COLOR_YCrCb2RGB) * 255)
+    values = generator.standard_normal(image.shape) * math.sqrt(variance) * NOISE_GAIN
+    noisy = (ycrcb + values).astype(np.float32)
+    return _to_uint8(cv2.cvtColor(noisy, cv2.COLOR_YCrCb2RGB) * 255)
 
 
 def blur(image: Image, kernel: int) -> Image:
-    """Gaussian blur with a kernel of `kernel` (odd) pixels, its standard deviation a sixth of it."""
-    return _pixels(cv2.GaussianBlur(image, (kernel, kernel), kernel / 6))
+    """Blur with a Gaussian kernel of `kernel` (odd) pixels; its standard deviation is a sixth."""
+    return _to_uint8(cv2.GaussianBlur(image, (kernel, kernel), kernel / 6))
 
 
 def downscale(image: Image, factor: int) -> Image:
-    """Made `factor` times smaller and larger again, both bilinear."""
+    """Reduce an image by `factor` and enlarge it again, both bilinear."""
     height, width = image.shape[:2]
     small = cv2.resize(image, (max(1, width // factor), max(1, height // factor)))
-    return _pixels(cv2.resize(small, (width, height)))
+    return _to_uint8(cv2.resize(small, (width, height)))
 
 
 def jpeg(image: Image, quality: int) -> Image:
-    """Stored as JPEG of `quality` 1..100 and read again, the colours at half the resolution."""
+    """Encode as JPEG with `quality` 1..100 and colours at half the resolution, then decode."""
     return decode_image(encode_jpeg(image, quality, "4:2:0"))
 
 
 def h264(images: Sequence[Image], crf: int) -> list[Image]:
-    """Encoded as one clip by libx264 at a constant rate factor (0..51, higher is worse), and decoded.
+    """Encode images as one H.264 clip with libx264, then decode it.
 
     Args:
-        images: frames of one size, in order. The codec predicts each from others, so a face that
-            moves little costs less, as in a video.
-        crf: constant rate factor.
+        images: frames of one size, in order. As in a video, the codec predicts frames from each
+            other.
+        crf: constant rate factor, 0..51; higher is worse.
     """
     if not images:
         return []
@@ -95,15 +95,15 @@ def h264(images: Sequence[Image], crf: int) -> list[Image]:
 
 
 def _encode(images: Sequence[Image], crf: int) -> list[Any]:
-    """H.264 packets, the same each time.
+    """H.264 packets, identical in every run.
 
-    That needs one thread, and no macroblock tree: x264's version of it for AVX-512 reads beyond what it has
-    written, and the same frames became 22 different clips in 60 runs.
+    This requires one thread and no macroblock tree: x264's AVX-512 version of the tree reads memory
+    that it has not written, and encoded the same frames as 22 different clips in 60 runs.
     """
     encoder: Any = av.CodecContext.create("libx264", "w")
     encoder.height, encoder.width = images[0].shape[:2]
     encoder.pix_fmt = "yuv420p"
-    encoder.time_base = Fraction(1, CLIP_RATE)
+    encoder.time_base = Fraction(1, CLIP_FRAME_RATE)
     encoder.thread_count = 1
     encoder.options = {"crf": str(crf), "x264-params": "mbtree=0"}
     packets = []
@@ -115,39 +115,40 @@ def _encode(images: Sequence[Image], crf: int) -> list[Any]:
 
 
 def _even(image: Image) -> Image:
-    """Its last row and column again where a side is odd: half the colours need an even number."""
+    """Repeat the last row or column of an image if a side is odd: 4:2:0 needs even sides."""
     height, width = image.shape[:2]
     return np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
 
 
-def _pixels(values: NDArray[Any]) -> Image:
+def _to_uint8(values: NDArray[Any]) -> Image:
     pixels: Image = np.clip(np.rint(values), 0, 255).astype(np.uint8)
     return pixels
 
 
-Change = Callable[[Sequence[Image], Any, Sequence[Generator]], list[Image]]
+DegradeFunction = Callable[[Sequence[Image], Any, Sequence[Generator]], list[Image]]
 
 
 @dataclass(frozen=True)
 class Degradation:
-    """One kind, at five levels.
+    """One kind of degradation, at five levels.
 
     Attributes:
-        strengths: of level 1, 2, ...; each worse than the one before.
-        meaning: what the strength is.
-        change: from the crops of one person, a strength and a generator per crop to crops.
+        strengths: of level 1, 2, ...; each level is worse than the one before.
+        strength_label: name of the strength, for figures and printed results.
+        function: takes the crops of one person, a strength and one generator per crop; returns the
+            degraded crops.
     """
 
     strengths: tuple[float, ...]
-    meaning: str
-    change: Change
+    strength_label: str
+    function: DegradeFunction
 
 
-def _each(function: Callable[[Image, Any], Image]) -> Change:
+def _per_image(function: Callable[[Image, Any], Image]) -> DegradeFunction:
     return lambda images, strength, _: [function(image, strength) for image in images]
 
 
-def _each_drawn(function: Callable[[Image, Any, Generator], Image]) -> Change:
+def _per_image_random(function: Callable[[Image, Any, Generator], Image]) -> DegradeFunction:
     return lambda images, strength, generators: [
         function(image, strength, generator)
         for image, generator in zip(images, generators, strict=True)
@@ -155,15 +156,21 @@ def _each_drawn(function: Callable[[Image, Any, Generator], Image]) -> Change:
 
 
 DEGRADATIONS: dict[str, Degradation] = {
-    "saturation": Degradation((0.4, 0.3, 0.2, 0.1, 0.0), "factor of colour", _each(saturation)),
-    "contrast": Degradation((0.85, 0.725, 0.6, 0.475, 0.35), "factor of light", _each(contrast)),
-    "blocks": Degradation((16, 32, 48, 64, 80), "grey blocks per 256 px", _each_drawn(blocks)),
-    "noise": Degradation(
-        (0.001, 0.002, 0.005, 0.01, 0.05), "variance of noise", _each_drawn(noise)
+    "saturation": Degradation(
+        (0.4, 0.3, 0.2, 0.1, 0.0), "saturation factor", _per_image(saturation)
     ),
-    "blur": Degradation((7, 9, 13, 17, 21), "pixels of blur kernel", _each(blur)),
-    "downscale": Degradation((2, 3, 4, 5, 6), "times smaller", _each(downscale)),
-    "jpeg": Degradation((90, 70, 50, 30, 10), "JPEG quality", _each(jpeg)),
+    "contrast": Degradation(
+        (0.85, 0.725, 0.6, 0.475, 0.35), "contrast factor", _per_image(contrast)
+    ),
+    "blocks": Degradation(
+        (16, 32, 48, 64, 80), "grey blocks per 256 pixels", _per_image_random(blocks)
+    ),
+    "noise": Degradation(
+        (0.001, 0.002, 0.005, 0.01, 0.05), "noise variance", _per_image_random(noise)
+    ),
+    "blur": Degradation((7, 9, 13, 17, 21), "blur kernel, pixels", _per_image(blur)),
+    "downscale": Degradation((2, 3, 4, 5, 6), "downscaling factor", _per_image(downscale)),
+    "jpeg": Degradation((90, 70, 50, 30, 10), "JPEG quality", _per_image(jpeg)),
     "h264": Degradation(
         (30, 32, 35, 38, 40), "H.264 CRF", lambda images, crf, _: h264(images, crf)
     ),
@@ -171,13 +178,13 @@ DEGRADATIONS: dict[str, Degradation] = {
 
 
 def strength_of(name: str, level: int) -> float:
-    """The strength of a degradation at level 1 to 5.
+    """Strength of a degradation at a level, 1 to 5.
 
     >>> strength_of("h264", 3)
     35
 
     Raises:
-        ValueError: there is no such level.
+        ValueError: the degradation has no such level.
     """
     strengths = DEGRADATIONS[name].strengths
     if not 1 <= level <= len(strengths):
@@ -188,12 +195,15 @@ def strength_of(name: str, level: int) -> float:
 def degrade(
     name: str, level: int, images: Sequence[Image], generators: Sequence[Generator]
 ) -> list[Image]:
-    """The crops of one person at a level of a degradation; their sizes do not change.
+    """Degrade the crops of one person; their sizes do not change.
 
     Args:
-        name: a key of DEGRADATIONS.
-        level: 1 to 5; ValueError for others.
+        name: a key of `DEGRADATIONS`.
+        level: 1 to 5.
         images: uint8 height x width x 3, RGB, of one size, in the order of their frames.
         generators: one per image.
+
+    Raises:
+        ValueError: the degradation has no such level.
     """
-    return DEGRADATIONS[name].change(images, strength_of(name, level), generators)
+    return DEGRADATIONS[name].function(images, strength_of(name, level), generators)

@@ -1,11 +1,11 @@
-"""Chosen frames of a video file, with exact indices, decoding no more than needed.
+"""Decode chosen frames of a video file, with exact indices and no more decoding than needed.
 
-Frame i is the i-th frame that reading the file from its start gives. The packets are read once
-without decoding, which is cheap and tells the time stamp of every frame. Then only packets from a
-keyframe to a wanted frame are decoded, and a frame is taken by its exact time stamp. Nothing is
-sought by number or time: that gives other frames where the rate varies, and in transport streams.
-A file with anything unusual is decoded from start to end instead, and what PyAV cannot read goes to
-OpenCV.
+Frame i is the i-th frame when the file is read from its start. The packets are first read without
+decoding, which is cheap and gives the time stamp of every frame. Then only the packets from a keyframe
+to a wanted frame are decoded, and the frame is identified by its exact time stamp. Seeking by number
+or time is not used: with variable frame rates and in transport streams it gives wrong frames.
+
+Unusual files are decoded from start to end. Files that PyAV cannot read are read with OpenCV.
 """
 
 from __future__ import annotations
@@ -26,53 +26,53 @@ from deepfake.core.image import MAX_PIXELS, Image
 from deepfake.video.pixels import upright_rgb
 from deepfake.video.record import DAMAGED, OK, TRUNCATED
 
-# AV_LOG_QUIET for the FFmpeg in OpenCV, which reads it when the process opens its first video;
-# there is no call for it. That of PyAV is silent anyway.
+# Silences the FFmpeg in OpenCV (AV_LOG_QUIET), which reads this variable when the process opens its
+# first video. PyAV's FFmpeg is silent by default.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
+# Codecs in which every packet is one frame, and the minimum packet size in bytes for that. Smaller
+# packets of MPEG-4 may be "not coded" and give no frame (FFmpeg's mpeg4_unpack_bframes,
+# MAX_NVOP_SIZE). In other codecs, such as VP8 with its hidden frames, packets are not frames.
+ONE_FRAME_PER_PACKET = {"h264": 1, "hevc": 1, "vp9": 1, "av1": 1, "mjpeg": 1, "mpeg4": 20}
 
-# Codecs in which a packet always is one frame, with the bytes it must have for that: smaller ones
-# of MPEG-4 may say "not coded" and give none (FFmpeg's mpeg4_unpack_bframes, MAX_NVOP_SIZE). In
-# others, such as VP8 with its hidden frames, counting packets does not count frames.
-ONE_FRAME_A_PACKET = {"h264": 1, "hevc": 1, "vp9": 1, "av1": 1, "mjpeg": 1, "mpeg4": 20}
+# Codecs in which non-reference frames can be skipped without changing other frames. In HEVC such a
+# frame may still be a reference of a higher temporal layer.
+CODECS_WITH_SKIPPABLE_FRAMES = {"h264", "mpeg4"}
 
-# Codecs in which a frame that is no reference can be left out without a trace in the others. In
-# HEVC it may still be a reference of a higher temporal layer.
-SKIPPABLE = {"h264", "mpeg4"}
+# Containers whose header has the duration. For others FFmpeg estimates it, for example from the bit
+# rate.
+CONTAINERS_WITH_DURATION = {"matroska", "webm", "flv", "asf"}
+DURATION_TOLERANCE = 0.25  # seconds, plus two frames: for rounding and audio padding
 
-# Containers with the duration in their header; of others FFmpeg guesses it, from the bit rate say.
-TELL_DURATION = {"matroska", "webm", "flv", "asf"}
-TOLERANCE = 0.25  # seconds, and two frames: by so much rounding and audio padding may be wrong
-
-Choose = Callable[[int], list[int]]
+ChooseIndices = Callable[[int], list[int]]  # from the number of frames to the wanted indices
 
 
 class DecodingError(Exception):
-    """No frame can be had from the file; the text says why, in words for a table."""
+    """No frame of the file can be decoded; the message becomes the reason of its status."""
 
 
-class _NotByPyAVError(DecodingError):
-    """PyAV gives no frame; another reader may."""
+class _PyAVError(DecodingError):
+    """PyAV can decode no frame; OpenCV may."""
 
 
-class _UnexpectedError(Exception):
-    """Decoding single frames did not give what it should; reading everything helps."""
+class _SingleFrameError(Exception):
+    """Decoding single frames gave an unexpected result; the whole file must be decoded."""
 
 
 @dataclass(frozen=True)
-class Decoded:
-    """Frames of a video and what is known about it.
+class DecodedVideo:
+    """Chosen frames of a video, and its properties.
 
     Attributes:
-        status: ok; truncated (the file stops early); damaged (trouble, with frames after it).
-            Damage in parts that no chosen frame depends on is not looked for.
-        reason: why the status is not ok, with numbers, else "".
+        status: ok; truncated (the file ends early); damaged (frames are missing or damaged before
+            others). Parts that no chosen frame depends on may be damaged without being noticed.
+        reason: why the status is not ok, with numbers; "" if it is ok.
         frames: the chosen frames, height x width x 3, RGB, 0..255, upright.
-        indices: which frames they are, counted from 0 in reading order.
-        count: frames that can be decoded.
-        width, height: pixels, after the rotation the file asks for.
-        fps: mean frames per second as the file claims, rounded to 3 digits; 0 if it does not.
-        codec: FFmpeg's name, such as h264.
+        indices: the indices of `frames`, counted from 0 in reading order.
+        count: number of frames that can be decoded.
+        width, height: in pixels, after the rotation in the file's metadata.
+        fps: mean frames per second in the file's metadata, rounded to 3 digits; 0 if unknown.
+        codec: FFmpeg's name of the codec, such as h264.
     """
 
     status: str
@@ -87,59 +87,60 @@ class Decoded:
 
 
 class _Packet(NamedTuple):
-    """A video packet without its data; an edit list may decide that it is not shown."""
+    """A video packet without its data."""
 
     pts: int
     key: bool
-    shown: bool
+    shown: bool  # False if the file's edit list cuts it off
 
 
 @dataclass(frozen=True)
-class _Survey:
-    """What reading the packets tells.
+class _PacketList:
+    """The packets of a video stream, and what they say about the file.
 
     Attributes:
         packets: in file order.
-        regular: shown packets by time stamp are the frames, so single ones can be decoded.
-        promised: packets that the container announces, 0 if it does not.
-        missing: seconds of the announced duration that are not there.
-        broken: the packets after these cannot be read.
+        regular: the shown packets, ordered by time stamp, are the frames, so that single frames can
+            be decoded.
+        announced: number of packets in the container's header; 0 if unknown.
+        missing_seconds: how much shorter the video is than the duration in the header.
+        unreadable_end: the file cannot be read after these packets.
     """
 
     packets: list[_Packet]
     regular: bool
-    promised: int
-    missing: float
-    broken: bool
+    announced: int
+    missing_seconds: float
+    unreadable_end: bool
 
     @property
     def shown(self) -> list[int]:
-        """Positions of the shown packets, by time stamp."""
-        shown = [at for at, packet in enumerate(self.packets) if packet.shown]
-        return sorted(shown, key=lambda at: self.packets[at].pts)
+        """Positions of the shown packets, ordered by time stamp."""
+        shown = [position for position, packet in enumerate(self.packets) if packet.shown]
+        return sorted(shown, key=lambda position: self.packets[position].pts)
 
 
 @dataclass(frozen=True)
-class _Reading:
-    """Frames by index, how many there are, and how many are missing or damaged."""
+class _DecodedFrames:
+    """Wanted frames by index, the number of all frames, and of those missing or damaged."""
 
     frames: dict[int, Image]
     count: int
     bad: int = 0
-    bad_end: bool = False  # nothing was decoded after the first bad one
+    bad_end: bool = False  # no frame was decoded after the first missing or damaged one
 
 
-def decode_video(path: Path, choose: Choose) -> Decoded:
+def decode_video(path: Path, choose: ChooseIndices) -> DecodedVideo:
     """Decode chosen frames of a video file, with exact indices.
 
     Args:
         path: the file.
-        choose: given the number of frames, the wanted indices, ascending and below that number. It
-            is asked again where the number that the packets promise turns out to be wrong.
+        choose: returns the indices of the wanted frames, ascending, for a number of frames. It is
+            called again if the file turns out to have another number of frames.
 
     Raises:
-        DecodingError: no frame can be had from the file.
-        ValueError: `choose` gave indices that are not ascending or do not exist.
+        DecodingError: no frame can be decoded.
+        ValueError: the indices are not ascending, or out of range.
 
     >>> middle = decode_video(Path("clip.mp4"), lambda count: [count // 2])  # doctest: +SKIP
     >>> middle.indices, middle.frames[0].shape  # doctest: +SKIP
@@ -148,7 +149,7 @@ def decode_video(path: Path, choose: Choose) -> Decoded:
     check_file(path)
     try:
         return _read_with_pyav(path, choose)
-    except _NotByPyAVError as error:
+    except _PyAVError as error:
         decoded = _read_with_opencv(path, choose)
         if decoded is None:
             raise DecodingError(str(error)) from error
@@ -156,7 +157,11 @@ def decode_video(path: Path, choose: Choose) -> Decoded:
 
 
 def check_file(path: Path) -> None:
-    """Tell what the file system knows, in the same words whatever the decoder."""
+    """Check that the path is a readable file with content, whatever decoder reads it.
+
+    Raises:
+        DecodingError: it is not.
+    """
     try:
         if path.is_dir():
             raise DecodingError("is a folder")
@@ -178,34 +183,34 @@ def _check_size(width: int, height: int) -> None:
         raise DecodingError(f"{width} x {height} pixels, at most {MAX_PIXELS} allowed")
 
 
-def _ask(choose: Choose, count: int) -> list[int]:
+def _wanted_indices(choose: ChooseIndices, count: int) -> list[int]:
     wanted = choose(count) if count else []
     if any(later <= index for index, later in zip([-1, *wanted], [*wanted, count], strict=True)):
         raise ValueError(f"not ascending indices of {count} frames: {wanted}")
     return wanted
 
 
-def _read_with_pyav(path: Path, choose: Choose) -> Decoded:
+def _read_with_pyav(path: Path, choose: ChooseIndices) -> DecodedVideo:
     with _open(path) as (container, stream):
-        survey = _survey(container, stream)
+        packet_list = _list_packets(container, stream)
         fps = round(float(stream.average_rate or 0), 3)
         codec = stream.codec_context.codec.canonical_name
-    wanted = _ask(choose, len(survey.shown))
-    # Where none is wanted one is decoded all the same: to see that it can be, and its size.
-    reading = _read_chosen(path, survey, wanted or [0]) if survey.regular else None
-    if reading is None:
-        reading = _read_all(path, survey, wanted or [0])
-        if reading.count not in (0, len(survey.shown)):
-            wanted = _ask(choose, reading.count)
-            reading = _read_all(path, survey, wanted or [0])
-    if not reading.frames:
-        raise _NotByPyAVError("no frame can be decoded")
-    height, width = next(iter(reading.frames.values())).shape[:2]
-    return Decoded(
-        *_verdict(survey, reading),
-        frames=[reading.frames[index] for index in wanted],
+    wanted = _wanted_indices(choose, len(packet_list.shown))
+    # If no frame is wanted, one is decoded anyway: it shows that decoding works, and the size.
+    decoded = _decode_chosen(path, packet_list, wanted or [0]) if packet_list.regular else None
+    if decoded is None:
+        decoded = _decode_all(path, packet_list, wanted or [0])
+        if decoded.count not in (0, len(packet_list.shown)):
+            wanted = _wanted_indices(choose, decoded.count)
+            decoded = _decode_all(path, packet_list, wanted or [0])
+    if not decoded.frames:
+        raise _PyAVError("no frame can be decoded")
+    height, width = next(iter(decoded.frames.values())).shape[:2]
+    return DecodedVideo(
+        *_status(packet_list, decoded),
+        frames=[decoded.frames[index] for index in wanted],
         indices=tuple(wanted),
-        count=reading.count,
+        count=decoded.count,
         width=width,
         height=height,
         fps=fps,
@@ -215,19 +220,19 @@ def _read_with_pyav(path: Path, choose: Choose) -> Decoded:
 
 @contextmanager
 def _open(path: Path) -> Iterator[tuple[Any, Any]]:
-    """A container and its first video stream, whose decoder has one thread.
+    """A container and its first video stream, with a decoder of one thread.
 
     Raises:
-        DecodingError: there is no video in it, or its frames would be too large.
+        DecodingError: the file has no video stream, or its frames are too large.
     """
-    # With "file:" and the white list neither a name nor a playlist makes FFmpeg open an address.
+    # "file:" and the whitelist keep FFmpeg from opening addresses in file names or playlists.
     options = {"protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS)}
     try:
         container = av.open(f"file:{path}", options=options, metadata_errors="replace")
     except (FFmpegError, ValueError) as error:
-        raise _NotByPyAVError("not a video") from error
+        raise _PyAVError("not a video") from error
     with container:
-        if container.format.name == "tty":  # FFmpeg draws texts as "ANSI art"
+        if container.format.name == "tty":  # FFmpeg decodes text files as "ANSI art"
             raise DecodingError("not a video")
         streams = container.streams.video
         videos = [s for s in streams if not s.disposition & s.disposition.attached_pic]
@@ -235,126 +240,138 @@ def _open(path: Path) -> Iterator[tuple[Any, Any]]:
             raise DecodingError("no video stream")
         decoder = videos[0].codec_context
         if decoder is None:
-            raise _NotByPyAVError("no decoder for its codec")
+            raise _PyAVError("no decoder for its codec")
         _check_size(decoder.width, decoder.height)
         decoder.options = {"max_pixels": str(MAX_PIXELS)}
-        decoder.thread_count = 1  # the processes over videos are the parallelism
+        decoder.thread_count = 1  # videos are decoded in parallel processes
         yield container, videos[0]
 
 
 def _packets(container: Any, streams: Any) -> Iterator[Any]:
-    """Packets with data; one without would tell a decoder that the video is over."""
+    """Packets with data; a packet without data would flush the decoder."""
     return (packet for packet in container.demux(streams) if packet.size)
 
 
-def _survey(container: Any, stream: Any) -> _Survey:
-    """Read the packets without decoding: of all streams if the header tells how long they are."""
+def _list_packets(container: Any, stream: Any) -> _PacketList:
+    """Read the packets without decoding; of all streams if the header has their duration."""
     names = set(container.format.name.split(","))
     rate = float(stream.average_rate or 25)
-    timed = bool(names & TELL_DURATION and container.duration)
-    smallest = ONE_FRAME_A_PACKET.get(stream.codec_context.codec.canonical_name)
+    has_duration = bool(names & CONTAINERS_WITH_DURATION and container.duration)
+    min_size = ONE_FRAME_PER_PACKET.get(stream.codec_context.codec.canonical_name)
     packets: list[_Packet] = []
-    end, broken = 0.0, False
-    one_each = stream.codec_context.field_order <= 1  # else fields may come in packets of their own
+    end, unreadable_end = 0.0, False
+    # In interlaced videos each field may have its own packet.
+    one_frame_each = stream.codec_context.field_order <= 1
     try:
-        for packet in _packets(container, () if timed else stream):
+        for packet in _packets(container, () if has_duration else stream):
             end = max(end, float(((packet.pts or 0) + (packet.duration or 0)) * packet.time_base))
             if packet.stream_index == stream.index:
-                one_each &= packet.pts is not None and not packet.is_corrupt
-                one_each &= smallest is not None and packet.size >= smallest
+                one_frame_each &= packet.pts is not None and not packet.is_corrupt
+                one_frame_each &= min_size is not None and packet.size >= min_size
                 shown = not packet.is_discard
                 packets.append(_Packet(packet.pts or 0, packet.is_keyframe, shown))
     except FFmpegError:
-        broken = True
-    promised, seconds = stream.frames, container.duration / av.time_base if timed else 0.0
-    if "mp4" in names:  # its index holds what an edit list leaves
-        promised = len(stream.index_entries)
-    elif "avi" in names:  # it counts empty places for frames that did not change
-        promised, seconds = 0, stream.frames / rate
-    missing = seconds - end if seconds - end > TOLERANCE + 2 / rate else 0.0
-    whole = promised in (0, len(packets)) and not missing and not broken
-    regular = one_each and whole and _starts_at_a_keyframe(packets)
-    return _Survey(packets, regular, promised, missing, broken)
+        unreadable_end = True
+    announced, seconds = stream.frames, container.duration / av.time_base if has_duration else 0.0
+    if "mp4" in names:  # its index has the packets that the edit list keeps
+        announced = len(stream.index_entries)
+    elif "avi" in names:  # its header also counts empty packets, for frames that did not change
+        announced, seconds = 0, stream.frames / rate
+    missing = seconds - end if seconds - end > DURATION_TOLERANCE + 2 / rate else 0.0
+    complete = announced in (0, len(packets)) and not missing and not unreadable_end
+    regular = one_frame_each and complete and _starts_at_a_keyframe(packets)
+    return _PacketList(packets, regular, announced, missing, unreadable_end)
 
 
 def _starts_at_a_keyframe(packets: list[_Packet]) -> bool:
-    """Whether time stamps order all frames, and none is shown before the first keyframe.
+    """Whether all time stamps differ, and no frame is shown before the first keyframe.
 
-    Such frames refer to some that were cut off, and decoders drop them.
+    Frames before it refer to frames that were cut off, and decoders drop them.
     """
     stamps = [packet.pts for packet in packets if packet.shown or packet is packets[0]]
     ordered = bool(stamps) and len(set(stamps)) == len(stamps)
     return ordered and packets[0].key and packets[0].pts == min(stamps)
 
 
-def _verdict(survey: _Survey, reading: _Reading) -> tuple[str, str]:
+def _status(packet_list: _PacketList, decoded: _DecodedFrames) -> tuple[str, str]:
     """Status and reason."""
-    packets, shown = len(survey.packets), len(survey.shown)
-    if survey.promised > packets:
-        promised = survey.promised - packets + shown
-        return TRUNCATED, f"{reading.count} of {promised} frames can be decoded"
-    if survey.missing:
-        return TRUNCATED, f"{survey.missing:.1f} s are missing after {reading.count} frames"
-    if survey.broken:
-        return TRUNCATED, f"the file cannot be read on after {reading.count} frames"
-    if reading.bad and reading.bad_end:
-        return TRUNCATED, f"the last {reading.bad} of {shown} frames are missing or damaged"
-    if reading.bad:
-        return DAMAGED, f"{reading.bad} of {shown} frames are missing or damaged"
+    packets, shown = len(packet_list.packets), len(packet_list.shown)
+    if packet_list.announced > packets:
+        announced = packet_list.announced - packets + shown
+        return TRUNCATED, f"{decoded.count} of {announced} frames can be decoded"
+    missing = packet_list.missing_seconds
+    if missing:
+        return TRUNCATED, f"{missing:.1f} s are missing after {decoded.count} frames"
+    if packet_list.unreadable_end:
+        return TRUNCATED, f"the file cannot be read after {decoded.count} frames"
+    if decoded.bad and decoded.bad_end:
+        return TRUNCATED, f"the last {decoded.bad} of {shown} frames are missing or damaged"
+    if decoded.bad:
+        return DAMAGED, f"{decoded.bad} of {shown} frames are missing or damaged"
     return OK, ""
 
 
 def _runs(packets: list[_Packet], wanted: list[int]) -> list[range]:
-    """Positions, in file order, of the packets that frames at the positions `wanted` need.
+    """Runs of packets that must be decoded for the frames at the positions `wanted`.
 
-    A frame needs the packets from the last keyframe that is shown before it. `wanted` is in the
-    order in which frames are shown, so runs are in file order and do not overlap.
+    A frame needs the packets from the last keyframe shown before it. Positions count packets in file
+    order. `wanted` is in the order of showing, so the runs are in file order and do not overlap.
 
     >>> group = [_Packet(0, True, True), _Packet(2, False, True), _Packet(1, False, True)]
     >>> later = [_Packet(3, True, True), _Packet(5, False, True), _Packet(4, False, True)]
     >>> _runs(group + later, [2, 4])
     [range(0, 3), range(3, 5)]
     """
-    keys = [at for at, packet in enumerate(packets) if packet.key and packet.shown]
+    keys = [position for position, packet in enumerate(packets) if packet.key and packet.shown]
     runs: list[range] = []
-    for at in wanted:
-        before = (k for k in keys if k <= at and packets[k].pts <= packets[at].pts)
-        start = max(before, default=0)
+    for position in wanted:
+        earlier = (k for k in keys if k <= position and packets[k].pts <= packets[position].pts)
+        start = max(earlier, default=0)
         if runs and start < runs[-1].stop:
-            runs[-1] = range(runs[-1].start, max(at + 1, runs[-1].stop))
+            runs[-1] = range(runs[-1].start, max(position + 1, runs[-1].stop))
         else:
-            runs.append(range(start, at + 1))
+            runs.append(range(start, position + 1))
     return runs
 
 
-def _read_chosen(path: Path, survey: _Survey, wanted: list[int]) -> _Reading | None:
-    """Frames at the indices `wanted`, or None where only reading everything helps."""
-    packets, shown = survey.packets, survey.shown
-    due = {packets[shown[index]].pts: index for index in wanted}
+def _decode_chosen(
+    path: Path, packet_list: _PacketList, wanted: list[int]
+) -> _DecodedFrames | None:
+    """Decode the frames at the indices `wanted`; None if the whole file must be decoded."""
+    packets, shown = packet_list.packets, packet_list.shown
+    index_of = {packets[shown[index]].pts: index for index in wanted}
     frames: dict[int, Image] = {}
     try:
         with _open(path) as (container, stream):
-            supply = enumerate(_packets(container, stream))
+            source = enumerate(_packets(container, stream))
             for run in _runs(packets, [shown[index] for index in wanted]):
-                decoded = _decode_run(stream.codec_context, supply, packets, run, set(due))
-                for frame in _expected(decoded, packets[run.start].pts if run.start else None):
-                    if frame.pts in due:
-                        frames[due[frame.pts]] = _pixels(frame)
-    except (FFmpegError, _UnexpectedError):
+                decoded = _decode_run(stream.codec_context, source, packets, run, set(index_of))
+                for frame in _checked(decoded, packets[run.start].pts if run.start else None):
+                    if frame.pts in index_of:
+                        frames[index_of[frame.pts]] = _to_rgb(frame)
+    except (FFmpegError, _SingleFrameError):
         return None
-    return _Reading(frames, len(shown)) if list(frames) == wanted else None
+    return _DecodedFrames(frames, len(shown)) if list(frames) == wanted else None
 
 
 def _decode_run(
-    decoder: Any, supply: Iterator[Any], packets: list[_Packet], run: range, due: set[int]
+    decoder: Any, source: Iterator[Any], packets: list[_Packet], run: range, wanted: set[int]
 ) -> Iterator[Any]:
-    """The frames that a run of packets gives; those that nothing needs may be left out."""
-    skippable = decoder.codec.canonical_name in SKIPPABLE
-    for position, packet in supply:
+    """The frames of a run of packets; frames that are neither wanted nor needed may be missing.
+
+    Args:
+        decoder: PyAV's codec context.
+        source: positions and packets of the file, from which this run is read.
+        packets: all packets of the stream.
+        run: positions of the packets to decode.
+        wanted: time stamps of the wanted frames.
+    """
+    can_skip = decoder.codec.canonical_name in CODECS_WITH_SKIPPABLE_FRAMES
+    for position, packet in source:
         if position >= run.start:
             if packet.pts != packets[position].pts:
-                raise _UnexpectedError("not the packet that it was at the first reading")
-            skip = skippable and packet.pts not in due
+                raise _SingleFrameError("the packet differs from the first reading")
+            skip = can_skip and packet.pts not in wanted
             decoder.skip_frame = "NONREF" if skip else "DEFAULT"
             yield from decoder.decode(packet)
         if position == run.stop - 1:
@@ -363,91 +380,96 @@ def _decode_run(
     decoder.flush_buffers()
 
 
-def _expected(frames: Iterator[Any], entry: int | None) -> Iterator[Any]:
-    """Frames from the keyframe with time stamp `entry` on, or all (None), if they are as expected.
+def _checked(frames: Iterator[Any], first_pts: int | None) -> Iterator[Any]:
+    """The frames from the keyframe with time stamp `first_pts`, or all frames if it is None.
 
-    Frames shown before the keyframe refer to some that were not decoded. One that promises a full
-    picture only some frames later does not come out as a keyframe.
+    Frames shown before the keyframe are dropped, because they refer to frames that were not decoded.
+
+    Raises:
+        _SingleFrameError: a frame is corrupt, out of order or without time stamp, or the first one
+            is not a keyframe. It is none with intra refresh, where the picture is complete only
+            some frames later.
     """
     last = None
     for frame in frames:
         if frame.pts is None:
-            raise _UnexpectedError("a frame without time stamp")
-        if entry is not None and frame.pts < entry:
+            raise _SingleFrameError("a frame has no time stamp")
+        if first_pts is not None and frame.pts < first_pts:
             continue
-        if entry is not None and last is None and not (frame.pts == entry and frame.key_frame):
-            raise _UnexpectedError("no keyframe where it should be")
+        is_first = first_pts is not None and last is None
+        if is_first and not (frame.pts == first_pts and frame.key_frame):
+            raise _SingleFrameError("the first frame is not the keyframe")
         if frame.is_corrupt or (last is not None and frame.pts <= last):
-            raise _UnexpectedError("a corrupt frame, or one out of order")
+            raise _SingleFrameError("a frame is corrupt or out of order")
         last = frame.pts
         yield frame
 
 
-def _read_all(path: Path, survey: _Survey, wanted: list[int]) -> _Reading:
-    """Decode everything in order, going on after errors, and keep the frames `wanted`."""
+def _decode_all(path: Path, packet_list: _PacketList, wanted: list[int]) -> _DecodedFrames:
+    """Decode the whole file in order, continue after errors, and keep the frames `wanted`."""
     frames: dict[int, Image] = {}
     keep, count, position = set(wanted), 0, 0
-    bad: set[int] = set()  # positions of packets
-    waiting: dict[int | None, int] = {}  # time stamps of packets whose frame did not come yet
+    bad: set[int] = set()  # positions of packets whose frame is missing or damaged
+    pending: dict[int | None, int] = {}  # positions by time stamp of packets without frame so far
     with _open(path) as (container, stream):
         for position, packet in enumerate(_packets_and_end(container, stream)):
             if packet and not packet.is_discard:
-                waiting[packet.pts] = position
+                pending[packet.pts] = position
             try:
                 decoded = stream.codec_context.decode(packet)
             except FFmpegError:
                 bad.add(position)
                 continue
             for frame in decoded:
-                source = waiting.pop(frame.pts, position)
+                source = pending.pop(frame.pts, position)
                 if frame.is_corrupt:
                     bad.add(source)
                 if count in keep:
-                    frames[count] = _pixels(frame)
+                    frames[count] = _to_rgb(frame)
                 count += 1
-    if survey.regular:
-        bad.update(waiting.values())
-    bad_end = bool(bad) and all(at in bad for at in range(min(bad), position))
-    return _Reading(frames, count, len(bad), bad_end)
+    if packet_list.regular:
+        bad.update(pending.values())
+    bad_end = bool(bad) and all(later in bad for later in range(min(bad), position))
+    return _DecodedFrames(frames, count, len(bad), bad_end)
 
 
 def _packets_and_end(container: Any, stream: Any) -> Iterator[Any]:
-    """Packets as far as they can be read, then None, which makes a decoder give what it holds."""
+    """Packets as far as the file can be read, then None, which flushes the decoder."""
     with suppress(FFmpegError):
         yield from _packets(container, stream)
     yield None
 
 
-def _pixels(frame: Any) -> Image:
+def _to_rgb(frame: Any) -> Image:
     try:
         return upright_rgb(frame)
     except (FFmpegError, ValueError) as error:
-        raise _NotByPyAVError("its pixels cannot be converted") from error
+        raise _PyAVError("its pixels cannot be converted to RGB") from error
 
 
-def _read_with_opencv(path: Path, choose: Choose) -> Decoded | None:
-    """Read in order, once more if the header's frame count was wrong; None if no frame comes."""
+def _read_with_opencv(path: Path, choose: ChooseIndices) -> DecodedVideo | None:
+    """Decode the whole file, twice if the header's frame count is wrong; None without any frame."""
     try:
         str(path).encode()
     except UnicodeEncodeError:
-        return None  # OpenCV crashes on a name that is not UTF-8
+        return None  # OpenCV crashes on names that are not UTF-8
     with _capture(path) as capture:
         if not capture.isOpened():
             return None
         claimed = max(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), 0)
         fps = float(capture.get(cv2.CAP_PROP_FPS))
         codec = int(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little", signed=True)
-        wanted = _ask(choose, claimed)
-        frames, count = _grab(capture, wanted or [0])
+        wanted = _wanted_indices(choose, claimed)
+        frames, count = _grab_frames(capture, wanted or [0])
     if count and count != claimed:
-        wanted = _ask(choose, count)
+        wanted = _wanted_indices(choose, count)
         with _capture(path) as capture:
-            frames, count = _grab(capture, wanted or [0])
+            frames, count = _grab_frames(capture, wanted or [0])
     if not frames:
         return None
     height, width = next(iter(frames.values())).shape[:2]
     reason = f"{count} of {claimed} frames can be decoded" if count < claimed else ""
-    return Decoded(
+    return DecodedVideo(
         TRUNCATED if reason else OK,
         reason,
         frames=[frames[index] for index in wanted],
@@ -462,10 +484,10 @@ def _read_with_opencv(path: Path, choose: Choose) -> Decoded | None:
 
 @contextmanager
 def _capture(path: Path) -> Iterator[cv2.VideoCapture]:
-    """OpenCV's silent reader with one thread; its frames are turned as the file asks.
+    """OpenCV's reader, silent and with one thread; it rotates frames as the file's metadata says.
 
     Raises:
-        DecodingError: the frames would be too large.
+        DecodingError: the frames are too large.
     """
     level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
@@ -478,8 +500,8 @@ def _capture(path: Path) -> Iterator[cv2.VideoCapture]:
         cv2.utils.logging.setLogLevel(level)
 
 
-def _grab(capture: cv2.VideoCapture, wanted: list[int]) -> tuple[dict[int, Image], int]:
-    """Frames at the indices `wanted`, and how many frames there are."""
+def _grab_frames(capture: cv2.VideoCapture, wanted: list[int]) -> tuple[dict[int, Image], int]:
+    """The frames at the indices `wanted`, and the number of all frames."""
     frames: dict[int, Image] = {}
     keep, count = set(wanted), 0
     while capture.grab():

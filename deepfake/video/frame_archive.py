@@ -1,4 +1,4 @@
-"""Evenly spaced frames of a video, with their exact indices."""
+"""Pack evenly spaced frames of one video, with their exact indices, into an archive."""
 
 import re
 import tarfile
@@ -19,17 +19,17 @@ from deepfake.video.record import DAMAGED, OK, TOO_SHORT, TRUNCATED, UNREADABLE,
 def frame_archive(
     path: Path, kind: str, per_video: int, min_frames: int, jpeg_quality: int, jpeg_chroma: Chroma
 ) -> bytes:
-    """Sample a video (or take an image) and pack it: the frames stage for one file.
+    """Sample the frames of a video, or read an image, and pack them: the frames stage for one file.
 
     Args:
         path: the file, or a folder of frames.
         kind: "video", "image", or "frames" (a folder or tar archive of a video's frames).
-        per_video: frames to keep.
-        min_frames: a video with fewer decodable frames is too_short.
-        jpeg_quality, jpeg_chroma: as for `image.encode_jpeg`.
+        per_video: number of frames to keep.
+        min_frames: videos with fewer decodable frames get the status too_short.
+        jpeg_quality, jpeg_chroma: see `image.encode_jpeg`.
 
     Returns:
-        A packed archive: record as `VideoMeta`, images named by frame index.
+        A packed archive: the fields of `VideoMeta`, and JPEGs named by frame index.
     """
     try:
         meta, frames = READERS[kind](path, per_video)
@@ -46,7 +46,7 @@ def frame_archive(
 
 
 def _size(path: Path) -> int:
-    """Bytes of a file or of all files in a folder; 0 where there is nothing."""
+    """Bytes of a file or of all files in a folder; 0 if they cannot be read."""
     try:
         files = path.rglob("*") if path.is_dir() else [path]
         return sum(file.stat().st_size for file in files if file.is_file())
@@ -55,46 +55,46 @@ def _size(path: Path) -> int:
 
 
 def _read_video(path: Path, per_video: int) -> tuple[VideoMeta, list[Image]]:
-    found = decode_video(path, lambda count: evenly_spaced(count, per_video))
+    video = decode_video(path, lambda count: evenly_spaced(count, per_video))
     meta = VideoMeta(
-        found.status,
-        found.reason,
-        found.width,
-        found.height,
-        found.fps,
-        found.count,
-        codec=found.codec,
-        indices=found.indices,
+        video.status,
+        video.reason,
+        video.width,
+        video.height,
+        video.fps,
+        video.count,
+        codec=video.codec,
+        indices=video.indices,
     )
-    return meta, found.frames
+    return meta, video.frames
 
 
 def _read_image(path: Path, _: int) -> tuple[VideoMeta, list[Image]]:
     check_file(path)
-    still = read_image(path.read_bytes())
-    height, width = still.image.shape[:2]
-    status = TRUNCATED if still.truncated else OK
-    meta = VideoMeta(status, still.note, width, height, frame_count=1, indices=(0,))
-    return meta, [still.image]
+    decoded = read_image(path.read_bytes())
+    height, width = decoded.image.shape[:2]
+    status = TRUNCATED if decoded.truncated else OK
+    meta = VideoMeta(status, decoded.note, width, height, frame_count=1, indices=(0,))
+    return meta, [decoded.image]
 
 
 def _read_frame_images(path: Path, per_video: int) -> tuple[VideoMeta, list[Image]]:
-    """A folder or tar archive whose images are the frames of one video, in order of their numbers.
+    """Frames of a folder or tar archive, whose images are one video in the order of their numbers.
 
-    Images that cannot be decoded are left out; the reason counts them.
+    Images that cannot be decoded are skipped, and their number is in the reason.
     """
     try:
-        source = _images_of_folder(path) if path.is_dir() else _images_of_tar(path)
+        files = _images_of_folder(path) if path.is_dir() else _images_of_tar(path)
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
         raise DecodingError("not a readable archive of images") from error
-    if not source:
-        raise DecodingError("no images in it")
-    names = sorted(source, key=_by_numbers)
+    if not files:
+        raise DecodingError("contains no images")
+    names = sorted(files, key=_natural_order)
     wanted = evenly_spaced(len(names), per_video)
     decoded: dict[int, Image] = {}
     for index in wanted:
         with suppress(ValueError):
-            decoded[index] = read_image(source[names[index]]).image
+            decoded[index] = read_image(files[names[index]]).image
     if not decoded:
         raise DecodingError("no frame can be decoded")
     broken = len(wanted) - len(decoded)
@@ -123,13 +123,12 @@ def _images_of_tar(path: Path) -> dict[str, bytes]:
 
 
 def _is_image(name: str) -> bool:
-    return PurePath(name).suffix.lower() in IMAGE_SUFFIXES and not PurePath(name).name.startswith(
-        "."
-    )
+    path = PurePath(name)
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
 
 
-def _by_numbers(name: str) -> list[tuple[int, str]]:
-    """A key that puts 2.png before 10.png."""
+def _natural_order(name: str) -> list[tuple[int, str]]:
+    """A sort key that compares numbers in names as numbers: 2.png precedes 10.png."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 

@@ -1,4 +1,4 @@
-"""The frames of all videos of a manifest."""
+"""Extract the frames of all videos of a manifest."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -24,19 +24,19 @@ STATUSES = (
 
 
 def frame_settings(params: FramesParams) -> dict[str, Any]:
-    """Arguments of `video.frame_archive` that are the same for every file."""
+    """The arguments of `frame_archive` that are the same for every file."""
     return params.model_dump(exclude={"max_failed_fraction"})
 
 
 def frame_step() -> Step:
-    """What is done with each video."""
+    """The per-video function of the frames stage, with its code version."""
     return Step(frame_archive.frame_archive, code_version(frame_archive.frame_archive))
 
 
 def frame_inputs(
     manifest: pd.DataFrame, roots: Mapping[str, Path], out: Path, params: FramesParams
 ) -> list[Video]:
-    """The videos of the manifest, for `frame_step`, whose archives go below `out`."""
+    """The videos of the manifest as inputs of `frame_step`; their archives are written below `out`."""
     settings = frame_settings(params)
     columns = (manifest[name] for name in ("video_id", "dataset", "path", "kind", "sha256"))
     return [
@@ -61,42 +61,42 @@ def extract_frames(
     """Write one frame archive per video of the manifest below `out`.
 
     Args:
-        manifest: rows as `manifest.build_manifest` gives them.
-        roots: of the data sets, by name.
+        manifest: the table of `manifest.build_manifest`.
+        roots: folder of each data set, by name.
         out: folder for the archives.
         params: the frames section of params.yaml.
-        execution: processes and their limits.
+        execution: number of processes and their limits.
 
     Returns:
-        One row per video, in the manifest's order: video_id and the fields of `video.VideoMeta`.
+        One row per video, in the manifest's order: video_id and the fields of `VideoMeta`.
     """
     ids = list(manifest["video_id"])
 
-    def read(number: int, result: bytes | Failure) -> tuple[dict[str, Any], bool]:
+    def to_row(number: int, result: bytes | Failure) -> tuple[dict[str, Any], bool]:
         if isinstance(result, Failure):
-            result = _failed(result)
+            result = _archive_of_failure(result)
             archive.write(out, ids[number], result)
         row = {"video_id": ids[number], **archive.unpack_meta(result, ids[number])}
         return row, row["status"] not in record.USABLE
 
     videos = frame_inputs(manifest, roots, out, params)
-    table = pd.DataFrame(map_records(frame_step(), videos, execution, "frames", read))
+    table = pd.DataFrame(map_records(frame_step(), videos, execution, "frames", to_row))
     table["indices"] = [" ".join(map(str, indices)) for indices in table["indices"]]
     return table
 
 
 def failures(frames: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
-    """Rows of data/failures.csv: every video that could not be used as it is, and why."""
+    """Rows of data/failures.csv: every video whose status is not ok, with the reason."""
     joined = frames.merge(manifest[["video_id", "path"]], on="video_id", validate="one_to_one")
     return joined[joined["status"] != record.OK][FAILURES].reset_index(drop=True)
 
 
 def status_counts(frames: pd.DataFrame) -> dict[str, int]:
-    """How many videos ended with which status, for `metrics/frames.json`."""
+    """Number of all videos and of videos with each status, for metrics/frames.json."""
     counts = Counter(frames["status"])
     return {"videos": len(frames), **{status: counts[status] for status in STATUSES}}
 
 
-def _failed(failure: Failure) -> bytes:
-    """The archive of a video that gave nothing."""
+def _archive_of_failure(failure: Failure) -> bytes:
+    """An archive without images, which records why the video failed."""
     return archive.pack(asdict(record.VideoMeta(failure.status, failure.reason)), {})

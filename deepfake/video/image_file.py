@@ -1,4 +1,4 @@
-"""Images as users bring them: of many kinds, turned, cut short, or not images at all."""
+"""Read image files of users: many formats, rotated, truncated, damaged, or not images at all."""
 
 import io
 import struct
@@ -22,8 +22,8 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from deepfake.core.image import MAX_PIXELS, MAX_SIDE, Image
 
-# What a file may begin with, and its decoder. No other decoder can be reached, above all not those
-# that start programs (EPS starts Ghostscript). A JPEG of several pictures (MPO) begins as any JPEG.
+# The first bytes of a file, and its decoder. Other decoders of Pillow are never used, in particular
+# those that start programs (EPS starts Ghostscript). MPO files begin like any JPEG.
 _DECODERS: tuple[tuple[tuple[bytes, ...], Callable[[io.BytesIO], ImageFile]], ...] = (
     ((b"\xff\xd8\xff",), jpeg_factory),
     ((b"\x89PNG\r\n\x1a\n",), PngImageFile),
@@ -33,8 +33,8 @@ _DECODERS: tuple[tuple[tuple[bytes, ...], Callable[[io.BytesIO], ImageFile]], ..
     ((b"GIF87a", b"GIF89a"), GifImageFile),
     ((b"P1", b"P2", b"P3", b"P4", b"P5", b"P6"), PpmImageFile),
 )
-# What decoders of Pillow, which are largely Python, raise on broken files; found by mutating them.
-_BROKEN = (
+# Exceptions that Pillow's decoders raise on damaged files; found by mutating files.
+_DECODER_ERRORS = (
     OSError,
     EOFError,
     SyntaxError,
@@ -54,13 +54,13 @@ _ORIENTATION = 0x0112  # EXIF tag
 
 
 @dataclass(frozen=True)
-class StillImage:
-    """A picture that a user brought.
+class DecodedImage:
+    """The image in an image file.
 
     Attributes:
-        image: upright, H x W x 3, RGB, 0..255.
-        truncated: a part of the pixels could not be decoded; what stands there is a filling.
-        note: what a reader of the verdict should know about the picture, else "".
+        image: height x width x 3, RGB, 0..255, upright.
+        truncated: some pixels could not be decoded and have a fill value.
+        note: what the user should know about the image; "" if nothing.
     """
 
     image: Image
@@ -68,15 +68,16 @@ class StillImage:
     note: str
 
 
-def read_image(data: bytes) -> StillImage:
-    """The picture in an image file that a user brought: JPEG, PNG, WebP, BMP, TIFF, GIF or PNM.
+def read_image(data: bytes) -> DecodedImage:
+    """Read an image file of a user: JPEG, PNG, WebP, BMP, TIFF, GIF or PNM.
 
-    It is turned upright as its EXIF record asks, what is transparent becomes black, 16 bits become
-    8 by scaling, of several pictures the first is taken. Colour profiles are not applied. A file
-    that is cut gives what can be decoded.
+    The image is rotated as its EXIF record says, transparency becomes black, and 16 bits are scaled
+    to 8. Of several images the first is read. Colour profiles are not applied. A truncated file
+    gives the part that can be decoded.
 
     Raises:
-        ValueError: there is no picture in it, or a larger one than MAX_PIXELS and MAX_SIDE allow.
+        ValueError: the file has no image that can be decoded, or is larger than MAX_PIXELS or
+            MAX_SIDE.
     """
     if not data:
         raise ValueError("empty file")
@@ -86,7 +87,7 @@ def read_image(data: bytes) -> StillImage:
 
 @contextmanager
 def _strict() -> Iterator[None]:
-    """Have Pillow tell of truncated files; importing face_recognition makes it pass them over."""
+    """Let Pillow raise errors for truncated files, which importing face_recognition turns off."""
     before = PillowFile.LOAD_TRUNCATED_IMAGES
     PillowFile.LOAD_TRUNCATED_IMAGES = False
     try:
@@ -95,31 +96,31 @@ def _strict() -> Iterator[None]:
         PillowFile.LOAD_TRUNCATED_IMAGES = before
 
 
-def _read(data: bytes) -> StillImage:
+def _read(data: bytes) -> DecodedImage:
     picture = _open(data)
-    whole = _load(picture)
-    if not whole and data.startswith(b"\xff\xd8"):
-        # With an end libjpeg gives all it has, else nothing of a progressive JPEG.
+    complete = _load(picture)
+    if not complete and data.startswith(b"\xff\xd8"):
+        # libjpeg gives the decoded part of a progressive JPEG only if the file has an end marker.
         picture = _open(data + _JPEG_END)
         _load(picture)
     image = _upright(_to_rgb(picture), picture)
-    if not whole and _is_empty(image):
+    if not complete and _is_empty(image):
         raise ValueError("cut before its first pixels")
-    cut = "" if whole else "cut short or damaged: a part of the picture is missing"
-    note = "; ".join(filter(None, (cut, _frames_note(data))))
-    return StillImage(np.ascontiguousarray(image), not whole, note)
+    damage = "" if complete else "cut short or damaged: a part of the picture is missing"
+    note = "; ".join(filter(None, (damage, _frames_note(data))))
+    return DecodedImage(np.ascontiguousarray(image), not complete, note)
 
 
 def _open(data: bytes) -> ImageFile:
-    """The decoder of the picture, its header read and its size checked, but no pixel decoded."""
-    decoder = next((decoder for begins, decoder in _DECODERS if data.startswith(begins)), None)
+    """Read the header of the image and check its size, without decoding pixels."""
+    decoder = next((decoder for start, decoder in _DECODERS if data.startswith(start)), None)
     if decoder is None:
         raise ValueError(_NO_IMAGE)
     try:
         picture = decoder(io.BytesIO(data))
     except Pil.DecompressionBombError as error:
         raise ValueError(f"too many pixels, at most {MAX_PIXELS} allowed") from error
-    except _BROKEN as error:
+    except _DECODER_ERRORS as error:
         raise ValueError(_NO_IMAGE) from error
     width, height = picture.size
     if width * height > MAX_PIXELS:
@@ -130,31 +131,31 @@ def _open(data: bytes) -> ImageFile:
 
 
 def _load(picture: ImageFile) -> bool:
-    """Decode the pixels; False where only a part of them could be, the rest of them is 0."""
+    """Decode the pixels; False if only a part of them can be decoded, and the others are 0."""
     try:
         picture.load()
-    except _BROKEN:
-        picture.tile = []  # nothing is left to decode, so the next call gives what there is
+    except _DECODER_ERRORS:
+        picture.tile = []  # no tile is left to decode, so the next call keeps the decoded part
         try:
             picture.load()
-        except _BROKEN as error:
+        except _DECODER_ERRORS as error:
             raise ValueError(_NO_IMAGE) from error
         return False
     return True
 
 
 def _to_rgb(picture: ImageFile) -> Image:
-    """RGB of a picture of any kind, as it is stored."""
+    """RGB pixels of an image in any colour mode, in the stored orientation."""
     mode = picture.mode
     image: Pil.Image = picture
     if mode.startswith("I;16") or (mode == "I" and picture.format == "PPM"):  # both 0..65535
-        # The upper byte, as Pillow takes for 16-bit colours; its conversion would clip at 255.
+        # The upper byte, as Pillow does for 16-bit colours. Its conversion of grey clips at 255.
         grey = (np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8)
         return np.repeat(grey[:, :, None], 3, axis=2)
     if mode in ("I", "F"):
-        raise ValueError("32-bit pixels: their white is not known")
+        raise ValueError("32-bit pixels: their value range is unknown")
     if mode == "CMYK" and picture.format in ("JPEG", "MPO") and "adobe" not in picture.info:
-        # Only Adobe stores the ink inverted, Pillow takes it so for every JPEG.
+        # Only Adobe inverts CMYK values, but Pillow assumes it for every JPEG.
         image = ImageChops.invert(image)
     try:
         if image.has_transparency_data:
@@ -163,15 +164,15 @@ def _to_rgb(picture: ImageFile) -> Image:
             black.paste(image, mask=image)
             return np.array(black)
         return np.array(image if mode == "RGB" else image.convert("RGB"))
-    except _BROKEN as error:
+    except _DECODER_ERRORS as error:
         raise ValueError(f"no conversion from {mode} to RGB") from error
 
 
 def _upright(image: Image, picture: ImageFile) -> Image:
-    """The image as its EXIF record asks it to be shown; as it is where the record is broken."""
+    """The image rotated as its EXIF record says; unchanged if the record is invalid."""
     try:
         orientation = picture.getexif().get(_ORIENTATION)
-    except _BROKEN:
+    except _DECODER_ERRORS:
         return image
     if orientation in (5, 6, 7, 8):  # rows are stored as columns
         image = image.swapaxes(0, 1)
@@ -183,26 +184,27 @@ def _upright(image: Image, picture: ImageFile) -> Image:
 
 
 def _is_empty(image: Image) -> bool:
-    """Whether a cut image is nothing but filling, which then reaches into a corner.
+    """Whether a truncated image has only fill values.
 
-    Not all of it: from the end of a JPEG libjpeg decodes one block of its own.
+    They then reach a corner, so nearly all pixels equal one of the corners. Not all pixels: at the
+    end of a JPEG, libjpeg makes up one block.
     """
     corners = image[[0, 0, -1, -1], [0, -1, 0, -1]]
-    step = max(1, min(image.shape[:2]) // 500)  # a few hundred rows and columns tell
+    step = max(1, min(image.shape[:2]) // 500)  # a few hundred rows and columns suffice
     sample = image[::step, ::step]
     return any((sample == corner).all(axis=2).mean() > 0.99 for corner in corners)
 
 
 def _frames_note(data: bytes) -> str:
-    """That there are more pictures in the file than the first, if they can be counted.
+    """A note if the file has several images; "" if it has one, or if they cannot be counted.
 
-    The file is opened anew, because Pillow counts those of a GIF by going through them.
+    The file is opened again, because Pillow counts the frames of a GIF by reading all of them.
     """
     try:
         picture = _open(data)
-        if picture.format == "TIFF":  # counting takes the square of the number of its pages
+        if picture.format == "TIFF":  # counting takes time quadratic in the number of pages
             return "first of several pages" if getattr(picture, "is_animated", False) else ""
         frames = getattr(picture, "n_frames", 1)
-    except _BROKEN:
+    except _DECODER_ERRORS:
         return ""
     return f"first of {frames} frames" if frames > 1 else ""

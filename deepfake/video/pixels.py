@@ -1,4 +1,4 @@
-"""The pixels of a decoded frame as the file wants them shown: colours and rotation."""
+"""RGB pixels of a decoded frame, with the colour matrix and rotation of its file."""
 
 import numpy as np
 from av import VideoFrame
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from deepfake.core.image import Image
 
-# AVColorSpace of a frame -> the matrix that undoes it.
+# Colour matrix by FFmpeg's AVColorSpace of the frame.
 MATRICES = {
     1: Colorspace.ITU709,
     4: Colorspace.FCC,
@@ -18,30 +18,30 @@ MATRICES = {
     9: Colorspace.BT2020,
     10: Colorspace.BT2020,
 }
-HD_LINES = 720  # from here on a video that does not say is taken as BT.709, below as BT.601
+HD_HEIGHT = 720  # pixels; without a colour matrix, such frames use BT.709 and smaller ones BT.601
 
 
 def upright_rgb(frame: VideoFrame) -> Image:
-    """RGB image of a decoded frame by its own matrix and range, turned as it asks.
+    """RGB image of a decoded frame, upright, by the colour matrix and range in its metadata.
 
-    A frame that does not say its matrix is taken as BT.601 below 720 lines, as BT.709 from there on.
+    Without a colour matrix, frames lower than `HD_HEIGHT` use BT.601, others BT.709.
 
     Raises:
-        FFmpegError, ValueError: there is no conversion from its pixel format.
+        FFmpegError, ValueError: the pixel format cannot be converted.
     """
-    default = Colorspace.ITU709 if frame.height >= HD_LINES else Colorspace.ITU601
+    default = Colorspace.ITU709 if frame.height >= HD_HEIGHT else Colorspace.ITU601
     matrix = MATRICES.get(frame.colorspace, default)
     image: Image = frame.to_ndarray(format="rgb24", src_colorspace=matrix, threads=1)
-    turn = frame.side_data.get(Type.DISPLAYMATRIX)
-    if turn is not None:
-        image = _turn(image, np.frombuffer(turn, np.int32))
+    display_matrix = frame.side_data.get(Type.DISPLAYMATRIX)
+    if display_matrix is not None:
+        image = _rotated(image, np.frombuffer(display_matrix, np.int32))
     return np.ascontiguousarray(image)
 
 
-def _turn(image: Image, matrix: NDArray[np.int32]) -> Image:
-    """Turn and mirror by a display matrix: x' = a x + c y, y' = b x + d y (a, b, 0, c, d, 0, ...).
+def _rotated(image: Image, matrix: NDArray[np.int32]) -> Image:
+    """Rotate and mirror by a display matrix (a, b, 0, c, d, 0, ...): x' = a x + c y, y' = b x + d y.
 
-    Angles between the right ones go to the nearest of them.
+    Angles are rounded to multiples of 90 degrees.
     """
     a, b, _, c, d = (int(value) for value in matrix[:5])
     right, down = a, d

@@ -1,4 +1,4 @@
-"""What is recorded about a video: its status, size and which frames were kept."""
+"""The record of a video: its status, its properties and which frames were kept."""
 
 from dataclasses import dataclass
 
@@ -9,17 +9,17 @@ USABLE = (OK, TRUNCATED, DAMAGED)  # statuses of videos with frames
 
 @dataclass(frozen=True)
 class VideoMeta:
-    """What is recorded about one video or image.
+    """Record of one video or image.
 
     Attributes:
-        status: ok; truncated (it stops early) or damaged (a part cannot be decoded), with frames;
-            too_short or unreadable, without.
-        reason: why the status is not ok, else "".
-        width, height: pixels, after the rotation the file asks for.
-        fps: frames per second as the file claims; 0 for images.
-        frame_count: frames that could be decoded.
-        file_bytes: size of the file, or of all frames of a folder.
-        codec: FFmpeg's name of it, "" for images.
+        status: ok, truncated (the file ends early) or damaged (a part cannot be decoded), all with
+            frames; too_short or unreadable, without frames; or the status of a `Failure`.
+        reason: why the status is not ok, or a note on an image; else "".
+        width, height: in pixels, after the rotation in the file's metadata.
+        fps: frames per second in the file's metadata; 0 for images.
+        frame_count: number of frames that can be decoded.
+        file_bytes: size of the file, or of all files of a folder.
+        codec: FFmpeg's name of the codec; "" for images.
         indices: which frames were kept, counted from 0 in reading order.
     """
 

@@ -1,4 +1,7 @@
-"""The command's answers and exit codes; scores are compared with the pipeline's elsewhere."""
+"""Output and exit codes of `deepfake predict`, and the help of all commands.
+
+tests/predict compares scores with those of the pipeline.
+"""
 
 import csv
 import json
@@ -10,13 +13,15 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer.core
+import typer.main
 from typer.testing import CliRunner
 from web_server import Served
 
 from deepfake.cli.app import app
 
 
-def call(*arguments: object, given: str = "") -> tuple[int, str, str]:
+def predict(*arguments: object, given: str = "") -> tuple[int, str, str]:
     result = CliRunner().invoke(app, ["predict", *map(str, arguments)], input=given)
     return result.exit_code, result.stdout, result.stderr
 
@@ -25,16 +30,25 @@ def records(text: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in text.strip().splitlines()]
 
 
-def test_help_teaches() -> None:
+def test_help_is_complete() -> None:
     result = CliRunner().invoke(app, ["predict", "--help"])
     assert result.exit_code == 0
     for word in ("UNDECIDED", "threshold", "Exit code", "Example", "--report", "--annotate"):
         assert word in result.stdout
 
 
+def test_every_option_and_argument_has_a_help_text() -> None:
+    group = typer.main.get_command(app)
+    assert isinstance(group, typer.core.TyperGroup)
+    for name, command in group.commands.items():
+        assert command.help, name
+        for parameter in command.params:
+            assert getattr(parameter, "help", None), f"{name} {parameter.name}"
+
+
 def test_a_video_gets_a_verdict(random_model: Path, demo_root: Path) -> None:
     video = demo_root / "real/orl01_1.mp4"
-    code, out, _ = call(video, "--model", random_model, "--json", "--frames")
+    code, out, _ = predict(video, "--model", random_model, "--json", "--frames")
     assert code == 0
     verdict = json.loads(out)
     assert verdict["path"] == str(video)
@@ -49,28 +63,28 @@ def test_onnx_runtime_gives_the_same_verdict(
     random_model: Path, portable: Path, demo_root: Path, tmp_path: Path
 ) -> None:
     video = demo_root / "real/orl01_1.mp4"
-    _, out, _ = call(video, "--model", random_model, "--json")
+    _, out, _ = predict(video, "--model", random_model, "--json")
     by_folder = ["--model", portable.parent, "--runtime", "onnx"]
     for options in (by_folder, ["--model", portable]):
-        code, found, _ = call(video, *options, "--json")
+        code, found, _ = predict(video, *options, "--json")
         assert code == 0
         assert records(found)[0]["score"] == pytest.approx(records(out)[0]["score"], abs=1e-4)
-    code, found, error = call(video, *by_folder, "--report", tmp_path / "reports")
+    code, found, error = predict(video, *by_folder, "--report", tmp_path / "reports")
     assert (code, found) == (1, "")
-    assert "heat maps, and so reports, need the model in torch" in error
-    code, _, error = call(video, "--model", random_model, "--runtime", "onnx")
+    assert "heat maps and reports need runtime torch" in error
+    code, _, error = predict(video, "--model", random_model, "--runtime", "onnx")
     assert code == 1
     assert "model.onnx cannot be read" in error
-    assert call(video, "--runtime", "tensorrt")[0] == 2
+    assert predict(video, "--runtime", "tensorrt")[0] == 2
 
 
-def test_what_cannot_be_judged_is_undecided_with_its_reason(
+def test_a_file_without_a_verdict_is_undecided_with_a_reason(
     random_model: Path, demo_root: Path, tmp_path: Path
 ) -> None:
     broken = tmp_path / "broken.mp4"
-    broken.write_text("this is no video")
+    broken.write_text("not a video")
     clips = [demo_root / "real/pyfeat_3.mp4", broken, demo_root / "real/orl01_1.mp4"]
-    code, out, _ = call(*clips, "--model", random_model)
+    code, out, _ = predict(*clips, "--model", random_model)
     lines = [line for line in out.splitlines() if line.startswith(("UNDECIDED", "REAL", "FAKE "))]
     assert code == 3
     assert [line.split()[0] == "UNDECIDED" for line in lines[:3]] == [True, True, False]
@@ -86,49 +100,49 @@ def test_a_folder_a_pattern_and_a_list(
     for name in ("deep/b.mp4", "a.mp4", "notes.txt"):
         shutil.copy(demo_root / "real/orl02_1.mp4", f"clips/{name}")
     for arguments in (["clips"], ["cl*/a.mp4", "clips/**/b.mp4"], ["-"]):
-        code, out, _ = call(*arguments, "--model", random_model, "--json", given="clips\n")
+        code, out, _ = predict(*arguments, "--model", random_model, "--json", given="clips\n")
         assert code == 0
         assert [record["path"] for record in records(out)] == ["clips/a.mp4", "clips/deep/b.mp4"]
 
 
 def test_csv(random_model: Path, demo_root: Path) -> None:
     clip = demo_root / "real/orl01_1.mp4"
-    _, out, _ = call(clip, "--model", random_model, "--csv")
+    _, out, _ = predict(clip, "--model", random_model, "--csv")
     (row,) = csv.DictReader(out.splitlines())
     assert (row["path"], row["people"]) == (str(clip), "1")
-    _, out, _ = call(clip, "--model", random_model, "--csv", "--frames")
+    _, out, _ = predict(clip, "--model", random_model, "--csv", "--frames")
     assert len(list(csv.DictReader(out.splitlines()))) == int(row["frames"])
 
 
 def test_an_address(random_model: Path, demo_root: Path, served: Served, tmp_path: Path) -> None:
     shutil.copy(demo_root / "real/orl01_1.mp4", served.folder / "download")
     address = served.url("download?id=1")
-    code, out, _ = call(address, served.url("gone"), "--model", random_model, "--json")
+    code, out, _ = predict(address, served.url("gone"), "--model", random_model, "--json")
     assert code == 3
     found, gone = records(out)
     assert found["path"] == address
     assert found["score"] is not None
     assert str(gone["reason"]).startswith("cannot be downloaded")
-    code, *_ = call(address, "--model", random_model, "--annotate", tmp_path / "out.mp4")
+    code, *_ = predict(address, "--model", random_model, "--annotate", tmp_path / "out.mp4")
     assert code == 0
     assert (tmp_path / "out.mp4").stat().st_size > 0
 
 
-def test_reports_of_all_files(random_model: Path, demo_root: Path, tmp_path: Path) -> None:
+def test_every_file_gets_a_report(random_model: Path, demo_root: Path, tmp_path: Path) -> None:
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         shutil.copy(demo_root / "real/orl01_1.mp4", tmp_path / folder / "clip.mp4")
     (tmp_path / "b/broken.mp4").touch()
     arguments = [tmp_path / "a", tmp_path / "b", "--model", random_model]
-    code, *_ = call(*arguments, "--report", tmp_path / "reports")
+    code, *_ = predict(*arguments, "--report", tmp_path / "reports")
     assert code == 3
     names = sorted(path.name for path in (tmp_path / "reports").iterdir())
     assert names == ["broken.mp4.html", "clip.mp4-2.html", "clip.mp4.html"]
     (tmp_path / "file").touch()
-    code, out, error = call(*arguments, "--report", tmp_path / "file")
+    code, out, error = predict(*arguments, "--report", tmp_path / "file")
     assert code == 1
     assert "clip.mp4.html cannot be written" in error
-    assert "clip.mp4" in out, "what was finished is told"
+    assert "clip.mp4" in out, "finished results are printed"
 
 
 @pytest.mark.parametrize(
@@ -139,61 +153,61 @@ def test_reports_of_all_files(random_model: Path, demo_root: Path, tmp_path: Pat
         ("x*.mp4", "models", "x*.mp4: nothing matches this pattern"),
     ],
 )
-def test_errors_name_the_remedy(
+def test_a_name_without_a_match_is_an_error(
     path: str, model: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
-    code, _, error = call(path, "--model", model)
+    code, _, error = predict(path, "--model", model)
     assert code == 1
     assert error == f"error: {message}\n"
 
 
-def test_without_a_model_the_remedy_is_named(tmp_path: Path) -> None:
+def test_a_missing_model_is_an_error_with_a_remedy(tmp_path: Path) -> None:
     (tmp_path / "here.mp4").touch()
-    code, _, error = call(tmp_path / "here.mp4", "--model", tmp_path / "other")
+    code, _, error = predict(tmp_path / "here.mp4", "--model", tmp_path / "other")
     assert code == 1
     assert error.startswith(f"error: no model in {tmp_path}/other: run `dvc repro` or `dvc pull`")
 
 
-def test_a_missing_path_stops_no_other(random_model: Path, demo_root: Path) -> None:
+def test_a_missing_path_does_not_stop_other_files(random_model: Path, demo_root: Path) -> None:
     clip = demo_root / "real/orl01_1.mp4"
-    code, out, error = call("nowhere.mp4", clip, "--model", random_model, "--json")
+    code, out, error = predict("nowhere.mp4", clip, "--model", random_model, "--json")
     assert code == 1
     assert error.startswith("error: nowhere.mp4: no such file or folder")
     assert [record["path"] for record in records(out)] == [str(clip)]
 
 
 def test_an_empty_list_is_an_error(random_model: Path) -> None:
-    code, out, _ = call("-", "--model", random_model)
+    code, out, _ = predict("-", "--model", random_model)
     assert (code, out) == (1, "")
 
 
 def test_wrong_options(random_model: Path, demo_root: Path, tmp_path: Path) -> None:
     clips = [demo_root / f"real/orl0{number}_1.mp4" for number in (1, 2)]
-    assert call(clips[0], "--json", "--csv")[0] == 2
-    code, _, error = call(*clips, "--model", random_model, "--annotate", tmp_path / "out.mp4")
+    assert predict(clips[0], "--json", "--csv")[0] == 2
+    code, _, error = predict(*clips, "--model", random_model, "--annotate", tmp_path / "out.mp4")
     assert (code, error) == (1, "error: --annotate takes one video, not 2 files\n")
 
 
-def test_a_file_that_hangs_is_given_up_and_the_others_go_on(
+def test_a_file_that_hangs_times_out_and_does_not_stop_other_files(
     random_model: Path, demo_root: Path, served: Served
 ) -> None:
     clip = demo_root / "real/orl01_1.mp4"
     limits = ["--video-seconds", 8, "--workers", 1]
-    code, out, _ = call(served.url("hang"), clip, "--model", random_model, "--json", *limits)
+    code, out, _ = predict(served.url("hang"), clip, "--model", random_model, "--json", *limits)
     assert code == 3
-    hung, judged = records(out)
-    assert (hung["status"], hung["reason"]) == ("timed_out", "not done after 8 seconds")
-    assert judged["score"] is not None
+    hung, finished = records(out)
+    assert (hung["status"], hung["reason"]) == ("timed_out", "timed out after 8 seconds")
+    assert finished["score"] is not None
 
 
-def test_an_interrupt_keeps_what_is_finished_and_leaves_nothing(
+def test_an_interrupt_keeps_finished_results_and_deletes_downloads(
     random_model: Path, demo_root: Path, served: Served, tmp_path: Path
 ) -> None:
-    # A shell that started the tests in the background has switched the signal off for all of them.
-    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-    code = f"{heard}; from deepfake.cli.app import app; app()"
+    # A shell that runs the tests in the background makes all its processes ignore the signal.
+    listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{listen}; from deepfake.cli.app import app; app()"
     command = [sys.executable, "-c", code, "predict"]
     files = [str(demo_root / "real/orl01_1.mp4"), served.url("hang")]
     options = ["--model", str(random_model), "--json", "--workers", "1"]

@@ -1,4 +1,4 @@
-"""What the cache holds, and what of it the manifest still needs."""
+"""What is in the cache, and which results the manifest still needs."""
 
 import shutil
 from pathlib import Path
@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from deepfake.base.errors import CacheError
 from deepfake.cli.app import app
-from deepfake.cli.cache_report import overview, prune, stored_results
+from deepfake.cli.cache_report import cached_results, overview, prune
 from deepfake.core.files import sha256_of
 from deepfake.core.tables import write_csv
 from deepfake.faces.crops import extract_crops
@@ -29,17 +29,17 @@ def settings(params: Params) -> Params:
 
 @pytest.fixture
 def project(in_threads: Path, make_clip: ClipMaker, settings: Params) -> Path:
-    """Three clips whose frames, crops and hashes are remembered."""
+    """Three clips whose frames, crops and hashes are in the cache."""
     (in_threads / "raw").mkdir()
     for name, count in (("a", 6), ("b", 7), ("c", 8)):
         make_clip(in_threads / f"raw/{name}.mp4", count)
-    manifest = manifest_of("a", "b", "c")
+    manifest = write_manifest("a", "b", "c")
     preprocess(manifest, settings)
     return in_threads
 
 
-def manifest_of(*names: str) -> pd.DataFrame:
-    """The rows of these clips, written to data/manifest.csv too."""
+def write_manifest(*names: str) -> pd.DataFrame:
+    """Write data/manifest.csv with these clips; returns its rows."""
     table = pd.DataFrame(
         {
             "video_id": [f"d/{name}" for name in names],
@@ -60,13 +60,13 @@ def preprocess(manifest: pd.DataFrame, settings: Params) -> None:
     hash_videos(manifest, frames, execution())
 
 
-def needed(settings: Params) -> int:
-    return sum(one.needed for one in stored_results(Cache(), settings))
+def needed_count(settings: Params) -> int:
+    return sum(one.needed for one in cached_results(Cache(), settings))
 
 
 @pytest.mark.usefixtures("project")
 def test_everything_is_needed_after_a_run(settings: Params) -> None:
-    found = stored_results(Cache(), settings)
+    found = cached_results(Cache(), settings)
     assert [one.needed for one in found] == [True] * 9
     table = overview(found).set_index("step")
     assert table["results"].to_dict() == {"crop_archive": 3, "frame_archive": 3, "hash_frames": 3}
@@ -75,43 +75,43 @@ def test_everything_is_needed_after_a_run(settings: Params) -> None:
 
 
 @pytest.mark.usefixtures("project")
-def test_a_video_that_is_gone_is_pruned(settings: Params) -> None:
-    manifest_of("a", "c")
-    assert needed(settings) == 6
-    prune(stored_results(Cache(), settings))
-    assert [one.needed for one in stored_results(Cache(), settings)] == [True] * 6
+def test_results_of_a_removed_video_are_pruned(settings: Params) -> None:
+    write_manifest("a", "c")
+    assert needed_count(settings) == 6
+    prune(cached_results(Cache(), settings))
+    assert [one.needed for one in cached_results(Cache(), settings)] == [True] * 6
     assert len(list(Path(".scratch/videos").iterdir())) <= 2, "no empty folders are left"
 
 
 @pytest.mark.usefixtures("project")
-def test_what_other_parameters_made_is_pruned(settings: Params) -> None:
+def test_results_of_other_parameters_are_pruned(settings: Params) -> None:
     other = settings.frames.model_copy(update={"per_video": 2})
     changed = settings.model_copy(update={"frames": other})
-    assert needed(changed) == 6, "new frames are to come, the crops of the old ones are there"
-    preprocess(manifest_of("a", "b", "c"), changed)
-    assert len(stored_results(Cache(), changed)) == 18
-    assert needed(changed) == 9
+    assert needed_count(changed) == 6, "new frames are missing, the crops of the old ones exist"
+    preprocess(write_manifest("a", "b", "c"), changed)
+    assert len(cached_results(Cache(), changed)) == 18
+    assert needed_count(changed) == 9
 
 
 @pytest.mark.usefixtures("project")
-def test_work_of_a_killed_run_is_kept(settings: Params) -> None:
-    """DVC deletes what a stage made before the stage begins again."""
+def test_results_of_a_killed_run_are_needed(settings: Params) -> None:
+    """DVC deletes the outputs of a stage before it runs the stage again."""
     shutil.rmtree("data/frames")
     leftover = next(Path(".scratch/videos").glob("*/*")) / ".writing-abc"
     leftover.touch()
-    found = stored_results(Cache(), settings)
+    found = cached_results(Cache(), settings)
     assert [one.path for one in found if not one.needed] == [leftover]
 
 
-def test_without_a_manifest_nothing_is_said(in_threads: Path, settings: Params) -> None:
+def test_a_missing_manifest_is_an_error(in_threads: Path, settings: Params) -> None:
     assert in_threads.is_dir()
     with pytest.raises(CacheError, match="dvc repro manifest"):
-        stored_results(Cache(), settings)
+        cached_results(Cache(), settings)
 
 
 def test_command(project: Path, settings: Params) -> None:
     (project / "params.yaml").write_text(yaml.safe_dump(settings.model_dump()))
-    manifest_of("a")
+    write_manifest("a")
     result = CliRunner().invoke(app, ["cache"])
     assert result.exit_code == 0
     assert "frame_archive" in result.stdout

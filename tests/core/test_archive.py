@@ -1,4 +1,4 @@
-"""Archives: what goes in comes out, as the same bytes everywhere, and damage is noticed."""
+"""Tests of core/archive.py: round trips, bytes that never change, and damage."""
 
 import hashlib
 import io
@@ -21,7 +21,7 @@ json_values = st.recursive(
     | st.booleans()
     | st.integers()
     | st.floats(allow_nan=False, allow_infinity=False)
-    # Half a surrogate pair is no text that could be stored.
+    # A lone surrogate cannot be encoded.
     | st.text(st.characters(exclude_categories=["Cs"])),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc"), inner, max_size=3),
     max_leaves=8,
@@ -34,15 +34,15 @@ image_sets = st.dictionaries(names, st.binary(max_size=1500), max_size=5)
 @given(records, image_sets)
 def test_round_trip(meta: dict[str, Any], images: dict[str, bytes]) -> None:
     data = archive.pack(meta, images)
-    found = archive.unpack(data)
-    assert found == archive.Archive(meta, images)
-    assert list(found.images) == list(images)
+    unpacked = archive.unpack(data)
+    assert unpacked == archive.Archive(meta, images)
+    assert list(unpacked.images) == list(images)
     assert archive.unpack_meta(data) == meta
-    assert archive.pack(found.meta, found.images) == data
+    assert archive.pack(unpacked.meta, unpacked.images) == data
 
 
 def test_bytes_never_change() -> None:
-    """Archives of other machines and earlier versions stay valid: DVC compares their hashes."""
+    """DVC compares hashes, so other machines and versions must write the same bytes."""
     digest = hashlib.sha256(archive.pack(META, IMAGES)).hexdigest()
     assert digest == "1ce567951e3ac0381618b279519baa6ceb6bd9024d7871a39906e10ca9da9596"
 
@@ -55,12 +55,12 @@ def test_other_tools_can_read_it() -> None:
 
 
 @pytest.mark.parametrize("size", range(0, 3072, 512))  # the last member ends at 3072
-def test_every_cut_is_noticed(size: int) -> None:
-    """Also where a member ends: the rest of the images would be gone without a word."""
+def test_every_cut_is_detected(size: int) -> None:
+    """A cut between two members would otherwise lose images without an error."""
     data = archive.pack(META, IMAGES)[:size]
-    for reading in (archive.unpack, archive.unpack_meta):
+    for unpack in (archive.unpack, archive.unpack_meta):
         with pytest.raises(ArchiveError, match=r"clip\.tar is not a complete archive"):
-            reading(data, "clip.tar")
+            unpack(data, "clip.tar")
 
 
 def _without_record() -> bytes:
@@ -81,19 +81,19 @@ def _without_record() -> bytes:
     ],
     ids=["empty", "other file", "cut inside", "damaged record", "no record"],
 )
-def test_damage_is_named(tmp_path: Path, data: bytes) -> None:
+def test_damage_is_reported(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "clip.tar"
     path.write_bytes(data)
     with pytest.raises(ArchiveError, match=r"clip\.tar is not a complete archive .*dvc repro"):
         archive.read(path)
 
 
-def test_missing_file_is_named(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ArchiveError, match=r"none\.tar cannot be read: No such file"):
         archive.read(tmp_path / "none.tar")
 
 
-def test_record_cannot_hold_nan() -> None:
+def test_nan_in_the_record_is_an_error() -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         archive.pack({"fps": float("nan")}, {})
 
@@ -125,7 +125,7 @@ def test_different_videos_have_different_paths(one: str, other: str) -> None:
 
 @pytest.mark.parametrize("name", ["x" * 250, "é" * 120, " " * 200])
 def test_a_name_that_is_too_long_is_shortened(tmp_path: Path, name: str) -> None:
-    """Each character may take nine in the archive's name, which may have 255 bytes."""
+    """A character may take up to nine bytes in the name of the archive; the limit is 255 bytes."""
     other = name + "y"
     paths = [archive.path_of(tmp_path, f"demo/{name}/{part}") for part in (name, other)]
     assert len({*paths}) == 2
@@ -134,7 +134,7 @@ def test_a_name_that_is_too_long_is_shortened(tmp_path: Path, name: str) -> None
     assert archive.read(archive.path_of(tmp_path, f"demo/{name}")).meta == {"status": "ok"}
 
 
-def test_images_by_key(tmp_path: Path) -> None:
+def test_stored_images_are_read_by_index(tmp_path: Path) -> None:
     archive.write(tmp_path, "d/a", archive.pack({}, {"0.jpg": b"a0", "1.jpg": b"a1"}))
     archive.write(tmp_path, "d/b", archive.pack({}, {"0.jpg": b"b0"}))
     keys = [("d/b", "0.jpg"), ("d/a", "1.jpg"), ("d/b", "0.jpg")]
@@ -145,7 +145,7 @@ def test_images_by_key(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 100, 512, 1024, 1300, 2560])
-def test_cuts_are_noticed_by_those_who_read_images_alone(tmp_path: Path, size: int) -> None:
+def test_stored_images_detect_a_cut(tmp_path: Path, size: int) -> None:
     archive.write(tmp_path, "d/a", archive.pack(META, IMAGES)[:size])
     with pytest.raises(ArchiveError, match=r"d/a"):
         archive.StoredImages(tmp_path, [("d/a", name) for name in IMAGES])

@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, the same bytes for the same content."""
+"""Tests of core/files.py: atomic writes, metrics, and digests."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from deepfake.core import files
 NAN = float("nan")
 
 
-def test_bytes_replace_what_was_there_and_leave_nothing_else(tmp_path: Path) -> None:
+def test_write_bytes_replaces_a_file_and_leaves_no_other(tmp_path: Path) -> None:
     target = tmp_path / "new" / "folder" / "file"
     files.write_bytes(target, b"old")
     files.write_bytes(target, b"")
@@ -22,7 +22,7 @@ def test_bytes_replace_what_was_there_and_leave_nothing_else(tmp_path: Path) -> 
     assert target.stat().st_mode & 0o777 == 0o644
 
 
-def test_failed_writing_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full_disk(_: int) -> None:
         raise OSError(28, "No space left on device")
 
@@ -54,13 +54,13 @@ def test_metrics_are_rounded_numbers(
 
 
 @pytest.mark.parametrize("value", ["0.5", True, [1.0], None])
-def test_metrics_refuse_what_dvc_would_show_oddly(tmp_path: Path, value: object) -> None:
+def test_metrics_must_be_numbers(tmp_path: Path, value: object) -> None:
     with pytest.raises(TypeError, match="not a metric"):
         files.write_metrics(tmp_path / "m.json", {"a": {"b": value}})
     assert not (tmp_path / "m.json").exists()
 
 
-def test_json_has_a_key_per_line_and_refuses_nan(tmp_path: Path) -> None:
+def test_json_has_one_key_per_line_and_no_nan(tmp_path: Path) -> None:
     files.write_json(tmp_path / "a.json", {"b": 1, "a": [2]})
     assert (tmp_path / "a.json").read_text() == '{\n  "b": 1,\n  "a": [\n    2\n  ]\n}\n'
     with pytest.raises(ValueError, match="not JSON compliant"):
@@ -73,7 +73,7 @@ def test_sha256_of_a_file(tmp_path: Path, content: bytes) -> None:
     assert files.sha256_of(tmp_path / "f") == hashlib.sha256(content).hexdigest()
 
 
-def test_content_of_a_folder_is_its_names_and_bytes(tmp_path: Path) -> None:
+def test_the_digest_of_a_folder_covers_names_and_bytes(tmp_path: Path) -> None:
     def folder(name: str, contents: dict[str, str]) -> Path:
         for file, text in contents.items():
             path = tmp_path / name / file

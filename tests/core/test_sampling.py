@@ -1,4 +1,4 @@
-"""Evenly spaced choices: as many as asked for, no gap larger than it must be."""
+"""Tests of core/sampling.py: the requested number of indices, with gaps as equal as possible."""
 
 import numpy as np
 import pytest
@@ -10,14 +10,14 @@ from deepfake.core.sampling import evenly_spaced
 
 @given(st.integers(0, 3000), st.integers(1, 300))
 def test_evenly_spaced(count: int, wanted: int) -> None:
-    found = evenly_spaced(count, wanted)
-    assert len(found) == min(count, wanted)
-    assert found == sorted(set(found))
-    assert all(0 <= index < count for index in found)
+    indices = evenly_spaced(count, wanted)
+    assert len(indices) == min(count, wanted)
+    assert indices == sorted(set(indices))
+    assert all(0 <= index < count for index in indices)
     if count >= wanted:
-        gaps = np.diff(found)
+        gaps = np.diff(indices)
         assert len(gaps) == 0 or gaps.max() - gaps.min() <= 1
-        before, after = found[0], count - 1 - found[-1]
+        before, after = indices[0], count - 1 - indices[-1]
         assert abs(before - after) <= 1
 
 

@@ -1,4 +1,4 @@
-"""Tables come back from CSV as they went."""
+"""Tests of core/tables.py: a table that is written is read unchanged."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ NAN = float("nan")
 
 
 @pytest.mark.parametrize(("name", "separator"), [("t.csv", ","), ("t.tsv", "\t")])
-def test_tables_come_back_as_they_went(tmp_path: Path, name: str, separator: str) -> None:
+def test_round_trip(tmp_path: Path, name: str, separator: str) -> None:
     table = pd.DataFrame(
         {
             "video_id": ["007", "NA", 'a "b",\tc'],
@@ -27,7 +27,7 @@ def test_tables_come_back_as_they_went(tmp_path: Path, name: str, separator: str
     pd.testing.assert_frame_equal(tables.read_csv(tmp_path / name), table)
 
 
-def test_table_without_rows_keeps_its_columns(tmp_path: Path) -> None:
+def test_a_table_without_rows_keeps_its_columns(tmp_path: Path) -> None:
     tables.write_csv(tmp_path / "t.csv", pd.DataFrame(columns=["video_id", "score"]))
     table = tables.read_csv(tmp_path / "t.csv")
     assert list(table.columns) == ["video_id", "score"]
@@ -39,7 +39,7 @@ def test_numbers_are_written_with_six_digits(tmp_path: Path) -> None:
     assert (tmp_path / "t.csv").read_text() == "x\n0.333333\n2\n"
 
 
-def test_strange_names_come_back(tmp_path: Path) -> None:
+def test_unusual_names_are_read_unchanged(tmp_path: Path) -> None:
     names = [
         "two\nlines",
         "carriage\rreturn",

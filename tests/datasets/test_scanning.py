@@ -1,4 +1,4 @@
-"""A data set on disk: its layout, ids that are unique, paths that are there, files that open."""
+"""Scanning a data set: its layout is detected, rows are completed, unusable files are reported."""
 
 import hashlib
 import os
@@ -11,7 +11,7 @@ from deepfake.base.errors import ManifestError
 from deepfake.datasets import scanning
 from deepfake.datasets.listing import COLUMNS
 
-# A few names that only one layout has, and a table where it needs one.
+# Paths that only one layout has, and the metadata file that it needs.
 TREES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "csv": (("a.mp4",), {"labels.csv": "path,label\na.mp4,0\n"}),
     "faceforensics": (("original_sequences/youtube/c23/videos/000.mp4",), {}),
@@ -42,17 +42,17 @@ TREES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
 
 
 @pytest.mark.parametrize("layout", scanning.LAYOUTS)
-def test_every_layout_is_recognised_and_gives_the_same_columns(
+def test_every_layout_is_detected_and_gives_the_same_columns(
     tmp_path: Path, layout: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     names, files = TREES[layout]
     root = tree(tmp_path / "root", *names, files=files)
-    assert scanning.pick_layout(root) == layout
+    assert scanning.detect_layout(root) == layout
     assert list(scanning.LAYOUTS[layout].listing(root).rows.columns) == COLUMNS
-    found = scanning.scan(root, "mine", "auto", "*")
-    assert len(found.rows) == len(names)
-    assert found.notes[0] == f"read as layout {layout}, recognised by its folders"
-    assert (found.rows["sha256"].str.len() == 64).all()
+    listing = scanning.scan(root, "mine", "auto", "*")
+    assert len(listing.rows) == len(names)
+    assert listing.notes[0] == f"layout: {layout} (detected)"
+    assert (listing.rows["sha256"].str.len() == 64).all()
     assert capsys.readouterr().out == ""
 
 
@@ -70,17 +70,17 @@ def test_rows_are_complete(tmp_path: Path) -> None:
     assert rows["sha256"][2] == hashlib.sha256(b"real/a.mp4").hexdigest()
 
 
-def test_only_what_is_wanted(tmp_path: Path) -> None:
+def test_only_paths_that_match_include_are_listed(tmp_path: Path) -> None:
     root = tree(tmp_path, *(f"{k}/{c}/x.mp4" for k in ("real", "fake") for c in ("c23", "c40")))
-    found = scanning.scan(root, "mine", "folders", "*/c23/*")
-    assert found.rows["path"].tolist() == ["fake/c23/x.mp4", "real/c23/x.mp4"]
-    assert "2 of 4 videos do not match */c23/*" in found.notes
-    with pytest.raises(ManifestError, match="no videos or images"):
+    listing = scanning.scan(root, "mine", "folders", "*/c23/*")
+    assert listing.rows["path"].tolist() == ["fake/c23/x.mp4", "real/c23/x.mp4"]
+    assert "2 of 4 videos do not match */c23/*, left out" in listing.notes
+    with pytest.raises(ManifestError, match="has no videos or images"):
         scanning.scan(root, "mine", "folders", "*/raw/*")
 
 
 @pytest.mark.parametrize(
-    ("rows", "complaint"),
+    ("rows", "error"),
     [
         ("none.mp4,0\n", "none.mp4: no such file"),
         ("../outside.mp4,0\n", "../outside.mp4: must be a path below "),
@@ -89,41 +89,42 @@ def test_only_what_is_wanted(tmp_path: Path) -> None:
         ("a,0\n", "a: unknown type without suffix"),
     ],
 )
-def test_wrong_paths_are_named(tmp_path: Path, rows: str, complaint: str) -> None:
+def test_unusable_paths_are_named(tmp_path: Path, rows: str, error: str) -> None:
     root = tree(tmp_path / "root", "a.txt", "a", files={"labels.csv": "path,label\n" + rows})
     (tmp_path / "outside.mp4").write_bytes(b"x")
     with pytest.raises(ManifestError) as caught:
         scanning.scan(root, "mine", "csv", "*")
-    assert f"\n  {complaint}" in str(caught.value)
+    assert f"\n  {error}" in str(caught.value)
 
 
-def test_files_without_content_are_told(tmp_path: Path) -> None:
+def test_empty_files_are_noted(tmp_path: Path) -> None:
     root = tree(tmp_path, "real/a.mp4", files={"fake/b.mp4": ""})
-    found = scanning.scan(root, "mine", "folders", "*")
-    assert found.rows.set_index("path")["sha256"]["fake/b.mp4"] == ""
-    assert "fake/b.mp4: is empty" in found.notes
+    listing = scanning.scan(root, "mine", "folders", "*")
+    assert listing.rows.set_index("path")["sha256"]["fake/b.mp4"] == ""
+    assert "fake/b.mp4: is empty" in listing.notes
 
 
 @pytest.mark.parametrize(
-    ("names", "complaint"),
+    ("names", "error"),
     [
-        ((), "is like none that is known"),
-        (("Celeb-real/id0_0000.mp4", "real_train/1/0.png"), "may be any of celebdf, wilddeepfake"),
+        ((), "root matches no known layout: set its layout in params.yaml to one of csv, "),
+        (
+            ("Celeb-real/id0_0000.mp4", "real_train/1/0.png"),
+            r"root matches several layouts \(celebdf, wilddeepfake\): set its layout",
+        ),
     ],
 )
-def test_layouts_that_cannot_be_told(
-    tmp_path: Path, names: tuple[str, ...], complaint: str
-) -> None:
-    with pytest.raises(ManifestError, match=complaint):
-        scanning.scan(tree(tmp_path, *names), "mine", "auto", "*")
+def test_layout_that_cannot_be_detected(tmp_path: Path, names: tuple[str, ...], error: str) -> None:
+    with pytest.raises(ManifestError, match=error):
+        scanning.scan(tree(tmp_path / "root", *names, "notes/"), "mine", "auto", "*")
 
 
-def test_wrong_settings(tmp_path: Path) -> None:
+def test_invalid_settings(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="layout zip is not known"):
         scanning.scan(tmp_path, "mine", "zip", "*")
     with pytest.raises(ManifestError, match="is not a folder: set the root of mine"):
         scanning.scan(tmp_path / "none", "mine", "auto", "*")
-    with pytest.raises(ManifestError, match=r"no videos or images .*, 1 notes"):
+    with pytest.raises(ManifestError, match=r"no videos or images: check .*\n  layout: folders$"):
         scanning.scan(tree(tmp_path, "real/", "fake/"), "mine", "folders", "*")
 
 
@@ -136,26 +137,26 @@ def test_demo_is_valid(demo_root: Path) -> None:
     assert table["target"].nunique() == 46
 
 
-def test_what_looks_like_a_video_is_a_row_whatever_it_is(tmp_path: Path) -> None:
-    """A broken link and a folder called like a video are told later, not passed over."""
+def test_everything_named_like_a_video_is_a_row(tmp_path: Path) -> None:
+    """Broken links and folders named like a video are reported by later stages, not skipped."""
     root = tree(tmp_path / "root", "real/a.mp4", "fake/b.mp4", "fake/c.mp4/00.png")
     (root / "real/link.mp4").symlink_to(root / "gone.mp4")
-    found = scanning.scan(root, "d", "auto", "*")
-    kinds = dict(zip(found.rows["path"], found.rows["kind"], strict=True))
+    listing = scanning.scan(root, "d", "auto", "*")
+    kinds = dict(zip(listing.rows["path"], listing.rows["kind"], strict=True))
     assert kinds == {
         "fake/b.mp4": "video",
         "fake/c.mp4": "frames",
         "real/a.mp4": "video",
         "real/link.mp4": "video",
     }
-    assert "real/link.mp4: cannot be opened: No such file or directory" in found.notes
+    assert "real/link.mp4: cannot be opened: No such file or directory" in listing.notes
 
 
-def test_a_name_that_is_no_text_is_left_out_with_a_note(tmp_path: Path) -> None:
+def test_name_that_is_not_utf8_is_left_out_with_a_note(tmp_path: Path) -> None:
     root = tree(tmp_path / "root", "real/a.mp4", "fake/b.mp4")
     Path(os.fsdecode(os.fsencode(root) + b"/real/caf\xe9.mp4")).write_bytes(b"x")
-    found = scanning.scan(root, "d", "auto", "*")
-    assert found.rows["path"].tolist() == ["fake/b.mp4", "real/a.mp4"]
-    assert found.notes[1:] == [
-        r"real/caf\udce9.mp4: left out, since its name is not UTF-8: rename it"
+    listing = scanning.scan(root, "d", "auto", "*")
+    assert listing.rows["path"].tolist() == ["fake/b.mp4", "real/a.mp4"]
+    assert listing.notes[1:] == [
+        r"real/caf\udce9.mp4: left out because its name is not UTF-8; rename it"
     ]

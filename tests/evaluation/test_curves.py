@@ -1,4 +1,4 @@
-"""Points of curves by hand, and as files that DVC can plot."""
+"""Curves by hand, and as files for `dvc plots`."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from deepfake.evaluation.curves import (
-    BINS,
+    SCORE_BINS,
     confusion_points,
     histogram_points,
     pr_points,
@@ -25,8 +25,8 @@ SCORED = VIDEOS[:4]
 
 
 def test_roc_by_hand() -> None:
-    found = roc_points(SCORED["label"], SCORED["score"])
-    assert found.values.tolist() == [
+    points = roc_points(SCORED["label"], SCORED["score"])
+    assert points.values.tolist() == [
         [0.0, 0.0, 1.0],
         [0.0, 0.5, 0.97],
         [0.5, 0.5, 0.6],
@@ -36,9 +36,9 @@ def test_roc_by_hand() -> None:
 
 
 def test_pr_by_hand() -> None:
-    found = pr_points(SCORED["label"], SCORED["score"])
-    assert list(found.columns) == ["recall", "precision"]
-    assert found.values.tolist() == [
+    points = pr_points(SCORED["label"], SCORED["score"])
+    assert list(points.columns) == ["recall", "precision"]
+    assert points.values.tolist() == [
         [1.0, 0.5],
         [1.0, pytest.approx(2 / 3)],
         [0.5, 0.5],
@@ -48,29 +48,29 @@ def test_pr_by_hand() -> None:
 
 
 @pytest.mark.parametrize("rows", [VIDEOS[:0], VIDEOS[:2], VIDEOS[2:4]])
-def test_curves_of_one_label_are_empty(rows: pd.DataFrame) -> None:
-    for points, columns in (
+def test_curves_without_one_label_are_empty(rows: pd.DataFrame) -> None:
+    for function, columns in (
         (roc_points, ["fpr", "tpr", "threshold"]),
         (pr_points, ["recall", "precision"]),
     ):
-        found = points(rows["label"], rows["score"])
-        assert found.empty
-        assert list(found.columns) == columns
+        points = function(rows["label"], rows["score"])
+        assert points.empty
+        assert list(points.columns) == columns
 
 
-def test_confusion_keeps_the_undecided() -> None:
-    found = confusion_points(VIDEOS)
-    assert found["actual"].tolist() == ["REAL", "REAL", "FAKE", "FAKE", "FAKE"]
-    assert found["verdict"].tolist() == VIDEOS["verdict"].tolist()
+def test_confusion_includes_undecided_videos() -> None:
+    points = confusion_points(VIDEOS)
+    assert points["actual"].tolist() == ["REAL", "REAL", "FAKE", "FAKE", "FAKE"]
+    assert points["verdict"].tolist() == VIDEOS["verdict"].tolist()
 
 
 def test_histogram_by_hand() -> None:
-    """Bins of .05; the last one includes 1."""
+    """Bins are 0.05 wide, and the last one includes 1."""
     labels, scores = pd.Series([0, 0, 0, 1, 1]), pd.Series([0.0, 0.04, 0.06, 0.96, 1.0])
-    found = histogram_points(labels, scores)
-    assert found["score"].tolist() == pytest.approx([0.025 + 0.05 * i for i in range(BINS)])
-    assert found["real"].tolist() == [2, 1] + [0] * 18
-    assert found["fake"].tolist() == [0] * 19 + [2]
+    points = histogram_points(labels, scores)
+    assert points["score"].tolist() == pytest.approx([0.025 + 0.05 * i for i in range(SCORE_BINS)])
+    assert points["real"].tolist() == [2, 1] + [0] * 18
+    assert points["fake"].tolist() == [0] * 19 + [2]
 
 
 @pytest.mark.parametrize(("videos", "roc_rows"), [(VIDEOS, 5), (VIDEOS[:0], 0)])
@@ -81,5 +81,5 @@ def test_files(tmp_path: Path, videos: pd.DataFrame, roc_rows: int) -> None:
         "roc.tsv": ("fpr\ttpr\tthreshold", roc_rows),
         "pr.tsv": ("recall\tprecision", roc_rows),
         "confusion.tsv": ("actual\tverdict", len(videos)),
-        "histogram.tsv": ("score\treal\tfake", BINS),
+        "histogram.tsv": ("score\treal\tfake", SCORE_BINS),
     }

@@ -1,4 +1,4 @@
-"""Intervals: around the estimate, and wider where videos are not independent."""
+"""Intervals: they contain the estimate, and are wider if videos are not independent."""
 
 import math
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from deepfake.core.labels import Floats, Labels
+from deepfake.core.labels import FAKE, REAL, Floats, Integers, Labels
 from deepfake.evaluation.intervals import Interval, group_bootstrap
 
 
@@ -14,32 +14,32 @@ def bounds_of(
     statistic: Callable[[Labels, Floats], float],
     labels: Labels,
     scores: Floats,
-    groups: Labels,
+    groups: Integers,
     resamples: int,
     seed: int,
 ) -> Interval:
     """The interval of one statistic."""
 
-    def named(labels: Labels, scores: Floats) -> dict[str, float]:
-        return {"it": statistic(labels, scores)}
+    def statistics(labels: Labels, scores: Floats) -> dict[str, float]:
+        return {"statistic": statistic(labels, scores)}
 
-    return group_bootstrap(named, labels, scores, groups, resamples, seed)["it"]
+    return group_bootstrap(statistics, labels, scores, groups, resamples, seed)["statistic"]
 
 
 def mean_score(_: Labels, scores: Floats) -> float:
     return float(scores.mean())
 
 
-def rank(labels: Labels, scores: Floats) -> float:
-    """ROC-AUC by counting pairs; NaN where a label is missing."""
-    fake, real = scores[labels == 1], scores[labels == 0]
+def roc_auc_by_pairs(labels: Labels, scores: Floats) -> float:
+    """ROC-AUC by counting pairs; NaN if a label is missing."""
+    fake, real = scores[labels == FAKE], scores[labels == REAL]
     if not len(fake) or not len(real):
         return math.nan
     return float((fake[:, None] > real).mean())
 
 
-def clustered() -> tuple[Labels, Floats, Labels]:
-    """20 people with 10 videos each, whose scores hardly differ within a person."""
+def clustered() -> tuple[Labels, Floats, Integers]:
+    """20 people with 10 videos each, whose scores vary little within a person."""
     generator = np.random.default_rng(0)
     groups = np.repeat(np.arange(20), 10)
     labels = (groups % 2).astype(np.int64)
@@ -49,20 +49,20 @@ def clustered() -> tuple[Labels, Floats, Labels]:
 
 def test_interval_contains_the_estimate() -> None:
     labels, scores, groups = clustered()
-    for statistic in (mean_score, rank):
+    for statistic in (mean_score, roc_auc_by_pairs):
         low, high = bounds_of(statistic, labels, scores, groups, 300, 0)
         assert low < statistic(labels, scores) < high
 
 
-def test_clusters_widen_the_interval() -> None:
-    """Ten videos of a person tell little more than one: about sqrt(10) times as wide."""
+def test_groups_widen_the_interval() -> None:
+    """Ten videos of a person say little more than one: about sqrt(10) times as wide."""
     labels, scores, groups = clustered()
     low, high = bounds_of(mean_score, labels, scores, groups, 400, 0)
     one_low, one_high = bounds_of(mean_score, labels, scores, np.arange(200), 400, 0)
     assert 2 < (high - low) / (one_high - one_low) < 5
 
 
-def test_interval_of_a_mean_is_that_of_theory() -> None:
+def test_interval_of_a_mean_agrees_with_theory() -> None:
     scores = np.random.default_rng(1).normal(5, 2, 400)
     labels = np.zeros(400, np.int64)
     low, high = bounds_of(mean_score, labels, scores, np.arange(400), 1000, 0)
@@ -71,22 +71,22 @@ def test_interval_of_a_mean_is_that_of_theory() -> None:
     assert high == pytest.approx(scores.mean() + 1.96 * error, abs=0.15 * error)
 
 
-def test_draws_follow_the_seed() -> None:
+def test_interval_depends_on_the_seed() -> None:
     labels, scores, groups = clustered()
-    found = [bounds_of(mean_score, labels, scores, groups, 50, seed) for seed in (0, 0, 1)]
-    assert found[0] == found[1] != found[2]
+    bounds = [bounds_of(mean_score, labels, scores, groups, 50, seed) for seed in (0, 0, 1)]
+    assert bounds[0] == bounds[1] != bounds[2]
 
 
-def test_names_of_groups_do_not_matter() -> None:
+def test_numbers_of_the_groups_do_not_matter() -> None:
     labels, scores, groups = clustered()
     one = bounds_of(mean_score, labels, scores, groups, 50, 0)
     assert bounds_of(mean_score, labels, scores, 7 * groups + 3, 50, 0) == one
 
 
 def test_resamples_without_a_value_are_left_out() -> None:
-    """Two groups of one label each: half of the draws hold one label only."""
+    """With two groups of one label each, half of the resamples hold one label only."""
     labels, scores = np.array([0, 1]), np.array([0.2, 0.8])
-    assert bounds_of(rank, labels, scores, np.array([0, 1]), 50, 0) == (1.0, 1.0)
+    assert bounds_of(roc_auc_by_pairs, labels, scores, np.array([0, 1]), 50, 0) == (1.0, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -94,23 +94,31 @@ def test_resamples_without_a_value_are_left_out() -> None:
     [([0, 1], 0), ([1, 1], 20), ([], 20), ([], 0)],
     ids=["no resamples", "one label", "no videos", "neither"],
 )
-def test_nothing_gives_nan(labels: list[int], resamples: int) -> None:
+def test_nan_without_any_value(labels: list[int], resamples: int) -> None:
     count = len(labels)
     bounds = bounds_of(
-        rank, np.array(labels, np.int64), np.zeros(count), np.arange(count), resamples, 0
+        roc_auc_by_pairs,
+        np.array(labels, np.int64),
+        np.zeros(count),
+        np.arange(count),
+        resamples,
+        0,
     )
     assert all(math.isnan(bound) for bound in bounds)
 
 
 def test_statistics_share_their_resamples() -> None:
-    """And one that is NaN now and then does not touch the others."""
+    """A value that is sometimes NaN does not change the intervals of the others."""
     labels, scores, groups = clustered()
 
-    def both(labels: Labels, scores: Floats) -> dict[str, float]:
-        odd = math.nan if scores.mean() > 0.5 else scores.mean()
-        return {"rank": rank(labels, scores), "mean": float(scores.mean()), "odd": float(odd)}
+    def statistics(labels: Labels, scores: Floats) -> dict[str, float]:
+        return {
+            "roc_auc": roc_auc_by_pairs(labels, scores),
+            "mean": float(scores.mean()),
+            "sometimes_nan": math.nan if scores.mean() > 0.5 else float(scores.mean()),
+        }
 
-    found = group_bootstrap(both, labels, scores, groups, 100, 0)
-    assert found["rank"] == bounds_of(rank, labels, scores, groups, 100, 0)
-    assert found["mean"] == bounds_of(mean_score, labels, scores, groups, 100, 0)
-    assert found["odd"][1] <= 0.5 < found["mean"][1]
+    bounds = group_bootstrap(statistics, labels, scores, groups, 100, 0)
+    assert bounds["roc_auc"] == bounds_of(roc_auc_by_pairs, labels, scores, groups, 100, 0)
+    assert bounds["mean"] == bounds_of(mean_score, labels, scores, groups, 100, 0)
+    assert bounds["sometimes_nan"][1] <= 0.5 < bounds["mean"][1]

@@ -1,4 +1,4 @@
-"""Metrics against numbers worked out by hand, scikit-learn, and published predictions."""
+"""Metrics by hand, against scikit-learn, and on published predictions."""
 
 import json
 import math
@@ -17,7 +17,7 @@ from deepfake.evaluation.metrics import (
     threshold_metrics,
 )
 
-# Beside the repository where it is developed; third-party, so never part of it.
+# Third-party files, next to the checkout on the development machine; not part of the repository.
 PUBLISHED = Path(__file__).resolve().parents[3] / "shared" / "bench" / "dataset_files"
 
 LABELS = np.array([0, 0, 0, 1, 1])
@@ -25,15 +25,15 @@ SCORES = np.array([0.1, 0.3, 0.8, 0.6, 0.9])
 
 
 def test_rank_metrics_by_hand() -> None:
-    """Of 6 pairs one is wrong (.8 before .6). Precision is 1 at the first FAKE, 2/3 at the next.
+    """Of 6 pairs one is wrong (0.8 above 0.6). Precision is 1 at the first FAKE, 2/3 at the next.
 
-    Errors: from .8 on one of three REAL is accused and one of two FAKE missed, and from .6 on
-    one of three and none; the two rates are nearest at .8, where their mean is 5/12.
+    At threshold 0.8 one of three REAL is a false positive and one of two FAKE a false negative; at
+    0.6, one of three and none. The two rates are nearest at 0.8, where their mean is 5/12.
     """
-    found = rank_metrics(LABELS, SCORES)
-    assert found["roc_auc"] == pytest.approx(5 / 6)
-    assert found["pr_auc"] == pytest.approx((1 + 2 / 3) / 2)
-    assert found["eer"] == pytest.approx(5 / 12)
+    metrics = rank_metrics(LABELS, SCORES)
+    assert metrics["roc_auc"] == pytest.approx(5 / 6)
+    assert metrics["pr_auc"] == pytest.approx((1 + 2 / 3) / 2)
+    assert metrics["eer"] == pytest.approx(5 / 12)
 
 
 @pytest.mark.parametrize(
@@ -42,19 +42,19 @@ def test_rank_metrics_by_hand() -> None:
     ids=["perfect", "reversed", "constant"],
 )
 def test_extreme_ranks(scores: list[float], roc_auc: float, eer: float) -> None:
-    found = rank_metrics(np.array([0, 0, 1, 1]), np.array(scores))
-    assert (found["roc_auc"], found["eer"]) == (roc_auc, eer)
+    metrics = rank_metrics(np.array([0, 0, 1, 1]), np.array(scores))
+    assert (metrics["roc_auc"], metrics["eer"]) == (roc_auc, eer)
 
 
 @pytest.mark.parametrize("labels", [[], [0], [1, 1], [0, 0, 0]])
-def test_ranks_of_one_label_are_not_defined(labels: list[int]) -> None:
-    found = rank_metrics(np.array(labels, int), np.linspace(0, 1, len(labels)))
-    assert set(found) == {"roc_auc", "pr_auc", "eer"}
-    assert all(math.isnan(value) for value in found.values())
+def test_rank_metrics_without_one_label_are_nan(labels: list[int]) -> None:
+    metrics = rank_metrics(np.array(labels, int), np.linspace(0, 1, len(labels)))
+    assert set(metrics) == {"roc_auc", "pr_auc", "eer"}
+    assert all(math.isnan(value) for value in metrics.values())
 
 
 def test_threshold_metrics_by_hand() -> None:
-    """From .6 on: .8 is accused wrongly, .6 (on the edge) and .9 are found."""
+    """At threshold 0.6, 0.8 is a false positive; 0.6 (equal to it) and 0.9 are true positives."""
     assert threshold_metrics(LABELS, SCORES, 0.6) == {
         "accuracy": 4 / 5,
         "balanced_accuracy": pytest.approx((1 + 2 / 3) / 2),
@@ -78,54 +78,54 @@ def test_threshold_metrics_by_hand() -> None:
         ([0, 0], [0.1, 0.2], {"balanced_accuracy", "recall", "precision", "f1"}),
     ],
 )
-def test_what_has_no_samples_is_not_defined(
+def test_threshold_metrics_with_denominator_0_are_nan(
     labels: list[int], scores: list[float], undefined: set[str]
 ) -> None:
-    found = threshold_metrics(np.array(labels, int), np.array(scores, float), 0.5)
-    assert {name for name, value in found.items() if math.isnan(value)} == undefined
+    metrics = threshold_metrics(np.array(labels, int), np.array(scores, float), 0.5)
+    assert {name for name, value in metrics.items() if math.isnan(value)} == undefined
 
 
 def test_probability_metrics_by_hand() -> None:
-    found = probability_metrics(np.array([0, 1]), np.array([0.2, 0.5]))
-    assert found["brier"] == pytest.approx((0.04 + 0.25) / 2)
-    assert found["log_loss"] == pytest.approx(-(math.log(0.8) + math.log(0.5)) / 2)
+    metrics = probability_metrics(np.array([0, 1]), np.array([0.2, 0.5]))
+    assert metrics["brier"] == pytest.approx((0.04 + 0.25) / 2)
+    assert metrics["log_loss"] == pytest.approx(-(math.log(0.8) + math.log(0.5)) / 2)
 
 
-def test_certain_mistake_costs_a_finite_loss() -> None:
-    found = probability_metrics(np.array([1]), np.array([0.0]))
-    assert found == {"brier": 1.0, "log_loss": pytest.approx(-math.log(1e-7))}
+def test_log_loss_of_a_certain_error_is_finite() -> None:
+    metrics = probability_metrics(np.array([1]), np.array([0.0]))
+    assert metrics == {"brier": 1.0, "log_loss": pytest.approx(-math.log(1e-7))}
 
 
-def test_probabilities_of_nothing_are_not_defined() -> None:
-    found = probability_metrics(np.zeros(0, int), np.zeros(0))
-    assert all(math.isnan(value) for value in found.values())
+def test_probability_metrics_without_rows_are_nan() -> None:
+    metrics = probability_metrics(np.zeros(0, int), np.zeros(0))
+    assert all(math.isnan(value) for value in metrics.values())
 
 
 rows = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 20)), min_size=2, max_size=40)
 
 
-@given(rows.filter(lambda found: len({label for label, _ in found}) == 2), st.integers(0, 21))
-def test_scikit_learn_agrees(table: list[tuple[int, int]], cut: int) -> None:
+@given(rows.filter(lambda table: len({label for label, _ in table}) == 2), st.integers(0, 21))
+def test_metrics_agree_with_scikit_learn(table: list[tuple[int, int]], cut: int) -> None:
     labels = np.array([label for label, _ in table])
     scores = np.array([score / 20 for _, score in table])
     threshold = cut / 20
-    called = (scores >= threshold).astype(int)
-    found = all_metrics(labels, scores, threshold)
+    predicted = (scores >= threshold).astype(int)
+    metrics = all_metrics(labels, scores, threshold)
     expected = {
         "roc_auc": sk.roc_auc_score(labels, scores),
         "pr_auc": sk.average_precision_score(labels, scores),
-        "accuracy": sk.accuracy_score(labels, called),
-        "balanced_accuracy": sk.balanced_accuracy_score(labels, called),
-        "precision": sk.precision_score(labels, called, zero_division=np.nan),
-        "recall": sk.recall_score(labels, called),
-        "f1": sk.f1_score(labels, called),
+        "accuracy": sk.accuracy_score(labels, predicted),
+        "balanced_accuracy": sk.balanced_accuracy_score(labels, predicted),
+        "precision": sk.precision_score(labels, predicted, zero_division=np.nan),
+        "recall": sk.recall_score(labels, predicted),
+        "f1": sk.f1_score(labels, predicted),
         "brier": sk.brier_score_loss(labels, scores),
         "log_loss": sk.log_loss(labels, np.clip(scores, 1e-7, 1 - 1e-7)),
     }
-    assert {name: found[name] for name in expected} == pytest.approx(expected, nan_ok=True)
-    counts = [found[name] for name in ("true_real", "false_fake", "false_real", "true_fake")]
-    assert counts == sk.confusion_matrix(labels, called, labels=[0, 1]).ravel().tolist()
-    assert 0 <= found["eer"] <= 1
+    assert {name: metrics[name] for name in expected} == pytest.approx(expected, nan_ok=True)
+    counts = [metrics[name] for name in ("true_real", "false_fake", "false_real", "true_fake")]
+    assert counts == sk.confusion_matrix(labels, predicted, labels=[0, 1]).ravel().tolist()
+    assert 0 <= metrics["eer"] <= 1
 
 
 @pytest.mark.parametrize(
@@ -140,6 +140,6 @@ def test_published_predictions_give_the_published_auc(
         pytest.skip(f"the predictions published by GenConViT are not at {path}")
     table = json.loads(path.read_text())["video"]
     labels = np.array([int(label == "FAKE") for label in table["correct_label"]])
-    found = rank_metrics(labels, np.array(table["pred"]))
+    metrics = rank_metrics(labels, np.array(table["pred"]))
     assert len(labels) == videos
-    assert round(found["roc_auc"], 4) == roc_auc
+    assert round(metrics["roc_auc"], 4) == roc_auc

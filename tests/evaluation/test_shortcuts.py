@@ -1,4 +1,4 @@
-"""A shortcut that is there is found and warned of; one that is not is not."""
+"""Shortcuts: one in the data gives a warning, noise does not; features by hand."""
 
 from pathlib import Path
 
@@ -27,8 +27,8 @@ BOTH = pd.concat([TRAIN, TEST])
 
 
 def audit(features: pd.DataFrame) -> pd.Series:
-    found = shortcuts.audit_shortcuts({"x": features}, TRAIN, TEST, 50, 0)
-    return found.iloc[0]
+    """The row of one shortcut."""
+    return shortcuts.audit_shortcuts({"x": features}, TRAIN, TEST, 50, 0).iloc[0]
 
 
 def noise(seed: int) -> pd.DataFrame:
@@ -36,21 +36,21 @@ def noise(seed: int) -> pd.DataFrame:
     return pd.DataFrame(values, index=BOTH["video_id"], columns=list("abc"))
 
 
-def test_a_codec_that_tells_the_label() -> None:
+def test_a_codec_of_the_fakes_is_a_shortcut() -> None:
     codecs = pd.Series(np.where(BOTH["label"] == 1, "mpeg4", "h264"), index=BOTH["video_id"])
-    found = audit(noise(0).assign(codec=codecs))
-    assert found["roc_auc"] > 0.95
-    assert found["low"] <= found["roc_auc"] <= found["high"]
-    assert found["warning"] == 1
-    assert found["videos"] == 40
+    row = audit(noise(0).assign(codec=codecs))
+    assert row["roc_auc"] > 0.95
+    assert row["low"] <= row["roc_auc"] <= row["high"]
+    assert row["warning"] == 1
+    assert row["videos"] == 40
 
 
-def test_noise_tells_nothing() -> None:
-    found = [audit(noise(seed)) for seed in range(5)]
-    assert 0.4 < np.mean([row["roc_auc"] for row in found]) < 0.6
+def test_noise_is_no_shortcut() -> None:
+    rows = [audit(noise(seed)) for seed in range(5)]
+    assert 0.4 < np.mean([row["roc_auc"] for row in rows]) < 0.6
 
 
-def test_a_codec_that_only_test_has_is_no_error() -> None:
+def test_a_codec_in_test_alone_is_no_error() -> None:
     codecs = pd.Series("h264", index=BOTH["video_id"]).where(
         ~BOTH["video_id"].str.startswith("test").to_numpy(), "vp9"
     )
@@ -58,11 +58,11 @@ def test_a_codec_that_only_test_has_is_no_error() -> None:
 
 
 @pytest.mark.parametrize("empty", [True, False])
-def test_what_cannot_be_judged_is_nan(empty: bool) -> None:
+def test_nan_without_features_in_train(empty: bool) -> None:
     features = noise(0)[:0] if empty else noise(0).loc[TEST["video_id"]]
-    found = audit(features)
-    assert np.isnan(found["roc_auc"])
-    assert found["warning"] == 0
+    row = audit(features)
+    assert np.isnan(row["roc_auc"])
+    assert row["warning"] == 0
 
 
 def test_report_and_metrics() -> None:
@@ -72,11 +72,10 @@ def test_report_and_metrics() -> None:
     )
     text = shortcuts.describe(table)
     assert text.count("WARNING") == 1
-    assert "WARNING: metadata alone tells FAKE from REAL" in text
-    metrics = shortcuts.as_metrics(table)
-    assert metrics["border"] == {
-        **{"videos": 40, "roc_auc": 0.5, "low": 0.4, "high": 0.6, "warning": 0}
-    }
+    assert "WARNING: metadata alone separates FAKE from REAL" in text
+    metrics = shortcuts.summarize_shortcuts(table)
+    expected = {"videos": 40, "roc_auc": 0.5, "low": 0.4, "high": 0.6, "warning": 0}
+    assert metrics["border"] == expected
 
 
 def test_metadata_of_videos_and_images() -> None:
@@ -91,39 +90,43 @@ def test_metadata_of_videos_and_images() -> None:
             "codec": ["h264", "", ""],
         }
     )
-    found = shortcuts.metadata_features(frames)
-    assert found.loc["v", "seconds"] == 2
-    assert found.loc["v", "bytes_per_second"] == 500
-    assert found.loc["v", "bits_per_pixel"] == pytest.approx(8000 / 250000)
-    assert found.loc["i", ["seconds", "bytes_per_second", "bits_per_pixel"]].tolist() == [0, 0, 2]
-    assert not found.isna().any(axis=None)
+    features = shortcuts.metadata_features(frames)
+    assert features.loc["v", "seconds"] == 2
+    assert features.loc["v", "bytes_per_second"] == 500
+    assert features.loc["v", "bits_per_pixel"] == pytest.approx(8000 / 250000)
+    assert features.loc["i", ["seconds", "bytes_per_second", "bits_per_pixel"]].tolist() == [
+        0,
+        0,
+        2,
+    ]
+    assert not features.isna().any(axis=None)
 
 
 def test_sharpness_and_blockiness(astronaut: Image) -> None:
-    sharp, blocks = shortcuts.picture_quality(astronaut)
-    blurred, _ = shortcuts.picture_quality(cv2.GaussianBlur(astronaut, (9, 9), 0))
+    sharp, blocks = shortcuts.image_quality(astronaut)
+    blurred, _ = shortcuts.image_quality(cv2.GaussianBlur(astronaut, (9, 9), 0))
     small = cv2.resize(astronaut, None, fx=1 / 8, fy=1 / 8, interpolation=cv2.INTER_AREA)
     blocky = cv2.resize(small, None, fx=8, fy=8, interpolation=cv2.INTER_NEAREST)
     assert sharp > blurred
-    assert shortcuts.picture_quality(blocky)[1] > blocks + 1
-    assert shortcuts.picture_quality(np.zeros((4, 4, 3), np.uint8)) == (0, 0)
+    assert shortcuts.image_quality(blocky)[1] > blocks + 1
+    assert shortcuts.image_quality(np.zeros((4, 4, 3), np.uint8)) == (0, 0)
 
 
-def test_border_does_not_see_the_face() -> None:
+def test_border_excludes_the_face() -> None:
     crop = np.full((160, 160, 3), 60, np.uint8)
     changed = crop.copy()
     changed[16:-16, 16:-16] = 200
-    assert shortcuts.border(crop).tolist() == shortcuts.border(changed).tolist()
+    assert shortcuts.border_colours(crop).tolist() == shortcuts.border_colours(changed).tolist()
     changed[:16] = 90
-    assert shortcuts.border(crop).tolist() != shortcuts.border(changed).tolist()
+    assert shortcuts.border_colours(crop).tolist() != shortcuts.border_colours(changed).tolist()
 
 
-def test_videos_without_pictures_are_left_out(tmp_path: Path, astronaut: Image) -> None:
+def test_videos_without_images_are_left_out(tmp_path: Path, astronaut: Image) -> None:
     archive.write(
         tmp_path,
         "a",
         archive.pack({"status": "ok"}, {"0.jpg": encode_jpeg(astronaut, 95, "4:4:4")}),
     )
     archive.write(tmp_path, "b", archive.pack({"status": "unreadable"}, {}))
-    assert shortcuts.picture_features(["a", "b"], tmp_path).index.tolist() == ["a"]
+    assert shortcuts.quality_features(["a", "b"], tmp_path).index.tolist() == ["a"]
     assert shortcuts.border_features(["a", "b"], tmp_path).index.tolist() == ["a"]

@@ -103,7 +103,7 @@ def test_a_data_set_without_its_lists_is_an_error(repository: Path, tmp_path: Pa
     found = read_experiment(repository, "ffpp_c23")
     with pytest.raises(ExperimentError, match=r"keeps nothing of .*ffpp: is it complete"):
         data.prepared_table(found, "ffpp", "faceforensics", root)
-    with pytest.raises(ManifestError, match="is like none that is known"):
+    with pytest.raises(ManifestError, match="matches no known layout"):
         data.prepared_table(found, "ffpp", "auto", tree(tmp_path / "empty", "x/"))
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from trees import NO_WEIGHTS, files_in, tree
+from trees import NO_WEIGHTS, commit, dvc, files_in, git, tree
 
 from deepfake.base.errors import ModelError
 from deepfake.core.tables import read_csv
@@ -44,65 +44,7 @@ TESTED: dict[str, Any] = {  # the model of "small", as it is, on all videos
 }
 
 
-def git(folder: Path, *command: str) -> None:
-    subprocess.run(["git", *command], cwd=folder, check=True, capture_output=True)
-
-
-def test_what_the_pipeline_needs_is_copied() -> None:
-    stages = yaml.safe_load((TOP / "dvc.yaml").read_text())["stages"]
-    bodies = [stage.get("do", stage) for stage in stages.values()]
-    made = {
-        next(iter(out)) if isinstance(out, dict) else out
-        for body in bodies
-        for kind in ("outs", "metrics", "plots")
-        for out in body.get(kind, [])
-    }
-    deps = {dep for body in bodies for dep in body["deps"] if not dep.startswith(("data/", "${"))}
-    tops = {
-        dep for dep in deps - made if not any(Path(dep).is_relative_to(c) for c in experiments.CODE)
-    }
-    assert tops == set(), "add it to CODE"
-
-
-def test_the_code_is_that_of_the_checkout(tmp_path: Path) -> None:
-    work = tmp_path / "work"
-    top = tree(tmp_path / "top", "deepfake/a.py", "deepfake/b.py", "stages/c.py", "tests/d.py")
-    tree(top, "dvc.yaml", "data/e", "params.yaml", files={".gitignore": "*.log\n"})
-    with pytest.raises(ExperimentError, match="git cannot list the code"):
-        experiments.copy_code(top, work)
-    git(top, "init", "--quiet")
-    git(top, "add", "deepfake/a.py", "stages")
-    tree(top, "deepfake/noise.log")
-    tree(work, "data/frames/x.tar", "dvc.lock", "deepfake/old.py", "models/model.json")
-    experiments.copy_code(top, work)
-    kept = {"data/frames/x.tar", "dvc.lock", "models/model.json"}
-    code = {"deepfake/a.py", "deepfake/b.py", "stages/c.py", "dvc.yaml"}
-    assert files_in(work) == kept | code
-    unchanged = (work / "stages/c.py").stat().st_mtime_ns
-    (top / "deepfake/a.py").unlink()
-    (top / "deepfake/b.py").write_text("edited")
-    experiments.copy_code(top, work)
-    assert files_in(work) == kept | code - {"deepfake/a.py"}
-    assert (work / "deepfake/b.py").read_text() == "edited"
-    assert (work / "stages/c.py").stat().st_mtime_ns == unchanged
-
-
-@pytest.mark.parametrize(
-    ("content", "stays"),
-    [("schema: '2.0'\nstages: {}\n", True), ("", False), ("schema: '2", False), ("sch", False)],
-)
-def test_a_lock_file_that_was_cut_short_is_made_anew(
-    tmp_path: Path, content: str, stays: bool
-) -> None:
-    folder = tree(tmp_path / "one", files={"dvc.lock": content, ".dvc/tmp/rwlock": content})
-    experiments.set_up_dvc(folder)
-    experiments.set_up_dvc(folder)
-    assert (folder / "dvc.lock").is_file() == stays
-    assert not (folder / ".dvc/tmp/rwlock").exists()
-    assert (folder / ".scratch/videos").resolve() == tmp_path / "videos"
-
-
-@pytest.mark.parametrize("name", ["cache", "videos", "../other", ".hidden", ""])
+@pytest.mark.parametrize("name", ["videos", "../other", ".hidden", ""])
 def test_a_run_must_have_a_name_for_a_folder(name: str) -> None:
     with pytest.raises(ExperimentError, match="must not be called"):
         experiments.check_name(name)
@@ -110,9 +52,9 @@ def test_a_run_must_have_a_name_for_a_folder(name: str) -> None:
 
 def test_an_experiment_must_not_be_called_like_the_shared_folders(tmp_path: Path) -> None:
     params = (TOP / "params.yaml").read_text()
-    tree(tmp_path, files={"params.yaml": params, "experiments/cache.yaml": "{}"})
+    tree(tmp_path, files={"params.yaml": params, "experiments/videos.yaml": "{}"})
     with pytest.raises(ExperimentError, match="give it another name"):
-        experiments.run_experiment(tmp_path, "cache", {})
+        experiments.run_experiment(tmp_path, "videos", {})
 
 
 def test_the_model_of_a_run_that_has_none(tmp_path: Path) -> None:
@@ -145,12 +87,12 @@ def test_a_shipped_model_is_half_as_large_and_says_the_same(tmp_path: Path, para
 
 def test_a_second_run_of_the_same_experiment_is_refused(tmp_path: Path) -> None:
     with (
-        experiments._alone(tmp_path),
-        pytest.raises(ExperimentError, match="is running already"),
-        experiments._alone(tmp_path),
+        experiments._alone(tmp_path / "mine"),
+        pytest.raises(ExperimentError, match="mine is running already"),
+        experiments._alone(tmp_path / "mine"),
     ):
         pass
-    with experiments._alone(tmp_path):
+    with experiments._alone(tmp_path / "mine"):
         pass
 
 
@@ -170,6 +112,8 @@ def checkout(demo_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     texts = {f"experiments/{name}.yaml": yaml.safe_dump(one) for name, one in overlays.items()}
     tree(folder, files={**texts, **NO_WEIGHTS})
     git(folder, "init", "--quiet")
+    dvc(folder, "init", "--quiet")
+    commit(folder)
     labels = read_csv(demo_root / "labels.csv")
     chosen = labels[labels["target"].isin(PEOPLE)]
     for path in chosen["path"]:

@@ -1,4 +1,4 @@
-"""Crops: upright, of one size, and an honest record of what was not found."""
+"""Crops: aligned, of one size, with a complete record of dropped tracks and missing faces."""
 
 import io
 from collections.abc import Sequence
@@ -41,23 +41,23 @@ def crop(frames: archive.Archive, **changes: object) -> archive.Archive:
 
 
 def face(x: float, y: float, side: float, tilt: float = 0.0) -> Face:
-    """A square face around (x, y) whose eye line falls by `tilt` pixels from left to right."""
+    """A square face around (x, y) whose line through the eyes falls by `tilt` pixels."""
     box = (x - side / 2, y - side / 2, x + side / 2, y + side / 2)
     offsets = [(20.0, tilt), (10.0, tilt), (-20.0, 0.0), (-10.0, 0.0), (0.0, 15.0)]
     return Face(box, 0.9, tuple((x + dx, y + dy) for dx, dy in offsets))
 
 
 @pytest.fixture
-def seen(monkeypatch: pytest.MonkeyPatch) -> list[list[Face]]:
-    """Faces that the detector is made to find in the frames, in order."""
+def tracked(monkeypatch: pytest.MonkeyPatch) -> list[list[Face]]:
+    """Faces that tracking returns for the frames, in order; the test fills the list."""
     faces: list[list[Face]] = []
 
-    def found(images: Sequence[Image], *_: object) -> list[list[Face]]:
+    def fake_follow_faces(images: Sequence[Image], *_: object) -> list[list[Face]]:
         assert len(images) == len(faces)
         return faces
 
-    monkeypatch.setattr(cropping, "follow_faces", found)
-    monkeypatch.setattr(cropping.FrameLooks, "distance", lambda *_: None)
+    monkeypatch.setattr(cropping, "follow_faces", fake_follow_faces)
+    monkeypatch.setattr(cropping.FrameAppearance, "embedding_distance", lambda *_: None)
     return faces
 
 
@@ -65,15 +65,15 @@ def noise(height: int, width: int) -> Image:
     return np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
 
 
-def test_level_face_is_cut_out_pixel_by_pixel() -> None:
+def test_crop_of_a_level_face_copies_its_pixels() -> None:
     image = noise(200, 300)
-    found = cropping.cut_out(image, face(150, 100, 100), 1.3, 130)
+    found = cropping.crop_face(image, face(150, 100, 100), 1.3, 130)
     assert (found == image[35:165, 85:215]).all()
 
 
-def test_black_lies_beyond_the_image() -> None:
+def test_pixels_beyond_the_image_are_black() -> None:
     image = np.full((100, 100, 3), 200, np.uint8)
-    found = cropping.cut_out(image, face(0, 50, 40), 1.5, 60)
+    found = cropping.crop_face(image, face(0, 50, 40), 1.5, 60)
     assert (found[:, :30] == 0).all()
     assert (found[:, 31:] == 200).all()
 
@@ -83,7 +83,7 @@ def test_margin_and_size_hold_at_every_scale(side: int) -> None:
     """The face's box, painted white, fills 1 / margin of the crop: 48 of 96 pixels."""
     image = np.zeros((1000, 1000, 3), np.uint8)
     image[500 - side // 2 : 500 + side // 2, 500 - side // 2 : 500 + side // 2] = 255
-    found = cropping.cut_out(image, face(500, 500, side), 2.0, 96)
+    found = cropping.crop_face(image, face(500, 500, side), 2.0, 96)
     assert found.shape == (96, 96, 3)
     rows = found[:, 48, 0].astype(float) / 255
     columns = found[48, :, 0].astype(float) / 255
@@ -95,40 +95,42 @@ def test_margin_and_size_hold_at_every_scale(side: int) -> None:
 
 @pytest.mark.parametrize(("x", "y"), [(60.3, 50.7), (2, 98), (131, 3)])
 @pytest.mark.parametrize("times", [3, 5, 8])
-def test_a_larger_picture_gives_the_same_crop(x: float, y: float, times: int) -> None:
-    """Also where the face reaches beyond the border, and whatever is left of a block there."""
+def test_a_larger_image_gives_the_same_crop(x: float, y: float, times: int) -> None:
+    """Also where the face extends beyond the border, or the last blocks are incomplete."""
     coarse = np.random.default_rng(1).integers(0, 256, (7, 9, 3), np.uint8)
     image = np.asarray(cv2.resize(coarse, (133, 101), interpolation=cv2.INTER_CUBIC), np.uint8)
     size = (133 * times + 1, 101 * times - 1)
     large = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), np.uint8)
-    expected = cropping.cut_out(image, face(x, y, 40, 3.0), 1.3, 32).astype(float)
-    found = cropping.cut_out(large, face(x * times, y * times, 40 * times, 3.0), 1.3, 32)
-    away = np.abs(found - expected).max(axis=2)
-    assert np.median(away) < 4
-    assert (away > 24).mean() < 0.08, "only where the border of the image runs through a pixel"
+    expected = cropping.crop_face(image, face(x, y, 40, 3.0), 1.3, 32).astype(float)
+    found = cropping.crop_face(large, face(x * times, y * times, 40 * times, 3.0), 1.3, 32)
+    difference = np.abs(found - expected).max(axis=2)
+    assert np.median(difference) < 4
+    assert (difference > 24).mean() < 0.08, (
+        "only pixels that the border of the image crosses differ"
+    )
 
 
 @pytest.mark.parametrize("tilt", [-12.0, 0.0, 8.0])
 def test_eyes_become_level(tilt: float) -> None:
-    """Each eye is a disc; after turning, their centres stand in one row."""
+    """Each eye is a disc; after the rotation their centres are in one row."""
     image = np.zeros((200, 200, 3), np.uint8)
     cv2.circle(image, (100 - 15, 100), 4, (255, 0, 0), -1)
     cv2.circle(image, (100 + 15, round(100 + tilt)), 4, (0, 255, 0), -1)
-    found = cropping.cut_out(image, face(100, 100, 80, tilt), 1.0, 160)
+    found = cropping.crop_face(image, face(100, 100, 80, tilt), 1.0, 160)
     left, right = (np.argwhere(found[..., channel] > 127).mean(axis=0) for channel in (0, 1))
     assert left[0] == pytest.approx(right[0], abs=1)
     distance = 2 * np.hypot(30, tilt)  # pixels of the crop are half as large
     assert right[1] - left[1] == pytest.approx(distance, abs=1.5)
 
 
-def turned(image: Image, degrees: float) -> Image:
+def rotated(image: Image, degrees: float) -> Image:
     height, width = image.shape[:2]
-    turn = cv2.getRotationMatrix2D((224, 121), degrees, 1.0)
-    return np.asarray(cv2.warpAffine(image, turn, (width, height)), np.uint8)
+    rotation = cv2.getRotationMatrix2D((224, 121), degrees, 1.0)
+    return np.asarray(cv2.warpAffine(image, rotation, (width, height)), np.uint8)
 
 
 def eye_angle(image: Image) -> float:
-    """Degrees by which the eye line of the only face falls."""
+    """Angle in degrees of the line through the eyes of the only face."""
     (found,) = find_faces(image, "libfacedetection", 480, 0.6, 0.2)
     eyes = np.array(found.landmarks)
     right, left = eyes[:2].mean(axis=0), eyes[2:4].mean(axis=0)
@@ -136,16 +138,16 @@ def eye_angle(image: Image) -> float:
 
 
 @pytest.mark.parametrize("degrees", [-15, 0, 15])
-def test_a_turned_photo_gives_an_upright_crop(astronaut: Image, degrees: float) -> None:
-    found = crop(packed([turned(astronaut, degrees)]), margin=1.6, size=160)
+def test_a_rotated_photo_gives_an_aligned_crop(astronaut: Image, degrees: float) -> None:
+    found = crop(packed([rotated(astronaut, degrees)]), margin=1.6, size=160)
     (image,) = map(decode_image, found.images.values())
     assert abs(eye_angle(image)) < 3
     (reference,) = map(
         decode_image, crop(packed([astronaut]), margin=1.6, size=160).images.values()
     )
     center = np.s_[40:120, 40:120]
-    likeness = np.corrcoef(image[center].ravel(), reference[center].ravel())[0, 1]
-    assert likeness > 0.8
+    correlation = np.corrcoef(image[center].ravel(), reference[center].ravel())[0, 1]
+    assert correlation > 0.8
 
 
 def test_record_of_a_photo(astronaut: Image) -> None:
@@ -168,8 +170,8 @@ def test_record_of_a_photo(astronaut: Image) -> None:
     assert 0.8 <= record["score"] <= 1
 
 
-def test_bytes_are_repeatable(astronaut: Image) -> None:
-    frames = packed([astronaut, turned(astronaut, 5)])
+def test_crops_are_reproducible(astronaut: Image) -> None:
+    frames = packed([astronaut, rotated(astronaut, 5)])
     assert cropping.crop_frames(frames, **SETTINGS) == cropping.crop_frames(frames, **SETTINGS)
 
 
@@ -180,7 +182,7 @@ def test_no_face() -> None:
 
 
 @pytest.mark.parametrize("status", ["truncated", "damaged"])
-def test_frames_of_a_broken_video_count(status: str) -> None:
+def test_frames_of_a_broken_video_are_used(status: str) -> None:
     assert crop(packed([BLACK], status)).meta["status"] == "no_face"
 
 
@@ -191,10 +193,10 @@ def test_no_frames(status: str) -> None:
     assert found.images == {}
 
 
-def test_people_are_numbered_and_short_tracks_counted(seen: list[list[Face]]) -> None:
-    """Of 8 frames the large person is in 4, the small one in 2 (just enough), a third in 1."""
+def test_people_are_numbered_and_short_tracks_counted(tracked: list[list[Face]]) -> None:
+    """The large person is in 4 of 8 frames, the small one in 2 (just enough), a third in 1."""
     large, small, passer = face(50, 30, 20), face(20, 30, 10), face(500, 30, 30)
-    seen += [[small, large], [large], [passer], [], [small, large], [large], [], []]
+    tracked += [[small, large], [large], [passer], [], [small, large], [large], [], []]
     found = crop(packed([BLACK] * 8))
     assert list(found.images) == [
         *("0-000000.jpg", "0-000005.jpg", "0-000020.jpg", "0-000025.jpg"),
@@ -207,8 +209,8 @@ def test_people_are_numbered_and_short_tracks_counted(seen: list[list[Face]]) ->
     assert [record["image"] for record in found.meta["crops"]] == list(found.images)
 
 
-def test_only_short_tracks_are_no_face(seen: list[list[Face]]) -> None:
-    seen += [[face(30, 30, 20)], [], [], [], []]
+def test_a_video_with_short_tracks_only_has_no_face(tracked: list[list[Face]]) -> None:
+    tracked += [[face(30, 30, 20)], [], [], [], []]
     found = crop(packed([BLACK] * 5))
     assert (found.meta["status"], found.meta["dropped_tracks"]) == ("no_face", 1)
     assert found.images == {}
@@ -220,7 +222,7 @@ def test_sharpness() -> None:
     assert cropping.sharpness(sharp) > 4 * cropping.sharpness(cv2.GaussianBlur(sharp, (5, 5), 1))
 
 
-def test_archive_on_disk_gives_the_same(tmp_path: Any, astronaut: Image) -> None:
+def test_archive_on_disk_gives_the_same_crops(tmp_path: Any, astronaut: Image) -> None:
     frames = packed([astronaut])
     (tmp_path / "f.tar").write_bytes(archive.pack(frames.meta, frames.images))
     expected = cropping.crop_frames(frames, **SETTINGS)
@@ -229,12 +231,12 @@ def test_archive_on_disk_gives_the_same(tmp_path: Any, astronaut: Image) -> None
 
 @pytest.mark.parametrize("crf", [23, 32, 40])
 @pytest.mark.parametrize("side", [180, 360])
-def test_the_crop_of_a_still_face_stands_still(astronaut: Image, crf: int, side: int) -> None:
-    """Under camera noise and H.264 its centre wanders by less than 1 % of its side."""
-    still = cv2.resize(astronaut[:300, 60:360], (side, side), interpolation=cv2.INTER_AREA)
+def test_the_crop_of_a_still_face_does_not_move(astronaut: Image, crf: int, side: int) -> None:
+    """With camera noise and H.264, its centre varies by less than 1 % of its side."""
+    image = cv2.resize(astronaut[:300, 60:360], (side, side), interpolation=cv2.INTER_AREA)
     rng = np.random.default_rng(0)
     images = [
-        np.clip(still + rng.normal(0, 3, still.shape), 0, 255).astype(np.uint8) for _ in range(12)
+        np.clip(image + rng.normal(0, 3, image.shape), 0, 255).astype(np.uint8) for _ in range(12)
     ]
     found = crop(packed(h264(images, crf)), size=160)
     assert len(found.images) == 12
@@ -245,7 +247,7 @@ def test_the_crop_of_a_still_face_stands_still(astronaut: Image, crf: int, side:
 
 
 def h264(images: Sequence[Image], crf: int) -> list[Image]:
-    """What a codec makes of the pictures."""
+    """The images encoded as an H.264 video and decoded."""
     stream = io.BytesIO()
     with av.open(stream, "w", format="mp4") as output:
         clip = output.add_stream("libx264", rate=25, options={"crf": str(crf)})

@@ -1,4 +1,4 @@
-"""The crops stage: one archive per video, one row per crop, coverage told."""
+"""The crops stage: one archive per video, one row per crop, and the coverage."""
 
 import functools
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import InProcess, execution
+from conftest import InProcessWorker, execution
 
 from deepfake.base.errors import ArchiveError, TooManyFailuresError
 from deepfake.core import archive
@@ -21,7 +21,7 @@ Calls = list[str]
 
 
 def manifest(*names: str) -> pd.DataFrame:
-    """Rows whose videos have different contents, but for a broken one, which has none."""
+    """Rows of videos with different contents; a broken video has no content."""
     contents = ["" if name == "broken" else name.encode().hex().ljust(64, "0") for name in names]
     return pd.DataFrame({"video_id": [f"d/{name}" for name in names], "sha256": contents})
 
@@ -31,13 +31,13 @@ MANIFEST = manifest("face", "empty", "broken")
 
 @pytest.fixture
 def settings(params: Params) -> CropsParams:
-    """As in params.yaml, but for two failures of three."""
+    """As in params.yaml, but up to 34 % of the videos may have no face."""
     return params.crops.model_copy(update={"max_no_face_fraction": 0.34, "detect_size": 260})
 
 
 @pytest.fixture
 def frames(in_threads: Path, astronaut: Image) -> Path:
-    """Archives of a video with a face in 2 of 3 frames, of one without, of an unreadable one."""
+    """Frame archives of videos: a face in 2 of 3 frames, no face, unreadable, another face."""
     folder = in_threads / "frames"
     face = encode_jpeg(np.ascontiguousarray(astronaut[:260, 90:350]), 95, "4:4:4")
     wall = encode_jpeg(np.full((260, 260, 3), 99, np.uint8), 95, "4:4:4")
@@ -55,7 +55,7 @@ def frames(in_threads: Path, astronaut: Image) -> Path:
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
-    """Names of the archives for which the per-video function is called."""
+    """Names of the archives for which `crop_archive` is called, in order."""
     names: Calls = []
     original = cropping.crop_archive
 
@@ -98,32 +98,34 @@ def test_rows_archives_and_coverage(frames: Path, tmp_path: Path, settings: Crop
     }
 
 
-def test_too_many_without_a_face_stop_the_stage(
+def test_too_many_videos_without_a_face_stop_the_stage(
     frames: Path, tmp_path: Path, settings: CropsParams, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _, videos = crops.extract_crops(MANIFEST, frames, tmp_path / "crops", settings, execution())
     crops.report_no_face(videos, 0.34)
     assert "  d/empty: no_face, no face in any of its frames\n" in capsys.readouterr().out
-    with pytest.raises(TooManyFailuresError, match=r"more than crops.max_no_face_fraction = 0\.3"):
+    with pytest.raises(
+        TooManyFailuresError, match=r"crops\.max_no_face_fraction allows a fraction of 0\.3"
+    ):
         crops.report_no_face(videos, 0.3)
 
 
-def test_a_video_that_takes_its_process_down_is_a_row(
+def test_a_video_that_times_out_is_a_row(
     frames: Path, tmp_path: Path, settings: CropsParams, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    failure = Failure("timed_out", "not done after 600 seconds")
-    monkeypatch.setattr(pool, "Worker", lambda _: Broken(failure))
+    failure = Failure("timed_out", "timed out after 600 seconds")
+    monkeypatch.setattr(pool, "Worker", lambda _: FailingWorker(failure))
     out = tmp_path / "crops"
     table, videos = crops.extract_crops(manifest("face"), frames, out, settings, execution())
     assert table.empty
     assert videos["status"].tolist() == ["timed_out"]
-    assert videos["reason"].tolist() == ["not done after 600 seconds"]
+    assert videos["reason"].tolist() == ["timed out after 600 seconds"]
     assert crops.coverage(table, videos)["failed"] == 1
     with pytest.raises(TooManyFailuresError, match="d/face: timed_out"):
         crops.report_no_face(videos, 0.5)
 
 
-class Broken(InProcess):
+class FailingWorker(InProcessWorker):
     """A worker that fails with every video."""
 
     def __init__(self, failure: Failure) -> None:
@@ -133,7 +135,7 @@ class Broken(InProcess):
         return self.failure
 
 
-def test_no_face_at_all_keeps_the_columns(
+def test_without_any_face_the_table_keeps_its_columns(
     frames: Path, tmp_path: Path, settings: CropsParams
 ) -> None:
     lenient = settings.model_copy(update={"max_no_face_fraction": 1.0})
@@ -142,8 +144,8 @@ def test_no_face_at_all_keeps_the_columns(
     )
     assert table.empty
     assert list(table.columns) == crops.COLUMNS
-    found = crops.coverage(table, videos)
-    assert (found["video_coverage"], found["frame_coverage"], found["crops"]) == (0, 0, 0)
+    counts = crops.coverage(table, videos)
+    assert (counts["video_coverage"], counts["frame_coverage"], counts["crops"]) == (0, 0, 0)
 
 
 def test_damaged_frames_are_named(frames: Path, tmp_path: Path, settings: CropsParams) -> None:
@@ -152,7 +154,7 @@ def test_damaged_frames_are_named(frames: Path, tmp_path: Path, settings: CropsP
         crops.extract_crops(MANIFEST, frames, tmp_path / "crops", settings, execution())
 
 
-def test_one_new_video_costs_one_video(
+def test_only_new_videos_are_computed(
     frames: Path, tmp_path: Path, settings: CropsParams, calls: Calls
 ) -> None:
     def run(*names: str, **changes: Any) -> list[str]:
@@ -164,7 +166,7 @@ def test_one_new_video_costs_one_video(
     assert run("face", "broken") == ["face", "broken"]
     assert run("face", "broken", max_no_face_fraction=0.9) == ["broken"]
     assert run("face", "broken", "new") == ["broken", "new"], (
-        "what has no content is looked at again"
+        "a video without content is not cached"
     )
     assert run("new", size=120) == ["new"]
 
@@ -179,7 +181,7 @@ def test_coverage_of_several_people() -> None:
     assert found["crops"] == 20
 
 
-def test_settings_are_what_the_function_takes(settings: CropsParams) -> None:
+def test_settings_are_the_arguments_of_crop_frames(settings: CropsParams) -> None:
     assert set(crops.crop_settings(settings)) == {
         *("detector", "detect_size", "min_score", "min_face", "min_track_fraction"),
         *("margin", "size", "jpeg_quality", "jpeg_chroma"),

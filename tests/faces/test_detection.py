@@ -1,4 +1,4 @@
-"""Faces in one image: where they are, and where their eyes and nose are."""
+"""Faces of one image: their boxes and landmarks."""
 
 import cv2
 import numpy as np
@@ -7,20 +7,20 @@ from numpy.typing import NDArray
 
 from deepfake.core.image import Image
 from deepfake.faces.detection import Face, eye_angle, find_faces, find_faces_near
-from deepfake.faces.detectors import DETECTORS, PACKAGES
+from deepfake.faces.detectors import DETECTOR_PACKAGES, DETECTORS
 
-# The head in the photo, by eye: left, top, right, bottom in pixels.
+# The head in the photo, measured by hand: left, top, right, bottom in pixels.
 HEAD = (170, 45, 275, 190)
 Box = tuple[float, float, float, float]
 
 
 @pytest.fixture(scope="session")
 def portrait(astronaut: Image) -> Image:
-    """The upper part of the photo, in which nothing else can be taken for a face."""
+    """The upper part of the photo, in which nothing else resembles a face."""
     return np.ascontiguousarray(astronaut[:260, 90:350])
 
 
-def overlap(one: Box, other: Box) -> float:
+def box_iou(one: Box, other: Box) -> float:
     """Intersection over union."""
     width = min(one[2], other[2]) - max(one[0], other[0])
     height = min(one[3], other[3]) - max(one[1], other[1])
@@ -34,7 +34,7 @@ def test_a_face_and_its_landmarks(portrait: Image, detector: str) -> None:
     (face,) = find_faces(portrait, detector, 480, 0.8, 0.05)
     left, top, right, bottom = face.box
     head = (HEAD[0] - 90, HEAD[1], HEAD[2] - 90, HEAD[3])
-    assert overlap(face.box, head) > (0.45 if detector == "hog" else 0.5)  # its boxes are tighter
+    assert box_iou(face.box, head) > (0.45 if detector == "hog" else 0.5)  # its boxes are tighter
     assert 0.8 <= face.score <= 1
     assert face.size == max(right - left, bottom - top)
     assert all(left <= x <= right and top <= y <= bottom for x, y in face.landmarks)
@@ -46,15 +46,15 @@ def test_a_face_and_its_landmarks(portrait: Image, detector: str) -> None:
 
 def test_detectors_agree(portrait: Image) -> None:
     (one,), (other,) = (find_faces(portrait, name, 480, 0.8, 0.05) for name in sorted(DETECTORS))
-    assert overlap(one.box, other.box) > 0.5
+    assert box_iou(one.box, other.box) > 0.5
     assert np.abs(np.subtract(one.landmarks, other.landmarks)).max() < 5
 
 
 @pytest.mark.parametrize("detect_size", [120, 260, 1000])
-def test_boxes_are_pixels_of_the_image_given(portrait: Image, detect_size: int) -> None:
+def test_boxes_are_in_pixels_of_the_original_image(portrait: Image, detect_size: int) -> None:
     (reference,) = find_faces(portrait, "libfacedetection", 260, 0.8, 0.05)
     (found,) = find_faces(portrait, "libfacedetection", detect_size, 0.8, 0.05)
-    assert overlap(found.box, reference.box) > 0.7
+    assert box_iou(found.box, reference.box) > 0.7
 
 
 @pytest.mark.parametrize("detector", sorted(DETECTORS))
@@ -83,14 +83,14 @@ def test_two_faces_from_left_to_right(portrait: Image) -> None:
     (face,) = find_faces(portrait, "libfacedetection", 260, 0.8, 0.05)
     assert len(found) == 2
     moved: Box = (face.box[0] + 260, face.box[1], face.box[2] + 260, face.box[3])
-    assert overlap(found[0].box, face.box) > 0.8
-    assert overlap(found[1].box, moved) > 0.8
+    assert box_iou(found[0].box, face.box) > 0.8
+    assert box_iou(found[1].box, moved) > 0.8
 
 
 def on_canvas(
     portrait: Image, width: float, shape: tuple[int, int]
 ) -> tuple[Image, NDArray[np.float64]]:
-    """A grey picture of `shape` with the portrait in it, its face `width` pixels wide; where."""
+    """A grey image of `shape` with the portrait, the face `width` pixels wide; and its centre."""
     scale = width / 80
     small = cv2.resize(portrait, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     canvas = np.full((*shape, 3), 110, np.uint8)
@@ -111,7 +111,7 @@ def middle(face: Face) -> NDArray[np.float64]:
 
 
 def test_the_box_moves_with_the_face(portrait: Image) -> None:
-    """Over scales and fractions of pixels its centre wanders by less than 1 % of its size."""
+    """Under changes of scale and position, its centre varies by less than 1 % of its size."""
     rng = np.random.default_rng(0)
     centers, sizes = [], []
     for _ in range(12):
@@ -127,7 +127,9 @@ def test_the_box_moves_with_the_face(portrait: Image) -> None:
 
 
 @pytest.mark.parametrize("detector", sorted(DETECTORS))
-def test_a_followed_face_is_that_of_a_survey(portrait: Image, detector: str) -> None:
+def test_a_face_near_a_known_one_is_the_same_as_in_the_whole_image(
+    portrait: Image, detector: str
+) -> None:
     (face,) = find_faces(portrait, detector, 480, 0.8, 0.05)
     shifted = np.roll(portrait, (8, 20), axis=(0, 1))
     (followed,) = find_faces_near(shifted, [face], detector, 0.8, 0.05)
@@ -144,19 +146,19 @@ def test_a_tight_and_a_dark_crop(portrait: Image) -> None:
         assert face.size > 80
 
 
-def test_eyes_of_a_turned_face_are_level_again() -> None:
+def test_angle_of_the_eyes() -> None:
     eyes = [(80.0, 56.0), (70.0, 54.0), (20.0, 44.0), (30.0, 46.0), (50.0, 70.0)]
     assert eye_angle(eyes) == pytest.approx(11.3, abs=0.1)
 
 
-def test_the_image_is_left_as_it_is(portrait: Image) -> None:
+def test_the_image_is_not_modified(portrait: Image) -> None:
     before = portrait.copy()
     find_faces(portrait, "libfacedetection", 480, 0.8, 0.05)
     assert (portrait == before).all()
 
 
 def test_every_detector_names_its_package() -> None:
-    assert PACKAGES.keys() == DETECTORS.keys()
+    assert DETECTOR_PACKAGES.keys() == DETECTORS.keys()
 
 
 def test_size_is_the_longer_side() -> None:

@@ -1,4 +1,4 @@
-"""Views of an image, and boxes in them."""
+"""Views of an image, boxes, and the memory of the detector's library."""
 
 import gc
 from pathlib import Path
@@ -10,11 +10,18 @@ from hypothesis import strategies as st
 
 from deepfake.core.image import Image
 from deepfake.faces import detectors
-from deepfake.faces.detectors import brightened, cut_view, distinct, overlap, reduced, with_border
+from deepfake.faces.detectors import (
+    box_iou,
+    brightened,
+    cut_view,
+    downsampled,
+    non_maximum_suppression,
+    with_border,
+)
 
 
 def gradient(height: int, width: int) -> Image:
-    """A picture that tells in its first two channels where a pixel is, 0..1 of the sides."""
+    """An image whose first two channels encode the position of each pixel."""
     y, x = np.mgrid[:height, :width]
     place = [255 * (x + 0.5) / width, 255 * (y + 0.5) / height, np.full((height, width), 200)]
     return np.round(np.stack(place, axis=2)).astype(np.uint8)
@@ -24,7 +31,7 @@ def gradient(height: int, width: int) -> Image:
     st.integers(30, 400), st.integers(30, 400), st.floats(0, 1), st.floats(0, 1),
     st.floats(8, 300), st.sampled_from([1.6, 3.0]),
 )  # fmt: skip
-def test_points_of_a_view_are_points_of_the_image(
+def test_points_of_a_view_map_to_points_of_the_image(
     height: int, width: int, x: float, y: float, side: float, ratio: float
 ) -> None:
     x, y = x * width, y * height
@@ -48,12 +55,12 @@ def test_a_border_is_half_the_longer_side() -> None:
 @pytest.mark.parametrize("scale", [1.0, 0.9, 0.5, 0.3, 0.125, 0.01])
 @pytest.mark.parametrize("shape", [(64, 96), (61, 97), (1, 1)])
 def test_reduced(shape: tuple[int, int], scale: float) -> None:
-    small = reduced(gradient(*shape), scale)
+    small = downsampled(gradient(*shape), scale)
     assert small.shape[:2] == tuple(max(1, round(side * scale)) for side in shape)
     assert np.abs(small.mean(axis=(0, 1)) - gradient(*shape).mean(axis=(0, 1))).max() < 2
 
 
-def test_only_dark_pictures_are_brightened() -> None:
+def test_only_dark_images_are_brightened() -> None:
     day = gradient(60, 60)
     assert brightened(day) is day
     night = (day / 20).astype(np.uint8)
@@ -61,16 +68,16 @@ def test_only_dark_pictures_are_brightened() -> None:
     assert (brightened(np.zeros((5, 5, 3), np.uint8)) == 0).all()
 
 
-def test_boxes_of_one_face_become_the_best_one() -> None:
+def test_non_maximum_suppression_keeps_the_best_box_of_a_face() -> None:
     boxes = np.array([[0, 0, 10, 10, 0.7], [1, 0, 11, 10, 0.9], [40, 0, 50, 10, 0.8]])
-    assert distinct(boxes).tolist() == [[1, 0, 11, 10, 0.9], [40, 0, 50, 10, 0.8]]
-    assert distinct(np.empty((0, 5))).shape == (0, 5)
-    assert overlap(boxes[0], boxes[1]) == pytest.approx(9 / 11)
-    assert overlap(boxes[0], boxes[2]) == 0
+    assert non_maximum_suppression(boxes).tolist() == [[1, 0, 11, 10, 0.9], [40, 0, 50, 10, 0.8]]
+    assert non_maximum_suppression(np.empty((0, 5))).shape == (0, 5)
+    assert box_iou(boxes[0], boxes[1]) == pytest.approx(9 / 11)
+    assert box_iou(boxes[0], boxes[2]) == 0
 
 
 @pytest.mark.parametrize("shape", [(128, 128), (97, 61), (1, 1), (3, 200)])
-def test_a_call_of_the_library_leaves_no_memory_behind(shape: tuple[int, int]) -> None:
+def test_libfacedetection_frees_its_memory(shape: tuple[int, int]) -> None:
     image = np.full((*shape, 3), 99, np.uint8)
     detectors.DETECTORS["libfacedetection"](image)
     gc.collect()

@@ -1,4 +1,4 @@
-"""Tracks: who is who over the frames of a video."""
+"""Tracks: faces are followed over the frames of a video and linked into people."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -24,8 +24,8 @@ def face(x: float, y: float = 0, side: float = 40, score: float = 0.9) -> Face:
     return Face((x, y, x + side, y + side), score, ())
 
 
-def test_two_people_who_cross() -> None:
-    """One walks to the right, the other, standing a head lower, to the left."""
+def test_two_people_who_cross_keep_their_tracks() -> None:
+    """One moves to the right; the other, slightly lower, moves to the left."""
     going = [face(x, 0) for x in (0, 30, 60, 90, 120)]
     coming = [face(x, 30) for x in (120, 90, 60, 30, 0)]
     frames = [sorted(pair, key=lambda f: f.box) for pair in zip(going, coming, strict=True)]
@@ -33,23 +33,23 @@ def test_two_people_who_cross() -> None:
     assert [list(track.values()) for track in tracks] in ([going, coming], [coming, going])
 
 
-def test_a_face_goes_on_after_frames_without_it() -> None:
+def test_a_track_continues_after_frames_without_its_face() -> None:
     tracks = link_tracks([[face(0)], [], [face(100)], [face(10)]])
     assert tracks == [{0: face(0), 3: face(10)}, {2: face(100)}]
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 4), (4, 1), (3, 2)])
-def test_assignment_of_one_needs_no_library(shape: tuple[int, int]) -> None:
+def test_assignment_equals_that_of_scipy(shape: tuple[int, int]) -> None:
     rng = np.random.default_rng(0)
     for _ in range(20):
-        likeness = rng.random(shape) * (rng.random(shape) > 0.4)
-        rows, columns = linear_sum_assignment(-likeness)
+        similarity = rng.random(shape) * (rng.random(shape) > 0.4)
+        rows, columns = linear_sum_assignment(-similarity)
         pairs = zip(rows.tolist(), columns.tolist(), strict=True)
-        assert tracking._assigned(likeness) == {r: c for r, c in pairs if likeness[r, c] > 0}
+        assert tracking._assign(similarity) == {r: c for r, c in pairs if similarity[r, c] > 0}
 
 
-def test_best_assignment_is_that_of_all_together() -> None:
-    """Face 12 overlaps most with 10, but 22 has nobody else."""
+def test_assignment_maximises_the_total_overlap() -> None:
+    """The face at 14 overlaps both earlier faces; the larger total overlap decides."""
     tracks = link_tracks([[face(0), face(30)], [face(14), face(44)]])
     assert tracks == [{0: face(0), 1: face(14)}, {0: face(30), 1: face(44)}]
 
@@ -58,8 +58,8 @@ def test_best_assignment_is_that_of_all_together() -> None:
     ("shift", "tracks"),
     [(0, 1), (53, 1), (54, 2), (80, 2), (500, 2)],
 )
-def test_how_far_a_face_may_move(shift: float, tracks: int) -> None:
-    """Boxes of 40 grow to 80, so moved by x they overlap by (80 - x) / (80 + x): .2 at 53.3."""
+def test_largest_movement_of_a_track(shift: float, tracks: int) -> None:
+    """Boxes of 40 grow to 80, so shifted by x their IoU is (80 - x) / (80 + x): .2 at 53.3."""
     assert len(link_tracks([[face(0)], [face(shift)]])) == tracks
 
 
@@ -106,60 +106,60 @@ def picture(value: int, side: int = 64) -> Image:
     return np.full((side, side, 3), value, np.uint8)
 
 
-def test_a_cut_is_where_the_picture_changes() -> None:
+def test_cuts_are_large_changes_of_the_image() -> None:
     assert find_cuts([]) == frozenset()
     assert find_cuts([picture(90), picture(92), picture(200), picture(200)]) == {2}
-    assert find_cuts([picture(90), picture(90, 32)]) == {1}, "another size is another shot"
+    assert find_cuts([picture(90), picture(90, 32)]) == {1}, "a change of size is a cut"
 
 
-class Watcher:
-    """Stands for the detector: it knows where faces are in each picture, and counts its passes."""
+class FakeDetector:
+    """A detector that knows the faces of each frame and records which frames it searches."""
 
     def __init__(self, frames: list[list[Face]]) -> None:
         self.images = [np.full((8, 8, 3), 100 + i, np.uint8) for i in range(len(frames))]
         self.frames = frames
-        self.surveys: list[int] = []
+        self.searched: list[int] = []
 
-    def survey(self, image: Image) -> list[Face]:
+    def detect(self, image: Image) -> list[Face]:
         at = int(image[0, 0, 0]) - 100
-        self.surveys.append(at)
+        self.searched.append(at)
         return self.frames[at]
 
-    def look(self, image: Image, known: Sequence[Face]) -> list[Face]:
+    def detect_near(self, image: Image, known: Sequence[Face]) -> list[Face]:
         """Faces that are within a face's width of a known one."""
         at = int(image[0, 0, 0]) - 100
         return [f for f in self.frames[at] if any(abs(f.box[0] - k.box[0]) < 40 for k in known)]
 
-    def follow(self, every: int, cuts: Sequence[int] = ()) -> list[list[Face]]:
-        return follow_faces(self.images, cuts, every, self.survey, self.look)
+    def follow(self, detect_interval: int, cuts: Sequence[int] = ()) -> list[list[Face]]:
+        return follow_faces(self.images, cuts, detect_interval, self.detect, self.detect_near)
 
 
-def test_followed_faces_need_few_passes_over_whole_frames() -> None:
-    watcher = Watcher([[face(10 + i)] for i in range(9)])
-    assert watcher.follow(4) == watcher.frames
-    assert watcher.surveys == [0, 4, 8]
-    watcher.surveys.clear()
-    assert watcher.follow(1) == watcher.frames
-    assert watcher.surveys == list(range(9))
+def test_few_frames_are_searched_as_a_whole() -> None:
+    detector = FakeDetector([[face(10 + i)] for i in range(9)])
+    assert detector.follow(4) == detector.frames
+    assert detector.searched == [0, 4, 8]
+    detector.searched.clear()
+    assert detector.follow(1) == detector.frames
+    assert detector.searched == list(range(9))
 
 
-def test_a_lost_face_and_a_cut_are_looked_for_everywhere() -> None:
-    watcher = Watcher([[face(0)], [face(0)], [face(300)], [face(300)], [face(900)], []])
-    assert watcher.follow(9, cuts=[4]) == watcher.frames
-    assert watcher.surveys == [0, 2, 4, 5]
+def test_a_lost_face_or_a_cut_starts_a_search_of_the_whole_frame() -> None:
+    detector = FakeDetector([[face(0)], [face(0)], [face(300)], [face(300)], [face(900)], []])
+    assert detector.follow(9, cuts=[4]) == detector.frames
+    assert detector.searched == [0, 2, 4, 5]
 
 
-def test_who_comes_between_two_passes_loses_no_frame() -> None:
-    """The second person is there from frame 2 on, and first seen by the pass over frame 4."""
-    watcher = Watcher([[face(0)]] * 2 + [[face(0), face(300)]] * 4)
-    assert watcher.follow(4) == watcher.frames
-    assert watcher.surveys == [0, 4]
+def test_a_new_face_is_followed_backwards() -> None:
+    """The second person appears in frame 2, and is first detected in the search of frame 4."""
+    detector = FakeDetector([[face(0)]] * 2 + [[face(0), face(300)]] * 4)
+    assert detector.follow(4) == detector.frames
+    assert detector.searched == [0, 4]
 
 
-def test_nobody_anywhere() -> None:
-    watcher = Watcher([[]] * 3)
-    assert watcher.follow(4) == [[]] * 3
-    assert Watcher([]).follow(4) == []
+def test_no_faces_and_no_frames() -> None:
+    detector = FakeDetector([[]] * 3)
+    assert detector.follow(4) == [[]] * 3
+    assert FakeDetector([]).follow(4) == []
 
 
 @pytest.fixture(scope="module")
@@ -198,14 +198,14 @@ def tracks_of(images: list[Image]) -> list[list[int]]:
     return sorted(sorted(track) for track in found)
 
 
-def test_two_people_who_take_turns_at_one_place_are_two_tracks(people: list[list[Image]]) -> None:
-    """Shot and reverse shot: only what they look like tells them apart."""
+def test_two_people_who_alternate_in_one_position_are_two_tracks(people: list[list[Image]]) -> None:
+    """Shot and reverse shot: only appearance tells the people apart."""
     one, other = people
     assert tracks_of([(one, other)[at % 2][at] for at in range(6)]) == [[0, 2, 4], [1, 3, 5]]
     assert tracks_of([*one[:3], *other[:3]]) == [[0, 1, 2], [3, 4, 5]]
 
 
-def test_somebody_who_turns_up_elsewhere_is_the_same_track(people: list[list[Image]]) -> None:
+def test_a_person_who_appears_elsewhere_continues_the_track(people: list[list[Image]]) -> None:
     images = [np.full((160, 640, 3), 90, np.uint8) for _ in range(6)]
     for at, image in enumerate(images):
         place = 0 if at < 3 else 480
@@ -213,7 +213,7 @@ def test_somebody_who_turns_up_elsewhere_is_the_same_track(people: list[list[Ima
     assert tracks_of(images) == [[0, 1, 2, 3, 4, 5]]
 
 
-def test_two_people_side_by_side_stay_apart_when_they_change_places(
+def test_two_people_side_by_side_who_swap_positions_keep_their_tracks(
     people: list[list[Image]],
 ) -> None:
     images = [np.full((160, 480, 3), 90, np.uint8) for _ in range(6)]
@@ -230,59 +230,63 @@ def test_two_people_side_by_side_stay_apart_when_they_change_places(
     assert sorted(places) == [[False] * 3 + [True] * 3, [True] * 3 + [False] * 3]
 
 
-class Names:
-    """Looks of faces whose score is who they are; one of score 0 cannot be recognised."""
+class ScoreIsIdentity:
+    """Appearance of faces whose score is their identity; a face of score 0 cannot be recognised."""
 
     def __init__(self) -> None:
-        self.asked = 0
+        self.embedding_comparisons = 0
 
-    def glance(self, _at: int, one: Face, _other_at: int, other: Face) -> float:
+    def color_difference(
+        self, _position: int, one: Face, _other_position: int, other: Face
+    ) -> float:
         return 0.0 if one.score == other.score else 20.0
 
-    def distance(self, _at: int, one: Face, _other_at: int, other: Face) -> float | None:
-        self.asked += 1
+    def embedding_distance(
+        self, _position: int, one: Face, _other_position: int, other: Face
+    ) -> float | None:
+        self.embedding_comparisons += 1
         if 0 in (one.score, other.score):
             return None
         return 0.3 if one.score == other.score else 0.8
 
 
-def who_is_linked(
+def linked_people(
     frames: Sequence[Sequence[Face]], cuts: Collection[int] = ()
 ) -> list[list[float]]:
-    """Who is in each track."""
-    return [[f.score for f in t.values()] for t in link_tracks(frames, cuts, Names())]
+    """Identities of the faces in each track."""
+    return [[f.score for f in t.values()] for t in link_tracks(frames, cuts, ScoreIsIdentity())]
 
 
-def test_another_person_at_the_same_place_is_another_track() -> None:
+def test_another_person_in_the_same_position_starts_a_track() -> None:
     alternating = [[face(0, score=0.5 + 0.1 * (i % 2))] for i in range(6)]
-    assert who_is_linked(alternating, cuts=range(1, 6)) == [[0.5] * 3, [0.6] * 3]
-    assert who_is_linked(alternating) == [[0.5] * 3, [0.6] * 3]
+    assert linked_people(alternating, cuts=range(1, 6)) == [[0.5] * 3, [0.6] * 3]
+    assert linked_people(alternating) == [[0.5] * 3, [0.6] * 3]
     assert len(link_tracks(alternating)) == 1
 
 
-def test_a_person_who_jumps_is_one_track() -> None:
+def test_a_person_who_jumps_keeps_the_track() -> None:
     jump = [[face(0, score=0.5)], [face(0, score=0.5)], [face(900, score=0.5)]]
-    assert who_is_linked(jump) == [[0.5] * 3]
-    assert who_is_linked([*jump[:2], [face(900, score=0.6)]]) == [[0.5] * 2, [0.6]]
+    assert linked_people(jump) == [[0.5] * 3]
+    assert linked_people([*jump[:2], [face(900, score=0.6)]]) == [[0.5] * 2, [0.6]]
 
 
-def test_two_who_change_places() -> None:
+def test_two_people_who_swap_positions_keep_their_tracks() -> None:
     before = [face(0, score=0.5), face(90, score=0.6)]
     after = [face(0, score=0.6), face(90, score=0.5)]
-    assert who_is_linked([before, before, after, after]) in (
+    assert linked_people([before, before, after, after]) in (
         [[0.5] * 4, [0.6] * 4],
         [[0.6] * 4, [0.5] * 4],
     )
 
 
-def test_who_cannot_be_recognised_is_known_by_the_place() -> None:
-    assert who_is_linked([[face(0, score=0)], [face(4, score=0)], [face(500, score=0)]]) == [
+def test_faces_that_cannot_be_recognised_are_linked_by_position() -> None:
+    assert linked_people([[face(0, score=0)], [face(4, score=0)], [face(500, score=0)]]) == [
         [0, 0],
         [0],
     ]
 
 
-def test_looks_are_not_asked_without_need() -> None:
-    names = Names()
-    link_tracks([[face(i, score=0.5)] for i in range(9)], cuts=(3, 5), looks=names)
-    assert names.asked == 0
+def test_faces_that_look_alike_are_not_embedded() -> None:
+    appearance = ScoreIsIdentity()
+    link_tracks([[face(i, score=0.5)] for i in range(9)], cuts=(3, 5), appearance=appearance)
+    assert appearance.embedding_comparisons == 0

@@ -1,4 +1,4 @@
-"""The scratch cache: what goes in comes out, damage is noticed, a full disk is told."""
+"""Tests of jobs/cache.py: round trips, damage, hard links, and a full disk."""
 
 import errno
 import os
@@ -9,12 +9,12 @@ import pytest
 from deepfake.base.errors import CacheError
 from deepfake.jobs.cache import Cache, is_leftover
 
-VIDEO = "ab" * 32
+VIDEO = "ab" * 32  # SHA-256
 
 
 def content(cache: Cache, video: str, name: str) -> bytes | None:
-    found = cache.load(video, name)
-    return found and found.content
+    entry = cache.load(video, name)
+    return entry and entry.content
 
 
 def test_round_trip(tmp_path: Path) -> None:
@@ -34,8 +34,8 @@ def test_round_trip(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [b"", b"short", b"\0" * 64])
-def test_damage_is_as_if_it_were_not_there(tmp_path: Path, damage: bytes) -> None:
-    """After a power cut a file may be there with half of its bytes, or with zeros."""
+def test_a_damaged_result_is_ignored(tmp_path: Path, damage: bytes) -> None:
+    """After a power cut, a file may have a part of its bytes, or zeros."""
     cache = Cache(tmp_path)
     cache.store(VIDEO, "frames-1", b"result").path.write_bytes(damage)
     assert cache.load(VIDEO, "frames-1") is None
@@ -43,7 +43,7 @@ def test_damage_is_as_if_it_were_not_there(tmp_path: Path, damage: bytes) -> Non
     assert content(cache, VIDEO, "frames-1") == b"result"
 
 
-def test_an_output_is_the_same_file(tmp_path: Path) -> None:
+def test_an_output_is_a_hard_link(tmp_path: Path) -> None:
     cache = Cache(tmp_path / "cache")
     entry = cache.store(VIDEO, "frames-1", b"result")
     target = tmp_path / "data" / "real" / "a.tar"
@@ -56,13 +56,13 @@ def test_an_output_is_the_same_file(tmp_path: Path) -> None:
     entry.link(target)
     assert target.read_bytes() == b"result"
     target.write_bytes(b"edited")
-    assert cache.load(VIDEO, "frames-1") is None, "what was edited through the link is damage"
+    assert cache.load(VIDEO, "frames-1") is None, "an edit through the link damages the entry"
 
 
-def test_an_output_is_a_copy_where_links_cannot_be(
+def test_an_output_is_a_copy_where_hard_links_are_not_possible(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On another disk, say."""
+    """For example, on another disk."""
 
     def fails(*_: object) -> None:
         raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
@@ -76,7 +76,7 @@ def test_an_output_is_a_copy_where_links_cannot_be(
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES])
-def test_a_full_or_read_only_disk_is_told_and_leaves_nothing(
+def test_a_full_or_read_only_disk_is_reported_and_leaves_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     def fails(*_: object) -> None:
@@ -84,13 +84,13 @@ def test_a_full_or_read_only_disk_is_told_and_leaves_nothing(
 
     monkeypatch.setattr(Path, "replace", fails)
     with pytest.raises(
-        CacheError, match=rf"frames-1\.\w+ cannot be written: {os.strerror(code)}\. Make"
+        CacheError, match=rf"frames-1\.\w+ cannot be written: {os.strerror(code)}\. Free"
     ):
         Cache(tmp_path).store(VIDEO, "frames-1", b"result")
     assert list(Cache(tmp_path).entries()) == []
 
 
-def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_reported(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
     path = cache.store(VIDEO, "frames-1", b"result").path
     path.unlink()

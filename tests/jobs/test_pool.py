@@ -1,4 +1,4 @@
-"""Work over videos: in order, remembered, failures told and survived. Processes are real here."""
+"""Tests of jobs/pool.py, mostly with real processes: order, cache, crashes and limits."""
 
 import os
 import signal
@@ -14,18 +14,18 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from conftest import InProcess, execution
+from conftest import InProcessWorker, execution
 
 from deepfake.base.errors import ArchiveError, CacheError, DeepfakeError
 from deepfake.core.files import sha256_of
 from deepfake.jobs import pool, worker_main
 from deepfake.jobs.cache import Cache
-from deepfake.jobs.pool import AHEAD, map_records, map_videos
+from deepfake.jobs.pool import MAX_AHEAD, map_records, map_videos
 from deepfake.jobs.step import Failure, Step, Video
 
 
 def shout(path: Path, pause: float = 0.0, sign: str = "!") -> bytes:
-    """What the tests do with a file: upper case, or some misbehaviour."""
+    """Upper case of a file's text; some texts crash, hang or raise instead."""
     time.sleep(pause)
     text = path.read_text()
     if text == "bad":
@@ -48,7 +48,7 @@ def shout(path: Path, pause: float = 0.0, sign: str = "!") -> bytes:
 
 
 def whereabouts(path: Path) -> bytes:
-    """The process a file is worked on in, and how many threads it may use."""
+    """The process that works on a file, and how many threads it may use."""
     return (
         f"{path.name} {os.getpid()} {os.environ['OMP_NUM_THREADS']} {cv2.getNumThreads()}".encode()
     )
@@ -69,23 +69,23 @@ def step(folder: Path, code: str = "v1") -> Step:
     return Step(shout, code, Cache(folder / "scratch"))
 
 
-def remembered(folder: Path) -> dict[Path, int]:
-    """Files in the scratch folder and when they were written."""
+def cached_files(folder: Path) -> dict[Path, int]:
+    """Files in the scratch cache, with the times when they were written."""
     files = (folder / "scratch").rglob("*")
     return {path: path.stat().st_mtime_ns for path in files if path.is_file()}
 
 
-def test_processes_keep_the_order_and_remember(tmp_path: Path) -> None:
+def test_results_are_in_order_and_cached(tmp_path: Path) -> None:
     paths = write(tmp_path, *"abcdefgh")
     inputs = [
         Video(sha256_of(path), path, {"pause": 0.08 / (i + 1)}) for i, path in enumerate(paths)
     ]
     expected = [letter.encode() + b"!" for letter in "ABCDEFGH"]
     assert list(map_videos(step(tmp_path), inputs, execution(2), "first")) == expected
-    before = remembered(tmp_path)
+    before = cached_files(tmp_path)
     assert len(before) == 8
     assert list(map_videos(step(tmp_path), inputs, execution(1), "again")) == expected
-    assert remembered(tmp_path) == before
+    assert cached_files(tmp_path) == before
 
 
 @pytest.mark.parametrize(
@@ -93,40 +93,40 @@ def test_processes_keep_the_order_and_remember(tmp_path: Path) -> None:
     [
         ("segfault", "crashed", "its process ended with SIGSEGV"),
         ("exit", "crashed", "its process ended with exit code 3"),
-        ("hang", "timed_out", "not done after 1.5 seconds"),
-        ("huge", "out_of_memory", "needs more than 1 GB"),
-        ("bad", "crashed", "unexpected ValueError, whose traceback is in the log of the run"),
+        ("hang", "timed_out", "timed out after 1.5 seconds"),
+        ("huge", "out_of_memory", "needs more than 1 GB of memory"),
+        ("bad", "crashed", "unexpected ValueError; its traceback is in the output of the run"),
     ],
 )
-def test_a_video_that_takes_its_process_down_is_told_and_the_others_go_on(
+def test_a_video_that_ends_its_process_is_reported_and_the_others_continue(
     tmp_path: Path, text: str, status: str, reason: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     paths = write(tmp_path, "a", text, "c", "d", text, "f")
     limits = execution(2, video_seconds=1.5, video_gigabytes=1)
-    found = list(map_videos(step(tmp_path), videos(paths), limits, "t"))
+    results = list(map_videos(step(tmp_path), videos(paths), limits, "t"))
     failure = Failure(status, reason)
-    assert found == [b"A!", failure, b"C!", b"D!", failure, b"F!"]
-    assert len(remembered(tmp_path)) == 4, "a failure is not remembered: it is tried again"
+    assert results == [b"A!", failure, b"C!", b"D!", failure, b"F!"]
+    assert len(cached_files(tmp_path)) == 4, "failures are not cached, so they are tried again"
     if text == "bad":
-        told = capfd.readouterr().err
-        assert "Traceback" in told
-        assert "ValueError: 1.txt is bad" in told
+        printed = capfd.readouterr().err
+        assert "Traceback" in printed
+        assert "ValueError: 1.txt is bad" in printed
 
 
-def test_it_is_tried_twice(tmp_path: Path) -> None:
+def test_a_video_that_crashed_is_tried_twice(tmp_path: Path) -> None:
     paths = write(tmp_path, "crash once")
     assert list(map_videos(step(tmp_path), videos(paths), execution(), "t")) == [b"CRASH ONCE!"]
     assert paths[0].with_suffix(".tried").exists()
 
 
-def test_one_process_survives_many_crashes(tmp_path: Path) -> None:
-    """A pool that loses its only process at once, again and again, still blames the right video."""
+def test_a_pool_of_one_process_survives_many_crashes(tmp_path: Path) -> None:
+    """Each crash is attributed to the right video."""
     paths = write(tmp_path, *["exit", "b"] * 6)
-    found = list(map_videos(step(tmp_path), videos(paths), execution(), "t"))
-    assert [isinstance(one, Failure) for one in found] == [True, False] * 6
+    results = list(map_videos(step(tmp_path), videos(paths), execution(), "t"))
+    assert [isinstance(result, Failure) for result in results] == [True, False] * 6
 
 
-def test_what_is_not_about_one_video_stops_the_run(tmp_path: Path) -> None:
+def test_an_error_of_the_project_stops_the_run(tmp_path: Path) -> None:
     paths = write(tmp_path, "a", "damaged", "c")
     results = map_videos(step(tmp_path), videos(paths), execution(), "t")
     assert next(results) == b"A!"
@@ -135,7 +135,7 @@ def test_what_is_not_about_one_video_stops_the_run(tmp_path: Path) -> None:
 
 
 def test_stopping_early_ends_the_processes(tmp_path: Path) -> None:
-    """Ctrl-C while a video takes long must not wait for it."""
+    """Ctrl-C does not wait for a slow video."""
     paths = write(tmp_path, "a", "hang", "hang")
     results = map_videos(step(tmp_path), videos(paths), execution(2), "t")
     assert next(results) == b"A!"
@@ -144,7 +144,7 @@ def test_stopping_early_ends_the_processes(tmp_path: Path) -> None:
     assert time.monotonic() - start < 10
 
 
-def test_work_is_done_elsewhere_by_one_thread_each(tmp_path: Path) -> None:
+def test_work_is_done_in_another_process_with_one_thread(tmp_path: Path) -> None:
     (path,) = write(tmp_path, "a")
     task = Step(whereabouts, "v1", Cache(tmp_path / "scratch"))
     (result,) = map_videos(task, videos([path]), execution(), "t")
@@ -155,7 +155,7 @@ def test_work_is_done_elsewhere_by_one_thread_each(tmp_path: Path) -> None:
 
 
 def test_processes_end_with_a_killed_run(tmp_path: Path) -> None:
-    """`kill -9` leaves nobody behind who goes on computing."""
+    """After `kill -9` of the run, no process continues to compute."""
     paths = write(tmp_path, "a", "b")
     code = f"""
 import sys; sys.path[:0] = {[str(Path(__file__).parent), str(Path(__file__).parents[1])]!r}
@@ -174,56 +174,58 @@ if __name__ == "__main__":
         [sys.executable, script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as running:
         assert running.stdout is not None
-        worker_main = int(running.stdout.readline())
+        process = int(running.stdout.readline())
         running.kill()
     deadline = time.monotonic() + 20
-    while Path(f"/proc/{worker_main}").exists() and time.monotonic() < deadline:
-        state = Path(f"/proc/{worker_main}/stat").read_text().rsplit(")", 1)[1].split()[0]
-        if state == "Z":  # it has ended, and nobody has asked for its exit code
+    while Path(f"/proc/{process}").exists() and time.monotonic() < deadline:
+        state = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        if state == "Z":  # a zombie: it has ended, but its exit code was not collected
             break
         time.sleep(0.1)
     else:
-        assert not Path(f"/proc/{worker_main}").exists()
+        assert not Path(f"/proc/{process}").exists()
     assert paths[0].exists()
 
 
 @pytest.fixture
 def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Threads instead of processes, where only the order of events is tested."""
-    monkeypatch.setattr(pool, "Worker", InProcess)
+    """No worker processes, for tests of the order of events only."""
+    monkeypatch.setattr(pool, "Worker", InProcessWorker)
 
 
 @pytest.mark.usefixtures("in_process")
-def test_a_run_that_was_stopped_goes_on(tmp_path: Path) -> None:
-    """What was finished before the failure is not done again."""
+def test_a_stopped_run_resumes(tmp_path: Path) -> None:
+    """Results that were finished before the error are not computed again."""
     paths = write(tmp_path, "a", "b", "damaged", "d")
     with pytest.raises(ArchiveError, match="is damaged"):
         list(map_videos(step(tmp_path), videos(paths[:3]), execution(), "t"))
-    before = remembered(tmp_path)
+    before = cached_files(tmp_path)
     assert len(before) == 2
     paths[2].write_text("c")
-    found = list(map_videos(step(tmp_path), videos(paths), execution(), "t"))
-    assert found == [b"A!", b"B!", b"C!", b"D!"]
-    after = remembered(tmp_path)
+    results = list(map_videos(step(tmp_path), videos(paths), execution(), "t"))
+    assert results == [b"A!", b"B!", b"C!", b"D!"]
+    after = cached_files(tmp_path)
     assert len(after) == 4
     assert before.items() <= after.items()
 
 
 @pytest.mark.usefixtures("in_process")
-@pytest.mark.parametrize("count", [0, 1, AHEAD, AHEAD + 1, 2 * AHEAD + 1])
+@pytest.mark.parametrize("count", [0, 1, MAX_AHEAD, MAX_AHEAD + 1, 2 * MAX_AHEAD + 1])
 def test_any_number_of_inputs(tmp_path: Path, count: int) -> None:
-    """Fewer, as many and more than may wait at a time."""
+    """Fewer, as many as, and more than may wait at a time."""
     texts = [f"a{i}" for i in range(count)]
     inputs = videos(write(tmp_path, *texts))
-    found = list(map_videos(step(tmp_path), inputs, execution(), "t"))
-    assert found == [text.upper().encode() + b"!" for text in texts]
+    results = list(map_videos(step(tmp_path), inputs, execution(), "t"))
+    assert results == [text.upper().encode() + b"!" for text in texts]
 
 
 @pytest.mark.usefixtures("in_process")
-def test_the_bar_counts_failures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_progress_bar_counts_failures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     inputs = videos(write(tmp_path, "a", "b", "a"))
     results = map_records(
-        step(tmp_path), inputs, execution(), "t", lambda number, data: (number, data == b"A!")
+        step(tmp_path), inputs, execution(), "t", lambda position, data: (position, data == b"A!")
     )
     assert list(results) == [0, 1, 2]
     last = capsys.readouterr().err.splitlines()[-1]
@@ -232,13 +234,13 @@ def test_the_bar_counts_failures(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 
 @pytest.mark.usefixtures("in_process")
-def test_remembered_by_content_arguments_code_and_function(tmp_path: Path) -> None:
+def test_results_are_cached_by_content_arguments_and_code(tmp_path: Path) -> None:
     one, same, other = write(tmp_path, "a", "a", "b")
 
     def is_new(task: Step, path: Path, **arguments: Any) -> bool:
-        before = set(remembered(tmp_path))
+        before = set(cached_files(tmp_path))
         list(map_videos(task, videos([path], **arguments), execution(), "t"))
-        return set(remembered(tmp_path)) != before
+        return set(cached_files(tmp_path)) != before
 
     task = step(tmp_path)
     assert is_new(task, one, sign="!", pause=0.0)
@@ -250,18 +252,18 @@ def test_remembered_by_content_arguments_code_and_function(tmp_path: Path) -> No
 
 
 @pytest.mark.usefixtures("in_process")
-def test_what_another_stage_made_is_known_by_its_own_content(tmp_path: Path) -> None:
-    """The frames of one video, made with other parameters, give other crops."""
+def test_the_output_of_another_stage_is_cached_by_its_own_content(tmp_path: Path) -> None:
+    """Frames of a video that were made with other parameters give other crops."""
     (path,) = write(tmp_path, "a")
     video = Video("5" * 64, path)
     assert list(map_videos(step(tmp_path), [video], execution(), "t")) == [b"A!"]
     path.write_text("b")
     assert list(map_videos(step(tmp_path), [video], execution(), "t")) == [b"B!"]
-    assert len(remembered(tmp_path)) == 2
+    assert len(cached_files(tmp_path)) == 2
 
 
 @pytest.mark.usefixtures("in_process")
-def test_a_video_that_changed_after_it_was_scanned_is_told(tmp_path: Path) -> None:
+def test_a_video_that_changed_after_it_was_scanned_is_reported(tmp_path: Path) -> None:
     inputs = videos(write(tmp_path, "a", "b"))
     (tmp_path / "0.txt").write_text("other")
     changed, other = map_videos(step(tmp_path), inputs, execution(), "t")
@@ -271,35 +273,35 @@ def test_a_video_that_changed_after_it_was_scanned_is_told(tmp_path: Path) -> No
 
 
 @pytest.mark.usefixtures("in_process")
-def test_a_video_without_content_is_not_remembered(tmp_path: Path) -> None:
+def test_a_result_is_not_cached_without_sha256(tmp_path: Path) -> None:
     (path,) = write(tmp_path, "a")
     for _ in range(2):
-        found = map_videos(step(tmp_path), [Video("", path)], execution(), "t")
-        assert list(found) == [b"A!"]
-    assert remembered(tmp_path) == {}
+        results = map_videos(step(tmp_path), [Video("", path)], execution(), "t")
+        assert list(results) == [b"A!"]
+    assert cached_files(tmp_path) == {}
 
 
 @pytest.mark.usefixtures("in_process")
-@pytest.mark.parametrize("content", ["", "5" * 64])
-def test_a_result_may_be_wanted_as_a_file_too(tmp_path: Path, content: str) -> None:
+@pytest.mark.parametrize("sha256", ["", "5" * 64])
+def test_a_result_is_also_written_to_a_file(tmp_path: Path, sha256: str) -> None:
     (path,) = write(tmp_path, "a")
     out = tmp_path / "out" / "a.tar"
     for _ in range(2):
-        found = map_videos(step(tmp_path), [Video(content, path, out=out)], execution(), "t")
-        assert list(found) == [b"A!"]
+        results = map_videos(step(tmp_path), [Video(sha256, path, out=out)], execution(), "t")
+        assert list(results) == [b"A!"]
         assert out.read_bytes() == b"A!"
 
 
 @pytest.mark.usefixtures("in_process")
 def test_a_result_that_cannot_be_read_stops_the_run(tmp_path: Path) -> None:
-    def read(number: int, _: object) -> tuple[int, bool]:
-        if number == 1:
-            raise ArchiveError("it is cut short")
-        return number, False
+    def read(position: int, _: object) -> tuple[int, bool]:
+        if position == 1:
+            raise ArchiveError("the archive is damaged")
+        return position, False
 
     results = map_records(step(tmp_path), videos(write(tmp_path, *"abc")), execution(), "t", read)
     assert next(results) == 0
-    with pytest.raises(ArchiveError, match="cut short"):
+    with pytest.raises(ArchiveError, match="the archive is damaged"):
         next(results)
 
 
@@ -317,13 +319,13 @@ def test_a_process_that_cannot_start_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", "false")
-    with pytest.raises(DeepfakeError, match="does not start"):
+    with pytest.raises(DeepfakeError, match="a worker process could not start"):
         list(map_videos(step(tmp_path), videos(write(tmp_path, "a")), execution(), "t"))
 
 
 @pytest.mark.parametrize("messages", [[], [(1, 1 << 32, shout)]])
-def test_a_process_whose_run_has_ended_ends_in_silence(messages: list[Any]) -> None:
-    """As one that was made ready early, and had nothing to do."""
+def test_a_process_ends_silently_after_its_run(messages: list[Any]) -> None:
+    """Also a process that was started early and had no work."""
     ours, theirs = socket.socketpair()
     with Connection(ours.detach()) as connection:
         for message in messages:

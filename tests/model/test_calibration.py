@@ -1,4 +1,4 @@
-"""Temperature and threshold: recovered where they are known."""
+"""Temperature and threshold are recovered if they are known."""
 
 import numpy as np
 import pandas as pd
@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deepfake.core.labels import FAKE, REAL
 from deepfake.model.calibration import TEMPERATURES, best_threshold, calibrate
 
 
 def overconfident(factor: float, videos: int = 4000) -> pd.DataFrame:
-    """One frame per video; its logit is `factor` times the true log-odds of FAKE."""
+    """One frame per video, whose logit is `factor` times the true log-odds of FAKE."""
     generator = np.random.default_rng(0)
     log_odds = generator.normal(0, 2, videos)
     labels = (generator.random(videos) < 1 / (1 + np.exp(-log_odds))).astype(int)
@@ -28,7 +29,7 @@ def test_temperature_is_recovered(factor: float, video_score: str) -> None:
 
 
 def test_temperature_stays_in_its_bounds() -> None:
-    """Perfectly separated videos would ask for ever colder scores."""
+    """The log-loss of perfectly separated videos has no minimum."""
     frames = pd.DataFrame(
         {"video_id": ["a", "b"], "track": 0, "label": [0, 1], "logit": [-1.0, 1.0]}
     )
@@ -39,7 +40,7 @@ def test_temperature_stays_in_its_bounds() -> None:
     assert 0.99 * TEMPERATURES[1] < wrong.temperature <= TEMPERATURES[1]
 
 
-def test_people_in_too_few_frames_do_not_count() -> None:
+def test_people_in_too_few_frames_are_ignored() -> None:
     frames = overconfident(2.0, 300)
     loud = frames.assign(track=1, logit=50.0)
     twice = pd.concat([frames, frames, loud], ignore_index=True)
@@ -51,12 +52,12 @@ def test_people_in_too_few_frames_do_not_count() -> None:
     [
         ([0.1, 0.4, 0.6, 0.9], [0, 0, 1, 1], 0.5),
         ([0.9, 0.1], [1, 0], 0.5),
-        # Halfway in logits between odds of 4 and of 16 are odds of 8.
+        # Midway in logits between odds of 4 and 16 are odds of 8.
         ([0.8, 16 / 17], [0, 1], 8 / 9),
         ([1 / 17, 0.2], [0, 1], 1 / 9),
-        # Cut after .2 or after .9: one of two REAL or one of two FAKE is wrong; .5 is in the first gap.
+        # Above .2 one of two REAL is wrong, above .9 one of two FAKE. Only the first gap contains .5.
         ([0.2, 0.8, 0.9, 0.95], [0, 1, 0, 1], 0.5),
-        ([0.04, 0.1, 0.2, 0.8], [0, 1, 0, 1], 0.5),  # the same, with .5 in the last gap
+        ([0.04, 0.1, 0.2, 0.8], [0, 1, 0, 1], 0.5),  # the same with .5 in the last gap
         ([0.0, 1.0], [0, 1], 0.5),
         ([0.7, 0.7], [0, 1], 0.5),
     ],
@@ -73,10 +74,10 @@ def test_no_threshold_is_better(rows: list[tuple[float, int]]) -> None:
     scores = np.array([score for score, _ in rows])
     labels = np.array([label for _, label in rows])
 
-    def accuracy(limit: float) -> float:
-        called = scores >= limit
-        return float((called[labels == 1].mean() + (~called[labels == 0]).mean()) / 2)
+    def accuracy(threshold: float) -> float:
+        is_fake = scores >= threshold
+        return float((is_fake[labels == FAKE].mean() + (~is_fake[labels == REAL]).mean()) / 2)
 
-    inner = np.unique(scores)[1:]  # every cut between two scores, as the upper one of them
-    best = max([accuracy(limit) for limit in inner], default=0.5)
+    inner = np.unique(scores)[1:]  # a threshold between two scores, as the higher of them
+    best = max([accuracy(threshold) for threshold in inner], default=0.5)
     assert accuracy(best_threshold(scores, labels)) == pytest.approx(best)

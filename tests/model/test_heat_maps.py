@@ -1,4 +1,4 @@
-"""Heat maps: their form, what they must show in cases that can be computed, and a sanity check."""
+"""Heat maps: shape and range, cases with a known result, and a sanity check with random weights."""
 
 import copy
 from pathlib import Path
@@ -11,12 +11,12 @@ from torch import Tensor, nn
 
 from deepfake.core import archive
 from deepfake.core.image import Image, decode_image, encode_jpeg
-from deepfake.faces.cropping import cut_out
+from deepfake.faces.cropping import crop_face
 from deepfake.faces.detection import find_faces
-from deepfake.model.heat_maps import Heat, heat_maps, overlay
+from deepfake.model.heat_maps import Heat, blend_heat_map, heat_maps
 from deepfake.model.inputs import to_tensor
 from deepfake.model.network import build_model, load_model
-from deepfake.transforms.evaluation import evaluation
+from deepfake.transforms.evaluation import evaluation_transform
 
 SIZE = 112  # pixels of the network's input
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @pytest.fixture(scope="module")
 def network(repository: Path) -> nn.Module:
-    """ImageNet's features, which the repository holds, under a head that has learned nothing."""
+    """The repository's ImageNet weights, with an untrained head."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(repository)
         torch.manual_seed(0)
@@ -34,9 +34,9 @@ def network(repository: Path) -> nn.Module:
 
 @pytest.fixture(scope="module")
 def crops(astronaut: Image) -> list[bytes]:
-    """A real face, upright, mirrored, cut wider, and darker."""
+    """A real face: as it is, mirrored, with a wider margin, and darker."""
     (face,) = find_faces(astronaut, "libfacedetection", 640, 0.8, 0.05)
-    close, wide = (cut_out(astronaut, face, margin, 160) for margin in (1.3, 2.5))
+    close, wide = (crop_face(astronaut, face, margin, 160) for margin in (1.3, 2.5))
     pictures = [close, close[:, ::-1], wide, (close * 0.5).astype(np.uint8)]
     return [encode_jpeg(np.ascontiguousarray(one), 95, "4:4:4") for one in pictures]
 
@@ -55,7 +55,7 @@ def test_maps_have_the_size_of_their_crops_and_lie_between_0_and_1(
     maps = heat_maps(network, [*crops, small], SIZE)
     assert [one.shape for one in maps] == [(160, 160)] * 4 + [(30, 50)]
     assert all(one.min() >= 0 and one.max() <= 1 for one in maps)
-    assert not any(p.grad is not None for p in network.parameters()), "nothing is left behind"
+    assert not any(p.grad is not None for p in network.parameters()), "no gradients remain"
 
 
 def test_no_crops_give_no_maps(network: nn.Module) -> None:
@@ -67,20 +67,20 @@ def test_a_broken_crop_is_an_error(network: nn.Module) -> None:
         heat_maps(network, [b"no jpeg"], SIZE)
 
 
-def test_where_nothing_raises_the_logit_the_map_is_empty(
-    network: nn.Module, crops: list[bytes]
-) -> None:
+def test_map_is_empty_if_no_region_raises_the_logit(network: nn.Module, crops: list[bytes]) -> None:
     assert not np.any(heat_maps(with_head(network, -1.0), crops, SIZE))
 
 
-def test_with_equal_weights_it_is_the_sum_of_the_features(
+def test_map_for_equal_weights_is_the_sum_of_the_features(
     network: nn.Module, crops: list[bytes]
 ) -> None:
-    """For a logit that sums all features Grad-CAM is, up to a factor, their sum at each place."""
+    """Grad-CAM of the sum of all features is their sum at each position, up to a factor."""
     found: list[Tensor] = []
     changed = with_head(network, 1.0)
     handle = changed.layer4.register_forward_hook(lambda *args: found.append(args[2]))  # type: ignore[union-attr, operator]
-    batch = torch.stack([evaluation(SIZE)(to_tensor(decode_image(data))) for data in crops])
+    batch = torch.stack(
+        [evaluation_transform(SIZE)(to_tensor(decode_image(data))) for data in crops]
+    )
     with torch.inference_mode():
         changed(batch)
     handle.remove()
@@ -91,8 +91,8 @@ def test_with_equal_weights_it_is_the_sum_of_the_features(
         assert tuple(int(value) // 40 for value in hottest) == place
 
 
-def likeness(maps: list[Heat], others: list[Heat]) -> float:
-    """Mean rank correlation of maps that are not empty; an empty one is like none of them."""
+def similarity(maps: list[Heat], others: list[Heat]) -> float:
+    """Mean rank correlation of the nonempty maps with the others; 0 for an empty other."""
     pairs = [(a.ravel(), b.ravel()) for a, b in zip(maps, others, strict=True) if a.any()]
     return float(np.mean([spearmanr(a, b)[0] if b.any() else 0 for a, b in pairs]))
 
@@ -101,22 +101,22 @@ def likeness(maps: list[Heat], others: list[Heat]) -> float:
 def test_randomised_weights_change_the_map_of_the_trained_model(
     trained: Path, parts: list[str]
 ) -> None:
-    """A map that survived it would show the picture, not the model (Adebayo et al., 2018)."""
+    """An unchanged map would depend on the image, not on the model (Adebayo et al., 2018)."""
     network, card = load_model(trained / "models")
     fakes = sorted((trained / "data/crops").rglob("fake/**/*.tar"))[::8]
     images = [data for path in fakes for data in list(archive.read(path).images.values())[:1]]
     maps = heat_maps(network, images, card.image_size)
     assert sum(heat.any() for heat in maps) > len(maps) / 2
-    assert likeness(maps, heat_maps(network, images, card.image_size)) == pytest.approx(1)
+    assert similarity(maps, heat_maps(network, images, card.image_size)) == pytest.approx(1)
     found = []
     for seed in range(3):
         changed = randomised(network, parts, seed)
-        found.append(likeness(maps, heat_maps(changed, images, card.image_size)))
+        found.append(similarity(maps, heat_maps(changed, images, card.image_size)))
     assert np.mean(found) < 0.6
 
 
 def randomised(network: nn.Module, parts: list[str], seed: int) -> nn.Module:
-    """A copy with weights drawn anew in the named parts, as widely spread as they were."""
+    """A copy with new random weights in the named parts, of the same standard deviation."""
     torch.manual_seed(seed)
     changed = copy.deepcopy(network)
     layers = [layer for name in parts for layer in changed.get_submodule(name).modules()]
@@ -126,11 +126,11 @@ def randomised(network: nn.Module, parts: list[str], seed: int) -> nn.Module:
     return changed
 
 
-def test_the_overlay_leaves_cold_places_as_they_are(crops: list[bytes]) -> None:
+def test_blending_leaves_cold_regions_unchanged(crops: list[bytes]) -> None:
     image = decode_image(crops[0])
     heat = np.zeros(image.shape[:2], np.float32)
-    assert np.array_equal(overlay(image, heat), image)
+    assert np.array_equal(blend_heat_map(image, heat), image)
     heat[:80] = 1
-    drawn = overlay(image, heat)
-    assert np.array_equal(drawn[80:], image[80:])
-    assert np.abs(drawn[:80].astype(int) - image[:80]).mean() > 20
+    blended = blend_heat_map(image, heat)
+    assert np.array_equal(blended[80:], image[80:])
+    assert np.abs(blended[:80].astype(int) - image[:80]).mean() > 20

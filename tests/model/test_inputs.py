@@ -1,4 +1,4 @@
-"""Crops as tensors, and the tables that name them."""
+"""The crops of a split, and images as tensors."""
 
 from pathlib import Path
 
@@ -11,12 +11,11 @@ from deepfake.base.errors import ArchiveError
 from deepfake.core import archive
 from deepfake.core.image import encode_jpeg
 from deepfake.model.inputs import select_crops, stored_images, to_tensor
-from deepfake.training.crop_set import share_of
 
 
 @pytest.fixture
 def table(tmp_path: Path) -> pd.DataFrame:
-    """One crop, stored below the test's folder."""
+    """One crop, stored in the test's folder."""
     image = encode_jpeg(np.zeros((24, 24, 3), np.uint8), 95, "4:4:4")
     archive.write(tmp_path, "d/b", archive.pack({"status": "ok"}, {"0-000000.jpg": image}))
     return pd.DataFrame({"video_id": ["d/b"], "image": ["0-000000.jpg"]})
@@ -53,30 +52,11 @@ def test_select_crops() -> None:
             "group": [4, 5, 6],
         }
     )
-    everybody = select_crops(split, crops[::-1], main_track_only=False)
-    assert everybody[["image", "row", "label", "original", "group"]].values.tolist() == [
+    all_tracks = select_crops(split, crops[::-1], main_track_only=False)
+    assert all_tracks[["image", "row", "label", "original", "group"]].values.tolist() == [
         ["y", 1, 1, "a", 4],
         ["x", 2, 0, "", 5],
         ["w", 3, 0, "", 5],
     ]
     assert select_crops(split, crops, main_track_only=True)["image"].tolist() == ["w", "y"]
     assert select_crops(split[:0], crops, main_track_only=True).empty
-
-
-@pytest.mark.parametrize("named", [True, False])
-def test_a_share_has_whole_families_and_grows(named: bool) -> None:
-    """Originals that are named in their own row, or only by their fakes."""
-    real = [f"r/{i}" for i in range(40)]
-    fakes = pd.DataFrame({"video_id": [f"f/{i}" for i in range(40)], "original": real})
-    own = pd.DataFrame({"video_id": real, "original": real if named else ""})
-    split = pd.concat([fakes, own], ignore_index=True)
-    assert share_of(split, 1.0, 0).equals(split)
-    quarter, half = (share_of(split, share, 0)["video_id"].tolist() for share in (0.25, 0.5))
-    assert [len(quarter), len(half)] == [20, 40]
-    assert set(quarter) < set(half)
-    assert {name[2:] for name in half if name[0] == "f"} == {
-        name[2:] for name in half if name[0] == "r"
-    }
-    assert half == [name for name in split["video_id"] if name in half]
-    assert share_of(split, 0.5, 1)["video_id"].tolist() != half
-    assert len(share_of(split, 0.001, 0)) == 2

@@ -1,4 +1,4 @@
-"""The network: every way to start it, and publishing without loss."""
+"""The network: all initial weights, and saving and loading a model."""
 
 import dataclasses
 import json
@@ -50,7 +50,7 @@ def state_of(network: str) -> dict[str, Tensor]:
     return state
 
 
-def test_random_start_follows_the_seed() -> None:
+def test_random_weights_follow_the_seed() -> None:
     images = torch.rand(2, 3, 32, 32)
     outputs = []
     for seed in (0, 0, 1):
@@ -62,8 +62,8 @@ def test_random_start_follows_the_seed() -> None:
 
 
 @pytest.mark.parametrize("kind", [torch.float32, torch.float16])
-def test_start_from_a_file(pretrained: Path, kind: torch.dtype) -> None:
-    """Every layer but the head is that of the file, as 32 bit floats."""
+def test_weights_from_a_file(pretrained: Path, kind: torch.dtype) -> None:
+    """Every layer except the head is that of the file, as 32-bit floats."""
     state = {
         name: value.to(kind) if value.is_floating_point() else value
         for name, value in state_of("resnet18").items()
@@ -78,7 +78,7 @@ def test_start_from_a_file(pretrained: Path, kind: torch.dtype) -> None:
 
 
 def test_a_head_of_one_logit_is_kept(pretrained: Path) -> None:
-    """The model of another run goes on as it is, and may be the starter."""
+    """So training can continue from the model of another run or from the starter."""
     network = torchvision.models.resnet18(num_classes=1)
     save_file(network.state_dict(), pretrained / "mine.safetensors")
     assert torch.equal(build_model("pretrained/mine.safetensors").fc.weight, network.fc.weight)
@@ -88,7 +88,7 @@ def test_the_starter_is_found_by_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, card: ModelCard
 ) -> None:
     monkeypatch.setattr(network, "STARTER", tmp_path)
-    with pytest.raises(ModelError, match=r"no file .*model\.safetensors"):
+    with pytest.raises(ModelError, match=r"model\.safetensors not found"):
         build_model("starter")
     trained = torchvision.models.resnet18(num_classes=1)
     save_model(tmp_path, trained.state_dict(), card)
@@ -96,11 +96,11 @@ def test_the_starter_is_found_by_its_name(
     assert init_digest("starter") == sha256_of(tmp_path / "model.safetensors")
 
 
-def test_a_model_is_not_shown_other_crops(card: ModelCard, params: Params) -> None:
+def test_crops_unlike_those_of_the_training_are_an_error(card: ModelCard, params: Params) -> None:
     crops = params.crops
     check_crops(card, crops)
     check_crops(card, crops.model_copy(update={"max_no_face_fraction": 0.9}))
-    with pytest.raises(ModelError, match=f"margin: {crops.margin}"):
+    with pytest.raises(ModelError, match=f"set margin: {crops.margin} in the crops section"):
         check_crops(card, crops.model_copy(update={"margin": 2.0}))
 
 
@@ -123,19 +123,19 @@ def test_weights_of_the_repository_load(repository: Path, monkeypatch: pytest.Mo
     assert init_digest(name) == sha256_of(repository / "models" / name)
 
 
-def test_imagenet_weights_fill_every_layer_but_the_head(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_imagenet_weights_fill_every_layer_except_the_head(monkeypatch: pytest.MonkeyPatch) -> None:
     state = state_of("resnet18")
-    asked: list[dict[str, Any]] = []
+    calls: list[dict[str, Any]] = []
 
-    def fetched(_: object, **options: Any) -> dict[str, Tensor]:
-        asked.append(options)
+    def fetch(_: object, **options: Any) -> dict[str, Tensor]:
+        calls.append(options)
         return state
 
-    monkeypatch.setattr(torchvision.models.ResNet18_Weights, "get_state_dict", fetched)
+    monkeypatch.setattr(torchvision.models.ResNet18_Weights, "get_state_dict", fetch)
     found = build_model("imagenet").state_dict()
     assert torch.equal(found["layer4.1.conv2.weight"], state["layer4.1.conv2.weight"])
     assert found["fc.weight"].shape == (1, 512)
-    assert asked[0]["check_hash"] is True
+    assert calls[0]["check_hash"] is True
 
 
 @pytest.mark.parametrize(
@@ -173,11 +173,14 @@ def test_damaged_file_is_named(pretrained: Path, content: bytes) -> None:
 @pytest.mark.parametrize("network", ["resnet34", "resnet50", "squeezenet1_1"])
 def test_other_architecture_is_named(pretrained: Path, network: str) -> None:
     save_file(state_of(network), pretrained / "mine.safetensors")
-    with pytest.raises(ModelError, match=r"mine\.safetensors does not hold a ResNet-18"):
+    with pytest.raises(
+        ModelError,
+        match=r"mine\.safetensors is not a ResNet-18 \(layers that differ: .*set train\.init",
+    ):
         build_model("pretrained/mine.safetensors")
 
 
-def test_digest_of_the_start(pretrained: Path) -> None:
+def test_digest_of_the_initial_weights(pretrained: Path) -> None:
     (pretrained / "a.safetensors").write_bytes(b"a")
     digest = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"  # echo -n a
     assert init_digest("pretrained/a.safetensors") == digest
@@ -201,7 +204,7 @@ def test_published_model_gives_identical_logits(tmp_path: Path, card: ModelCard)
     )
 
 
-def test_card_holds_what_it_takes_to_use_the_weights(params: Params, card: ModelCard) -> None:
+def test_card_describes_how_to_use_the_weights(params: Params, card: ModelCard) -> None:
     assert (card.temperature, card.threshold, card.image_size) == (1.25, 0.4, 112)
     assert card.classes == ["REAL", "FAKE"]
     assert card.preprocessing["crops"] == params.crops.model_dump()
@@ -216,7 +219,7 @@ def test_publishing_is_repeatable(tmp_path: Path, card: ModelCard) -> None:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
 
 
-def test_no_model(tmp_path: Path) -> None:
+def test_missing_model_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=f"no model in {tmp_path}: run `dvc repro` or `dvc pull`"):
         load_model(tmp_path)
 
@@ -225,10 +228,10 @@ def test_no_model(tmp_path: Path) -> None:
     ("change", "complaint"),
     [
         ({"architecture": "vit"}, "architecture vit is not resnet18"),
-        ({"unheard_of": 1}, "is not of this version: .*unheard_of"),
-        ({"threshold": None}, "is not of this version: .*threshold"),
-        (None, "is not of this version"),
-        ([], "is not of this version"),
+        ({"unheard_of": 1}, r"is not a model card of this version \(.*unheard_of"),
+        ({"threshold": None}, r"is not a model card of this version \(.*threshold"),
+        (None, "is not a model card of this version"),
+        ([], "is not a model card of this version"),
     ],
     ids=["architecture", "new key", "missing key", "no JSON", "no object"],
 )
@@ -263,5 +266,5 @@ def test_wrong_weights_are_named(
         load_model(tmp_path)
 
 
-def test_some_device_is_there() -> None:
+def test_pick_device_returns_a_known_type() -> None:
     assert pick_device().type in {"cpu", "cuda", "mps", "xpu"}

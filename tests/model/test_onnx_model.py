@@ -1,4 +1,4 @@
-"""A file that is damaged, or no model of this version, is an error that says so."""
+"""ONNX files that are damaged, or not a model of this version, are errors."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ def test_a_damaged_file_is_named(portable: Path, tmp_path: Path, content: bytes 
         load_onnx(path)
 
 
-def test_a_missing_file_names_the_remedy(tmp_path: Path) -> None:
+def test_a_missing_file_is_named_with_the_command_to_run(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"model\.onnx cannot be read .*`dvc repro export`"):
         load_onnx(tmp_path / "model.onnx")
 
@@ -32,10 +32,10 @@ def test_a_missing_file_names_the_remedy(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        (None, "holds no model card of this version: 'card'"),
-        ({"unheard_of": 1}, "holds no model card of this version: .*unheard_of"),
+        (None, r"has no model card of this version \('card'\)"),
+        ({"unheard_of": 1}, r"has no model card of this version \(.*unheard_of"),
         ({"architecture": "vit"}, "architecture vit is not resnet18"),
-        ({"image_size": 224}, "does not fit its card: .*112.* not .*224"),
+        ({"image_size": 224}, r"does not fit its card \(.*112.* not .*224"),
     ],
     ids=["no card", "new key", "architecture", "size"],
 )
@@ -53,7 +53,7 @@ def test_a_card_that_does_not_fit_is_named(
 
 
 @pytest.mark.parametrize("change", ["name", "type", "batch"])
-def test_a_graph_of_something_else_is_named(portable: Path, change: str) -> None:
+def test_a_graph_with_another_input_or_output_is_an_error(portable: Path, change: str) -> None:
     card = {entry.key: entry.value for entry in onnx.load(portable).metadata_props}[CARD_KEY]
     kind = onnx.TensorProto.FLOAT if change == "type" else onnx.TensorProto.UINT8
     shape = [1 if change == "batch" else "batch", 3, 112, 112]

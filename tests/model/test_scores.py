@@ -1,4 +1,4 @@
-"""Scores by hand: of frames, people and videos."""
+"""Scores of frames, people and videos, computed by hand."""
 
 import math
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ def frames(*rows: tuple[str, int, float]) -> pd.DataFrame:
 
 
 class Brightness(nn.Module):
-    """A network whose logit is the mean of what it is given; it must not be in training."""
+    """A network whose logit is the mean of its input; it must be in eval mode."""
 
     def forward(self, images: Tensor) -> Tensor:
         assert not self.training
@@ -47,7 +47,7 @@ def test_one_logit_per_crop_in_order(count: int) -> None:
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_training_mode_is_left() -> None:
+def test_network_is_left_in_eval_mode() -> None:
     network = Brightness().train()
     predict_logits(network, [], 16)
     assert not network.training
@@ -87,8 +87,8 @@ def test_most_suspicious_person_decides(video_score: str) -> None:
     assert found["score"].tolist() == pytest.approx([sigmoid(-1), sigmoid(2)])
 
 
-def test_averages_differ_where_a_frame_stands_out() -> None:
-    """One very certain frame rules the mean of logits, not that of probabilities."""
+def test_averages_differ_if_one_frame_is_very_certain() -> None:
+    """It dominates the mean of logits, but not the mean of probabilities."""
     table = frames(("a", 0, -1.0), ("a", 0, -1.0), ("a", 0, 9.0))
     by_logit, by_probability = (
         video_scores(table, name, 1.0, 1)["score"].item()
@@ -101,18 +101,18 @@ def test_averages_differ_where_a_frame_stands_out() -> None:
 
 @pytest.mark.parametrize("video_score", ["mean_logit", "mean_probability"])
 @pytest.mark.parametrize(
-    ("min_frames", "judged"),
+    ("min_frames", "tracks"),
     [(1, {"a": 1, "b": 0}), (2, {"a": 0, "b": 0}), (3, {"b": 0}), (4, {})],
 )
-def test_min_frames(video_score: str, min_frames: int, judged: dict[str, int]) -> None:
+def test_min_frames(video_score: str, min_frames: int, tracks: dict[str, int]) -> None:
     """Video a has a suspicious person in 1 frame and another in 2, b one person in 3."""
     table = frames(("a", 0, 0.0), ("a", 0, 0.0), ("a", 1, 5.0), *[("b", 0, 1.0)] * 3)
     found = video_scores(table, video_score, 1.0, min_frames)
-    assert dict(zip(found["video_id"], found["track"], strict=True)) == judged
+    assert dict(zip(found["video_id"], found["track"], strict=True)) == tracks
 
 
 @pytest.mark.parametrize("video_score", ["mean_logit", "mean_probability"])
-def test_no_frames_no_scores(video_score: str) -> None:
+def test_no_frames_give_no_scores(video_score: str) -> None:
     found = video_scores(frames(), video_score, 1.0, 1)
     assert found.empty
     assert list(found.columns) == ["video_id", "score", "track", "frames"]

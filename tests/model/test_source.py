@@ -1,4 +1,4 @@
-"""Where a model may come from: a folder, an address, a revision of a repository."""
+"""Sources of a model: a folder, a URL, a revision of a repository."""
 
 import os
 import shutil
@@ -27,13 +27,13 @@ def content(model: str) -> list[str]:
         return [(folder / name).read_text().split()[1] for name in FILES]
 
 
-def test_a_folder_is_taken_as_it_is(tmp_path: Path) -> None:
+def test_a_folder_is_used_directly(tmp_path: Path) -> None:
     write_model(tmp_path / "models", "mine")
     with model_folder(str(tmp_path / "models")) as folder:
         assert folder == tmp_path / "models"
 
 
-def test_the_starter_stands_in_where_no_model_was_trained(
+def test_the_starter_is_the_default_if_no_model_was_trained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -42,7 +42,7 @@ def test_the_starter_stands_in_where_no_model_was_trained(
     assert default_folder() == Path("models")
 
 
-def test_an_address_is_downloaded_and_deleted_afterwards(served: Served) -> None:
+def test_a_url_is_downloaded_and_deleted_afterwards(served: Served) -> None:
     write_model(served.folder / "published", "remote")
     assert content(served.url("published/")) == ["remote", "remote"]
     with model_folder(served.url("published")) as folder:
@@ -50,12 +50,12 @@ def test_an_address_is_downloaded_and_deleted_afterwards(served: Served) -> None
     assert not folder.exists()
 
 
-def test_an_address_without_a_model_is_an_error(served: Served) -> None:
+def test_a_url_without_a_model_is_an_error(served: Served) -> None:
     with pytest.raises(ModelError, match=r"nothing/model\.safetensors: cannot be downloaded"):
         content(served.url("nothing"))
 
 
-def test_an_onnx_file_is_found_by_its_name_folder_or_address(
+def test_an_onnx_file_is_found_by_its_name_folder_or_url(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_model(served.folder / "published", "remote")
@@ -77,17 +77,17 @@ def test_an_onnx_file_is_found_by_its_name_folder_or_address(
 
 
 @pytest.mark.parametrize("name", ["nowhere", "-h", "--all", ""])
-def test_what_is_neither_folder_nor_revision_is_an_error(
+def test_neither_folder_nor_revision_is_an_error(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ModelError, match="run `dvc repro` or `dvc pull`, or name a folder"):
+    with pytest.raises(ModelError, match="run `dvc repro` or `dvc pull`, or pass a folder"):
         content(name or "''")
 
 
 @pytest.fixture(scope="module")
 def versions(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository whose tag v1 and branch main have different models, in DVC's cache."""
+    """A repository with different models at tag v1 and branch main, both in DVC's cache."""
     folder = tmp_path_factory.mktemp("versions")
 
     def call(*command: str) -> None:
@@ -110,7 +110,7 @@ def versions(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(("revision", "expected"), [("v1", "v1"), ("main", "v2"), ("main~1", "v1")])
-def test_a_revision(
+def test_the_model_of_a_revision(
     versions: Path, revision: str, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(versions)
@@ -119,7 +119,7 @@ def test_a_revision(
         assert path.read_text() == f"{ONNX} {expected}"
 
 
-def test_a_folder_goes_before_a_revision_of_its_name(
+def test_a_folder_takes_precedence_over_a_revision(
     versions: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(versions)
@@ -132,15 +132,17 @@ def test_a_revision_without_a_model_is_an_error(
     versions: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(versions)
-    with pytest.raises(ModelError, match=r"model\.safetensors of revision empty cannot be had"):
+    with pytest.raises(
+        ModelError, match=r"model\.safetensors of revision empty could not be fetched"
+    ):
         content("empty")
 
 
-def test_a_model_that_is_in_no_cache_is_an_error(
+def test_a_model_in_no_cache_is_an_error(
     versions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clone = Path(shutil.copytree(versions, tmp_path / "clone"))
     shutil.rmtree(clone / ".dvc/cache")
     monkeypatch.chdir(clone)
-    with pytest.raises(ModelError, match="see that it was pushed with `dvc push`"):
+    with pytest.raises(ModelError, match="check that it was pushed with `dvc push`"):
         content("v2")

@@ -1,4 +1,4 @@
-"""Overlays: merged into params.yaml, checked, and those of the repository say what is so."""
+"""Tests of params/overlay.py, and of the overlays of the repository."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ NAMES = sorted(path.stem for path in (TOP / "experiments").glob("*.yaml"))
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "merged"),
+    ("base", "overlay", "merged"),
     [
         ({}, {}, {}),
         ({"a": 1}, {}, {"a": 1}),
@@ -26,12 +26,12 @@ NAMES = sorted(path.stem for path in (TOP / "experiments").glob("*.yaml"))
         ({"a": {"b": 1}}, {"a": {"x": 1}}, {"a": {"b": 1, "x": 1}}),
     ],
 )
-def test_mappings_are_merged_and_anything_else_replaced(
-    old: dict[str, Any], new: dict[str, Any], merged: dict[str, Any]
+def test_mappings_are_merged_and_other_values_replaced(
+    base: dict[str, Any], overlay: dict[str, Any], merged: dict[str, Any]
 ) -> None:
-    before = repr((old, new))
-    assert merge(old, new) == merged
-    assert repr((old, new)) == before
+    before = repr((base, overlay))
+    assert merge(base, overlay) == merged
+    assert repr((base, overlay)) == before
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_a_setting_is_an_overlay_of_one_value(text: str, overlay: dict[str, Any]
 
 
 @pytest.mark.parametrize("text", ["", "train.epochs", "=3", "train..epochs=3", "train.init=[1"])
-def test_a_setting_that_is_none_is_named(text: str) -> None:
+def test_a_malformed_setting_is_reported(text: str) -> None:
     with pytest.raises(ParamsError, match=re.escape(f"--set {text}")):
         parse_setting(text)
 
@@ -62,51 +62,56 @@ def test_a_setting_that_is_none_is_named(text: str) -> None:
         ({"train": 3}, "train"),
         ({"crops": {"size": 32}}, "crops.size must not be smaller"),
         ({"experiment": {"kep": {}}}, "experiment.kep"),
-        ({"experiment": {"random_split": ["other"]}}, "no data set is called other"),
-        ({"experiment": {"keep": {"other": {"method": ["real"]}}}}, "no data set is called other"),
+        ({"experiment": {"random_split": ["other"]}}, "names unknown data sets: other"),
+        (
+            {"experiment": {"keep": {"other": {"method": ["real"]}}}},
+            "the section experiment names unknown data sets: other",
+        ),
     ],
 )
-def test_a_mistake_in_an_overlay_is_named(
+def test_a_mistake_in_an_overlay_is_reported(
     content: dict[str, Any], overlay: dict[str, Any], named: str
 ) -> None:
     with pytest.raises(ParamsError, match=re.escape(named)):
         combine(content, overlay)
 
 
-def test_settings_have_the_last_word(content: dict[str, Any]) -> None:
-    found = combine(content, {"train": {"epochs": 3}}, ["train.epochs=4", "train.epochs=5"])
-    assert found.params.train.epochs == 5
-    assert found.content["train"] == {**content["train"], "epochs": 5}
-    assert "experiment" not in found.content
+def test_settings_override_the_overlay(content: dict[str, Any]) -> None:
+    experiment = combine(content, {"train": {"epochs": 3}}, ["train.epochs=4", "train.epochs=5"])
+    assert experiment.params.train.epochs == 5
+    assert experiment.content["train"] == {**content["train"], "epochs": 5}
+    assert "experiment" not in experiment.content
 
 
 @pytest.mark.parametrize("name", ["nothing", "../params", ""])
-def test_an_unknown_experiment_lists_those_there_are(name: str) -> None:
+def test_an_unknown_experiment_is_reported_with_the_known_ones(name: str) -> None:
     with pytest.raises(ExperimentError, match="dfdc_faces, dfdc_faces_random, ffpp_c23"):
         read_experiment(TOP, name)
 
 
 @pytest.mark.parametrize("text", ["- train", "train", "train: ["])
-def test_an_overlay_that_is_no_mapping_is_named(tmp_path: Path, text: str) -> None:
+def test_an_overlay_that_is_not_a_mapping_is_reported(tmp_path: Path, text: str) -> None:
     tree(tmp_path, files={"params.yaml": "{}", "experiments/mine.yaml": text})
-    with pytest.raises(ParamsError, match=r"experiments/mine\.yaml is (no mapping|not valid YAML)"):
+    with pytest.raises(
+        ParamsError, match=r"experiments/mine\.yaml is (not a mapping|not valid YAML)"
+    ):
         read_experiment(tmp_path, "mine")
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_comments_of_an_overlay_agree_with_its_values(name: str) -> None:
+def test_comments_of_an_overlay_agree_with_its_values(name: str) -> None:
     text = (TOP / f"experiments/{name}.yaml").read_text()
     head = text[: text.index("\n\n")]
-    found = read_experiment(TOP, name)
-    datasets = list(found.params.dataset)
-    roots = [dataset.root for dataset in found.params.dataset.values()]
+    params = read_experiment(TOP, name).params
+    datasets = list(params.dataset)
+    roots = [dataset.root for dataset in params.dataset.values()]
     assert roots == [f"data/raw/{name}" for name in datasets]
     assert f"deepfake experiment {name} --data" in head
     assert re.findall(r"--data (\w+)=", head) == datasets
     for split, share in re.findall(r"\b(train|val|test) (\.\d+)", head):
-        assert getattr(found.params.split, split) == float(share)
+        assert getattr(params.split, split) == float(share)
     for frames in re.findall(r"(\d+) frames per\s+#?\s*video", head):
-        assert found.params.frames.per_video == int(frames)
+        assert params.frames.per_video == int(frames)
     for other in re.findall(r"\b(\w+)\.yaml", head):
         assert (TOP / f"experiments/{other}.yaml").is_file()
     for page in re.findall(r"docs/[\w/]+\.md", head):
@@ -114,7 +119,7 @@ def test_the_comments_of_an_overlay_agree_with_its_values(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_page_has_every_experiment_with_its_command_and_numbers(name: str) -> None:
+def test_docs_have_the_command_and_numbers_of_every_experiment(name: str) -> None:
     page = (TOP / "docs/experiments.md").read_text()
     text = (TOP / f"experiments/{name}.yaml").read_text()
     head = text[: text.index("\n\n")]
@@ -124,7 +129,7 @@ def test_the_page_has_every_experiment_with_its_command_and_numbers(name: str) -
     assert set(re.findall(r"(?<!\d)\.\d{3}\b", head)) <= set(re.findall(r"(?<!\d)\.\d{3}\b", page))
 
 
-def test_the_random_split_differs_from_the_other_in_nothing_else() -> None:
+def test_dfdc_faces_random_differs_from_dfdc_faces_in_the_split_only() -> None:
     apart = read_experiment(TOP, "dfdc_faces")
     random = read_experiment(TOP, "dfdc_faces_random")
     differing = {key for key in apart.content if apart.content[key] != random.content[key]}

@@ -1,4 +1,4 @@
-"""params.yaml: each mistake is named by its key."""
+"""Tests of params/schema.py and params/loading.py: each mistake is reported with its key."""
 
 from pathlib import Path
 from typing import Any
@@ -66,17 +66,17 @@ def test_no_field_has_a_default(section: type[BaseModel]) -> None:
         ("split", None, "valid dictionary"),
     ],
 )
-def test_mistakes_are_named(
+def test_a_mistake_is_reported_with_its_key(
     tmp_path: Path, content: dict[str, Any], key: str, value: object, complaint: str
 ) -> None:
     *sections_above, name = key.split(".")
-    place = content
+    values = content
     for section in sections_above:
-        place = place[section]
+        values = values[section]
     if value is MISSING:
-        del place[name]
+        del values[name]
     else:
-        place[name] = value
+        values[name] = value
     with pytest.raises(ParamsError) as caught:
         load(tmp_path, content)
     first, *lines = str(caught.value).splitlines()
@@ -86,20 +86,20 @@ def test_mistakes_are_named(
     assert complaint in lines[0]
 
 
-def test_all_mistakes_are_named_at_once(tmp_path: Path, content: dict[str, Any]) -> None:
+def test_all_mistakes_are_reported_at_once(tmp_path: Path, content: dict[str, Any]) -> None:
     content["train"]["epochs"] = "8"
     del content["score"]
     with pytest.raises(ParamsError, match=r"(?s)train\.epochs: .*\n  score: "):
         load(tmp_path, content)
 
 
-def test_ratios_must_fill_one(tmp_path: Path, content: dict[str, Any]) -> None:
+def test_shares_must_add_up_to_one(tmp_path: Path, content: dict[str, Any]) -> None:
     content["split"]["test"] = 0.3
     with pytest.raises(ParamsError, match=r"split: .*train, val and test must add up to 1"):
         load(tmp_path, content)
 
 
-def test_crops_must_be_as_large_as_the_networks_input(
+def test_crops_must_not_be_smaller_than_the_input_of_the_network(
     tmp_path: Path, content: dict[str, Any]
 ) -> None:
     content["crops"]["size"] = 111
@@ -118,13 +118,13 @@ def test_crops_must_be_as_large_as_the_networks_input(
         ("train:\n\tepochs: 8", "is not valid YAML"),
     ],
 )
-def test_files_that_are_no_params(tmp_path: Path, text: str, complaint: str) -> None:
+def test_a_file_without_params_is_reported(tmp_path: Path, text: str, complaint: str) -> None:
     with pytest.raises(ParamsError, match=r"params\.yaml") as caught:
         load(tmp_path, text)
     assert complaint in str(caught.value)
 
 
-def test_missing_file_is_named(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ParamsError, match=r"params\.yaml is missing: run this from"):
         loading.load_params(tmp_path / "params.yaml")
 
@@ -149,12 +149,12 @@ def test_worker_count(monkeypatch: pytest.MonkeyPatch, workers: int, expected: i
         ("dataset", {"": DATASET}, "match pattern"),
         ("dataset", {1: DATASET}, r"dataset\.1\.\[key\]: Input should be a valid string"),
         ("dataset", {"a": {**DATASET, "root": "a${b}"}}, r"a\.root: .*must not contain \$\{"),
-        ("split", {"test_datasets": ["other"]}, "no data set is called other"),
-        ("split", {"policy": "cross_dataset"}, "needs some, not all, data sets"),
-        ("split", {"fold": 5}, "fold counts from 0 to 4"),
+        ("split", {"test_datasets": ["other"]}, "names unknown data sets: other"),
+        ("split", {"policy": "cross_dataset"}, "needs some, not all, of the data sets"),
+        ("split", {"fold": 5}, "fold must be 0 to 4"),
     ],
 )
-def test_contradictions_are_named(
+def test_a_contradiction_is_reported(
     tmp_path: Path, content: dict[str, Any], section: str, change: Any, complaint: str
 ) -> None:
     content[section] = {**content[section], **change} if isinstance(change, dict) else change
@@ -166,23 +166,23 @@ def test_only_the_starter_needs_no_training(tmp_path: Path, content: dict[str, A
     content["train"] |= {"epochs": 0, "init": "starter"}
     assert load(tmp_path, content).train.epochs == 0
     content["train"] |= {"init": "imagenet"}
-    with pytest.raises(ParamsError, match=r"train: .* epochs may be 0 only where init is starter"):
+    with pytest.raises(ParamsError, match=r"train: .* epochs must not be 0 unless init is starter"):
         load(tmp_path, content)
 
 
-def test_a_list_of_data_sets_is_shown_as_the_mapping_that_it_must_be(
+def test_a_list_of_data_sets_is_reported_with_the_mapping_that_it_must_be(
     tmp_path: Path, content: dict[str, Any]
 ) -> None:
     old = [{"name": "a", **DATASET}, {"name": "b", **DATASET, "root": "x y"}]
     with pytest.raises(ParamsError) as caught:
         load(tmp_path, {**content, "dataset": old})
-    shown = str(caught.value).partition("like\n")[2]
+    shown = str(caught.value).partition("like this:\n")[2]
     assert yaml.safe_load(shown) == {"dataset": {"a": DATASET, "b": {**DATASET, "root": "x y"}}}
     assert load(tmp_path, {**content, **yaml.safe_load(shown)}).dataset["b"].root == "x y"
 
 
 @pytest.mark.parametrize("root", ["we$ird", "a `b`", 'say "x"', "it's", "$(x)", "sp ace", "$HOME"])
-def test_a_root_may_hold_what_a_shell_would_read(
+def test_a_root_may_have_characters_that_a_shell_would_interpret(
     tmp_path: Path, content: dict[str, Any], root: str
 ) -> None:
     loaded = load(tmp_path, {**content, "dataset": {"a": {**DATASET, "root": root}}})

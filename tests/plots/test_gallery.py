@@ -1,4 +1,4 @@
-"""The crops behind the verdicts: the right ones, in the right order."""
+"""Sheets of crops: the right crops, in the right order."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ CROPS = ["video_id", "image", "label", "score"]
 
 
 def shown(figure: Figure) -> list[tuple[str, int]]:
-    """Caption and brightness of every picture."""
+    """Caption and brightness of each image."""
     return [
         (axes.get_title(), round(float(np.mean(axes.images[0].get_array()))))
         for axes in figure.axes
@@ -35,15 +35,15 @@ def store(folder: Path, video_id: str, **brightness: int) -> None:
 
 @pytest.fixture
 def predictions(tmp_path: Path) -> Predictions:
-    """Two wrong videos, one right, one undecided; each crop has a brightness of its own."""
+    """Two wrong verdicts, a right one, an UNDECIDED one; each crop has its own brightness."""
     store(tmp_path, "d/right", a=10)
-    store(tmp_path, "d/missed", a=50, b=60)
-    store(tmp_path, "d/accused", a=90, b=100)
+    store(tmp_path, "d/false_real", a=50, b=60)
+    store(tmp_path, "d/false_fake", a=90, b=100)
     videos = pd.DataFrame(
         [
             ("d/right", 1, 0.9, "FAKE"),
-            ("d/missed", 1, 0.3, "REAL"),
-            ("d/accused", 0, 0.8, "FAKE"),
+            ("d/false_real", 1, 0.3, "REAL"),
+            ("d/false_fake", 0, 0.8, "FAKE"),
             ("d/none", 1, float("nan"), "UNDECIDED"),
         ],
         columns=["video_id", "label", "score", "verdict"],
@@ -51,10 +51,10 @@ def predictions(tmp_path: Path) -> Predictions:
     frames = pd.DataFrame(
         [
             ("d/right", "a.jpg", 1, 0.9),
-            ("d/missed", "a.jpg", 1, 0.4),
-            ("d/missed", "b.jpg", 1, 0.2),
-            ("d/accused", "a.jpg", 0, 0.95),
-            ("d/accused", "b.jpg", 0, 0.6),
+            ("d/false_real", "a.jpg", 1, 0.4),
+            ("d/false_real", "b.jpg", 1, 0.2),
+            ("d/false_fake", "a.jpg", 0, 0.95),
+            ("d/false_fake", "b.jpg", 0, 0.6),
         ],
         columns=CROPS,
     )
@@ -64,10 +64,10 @@ def predictions(tmp_path: Path) -> Predictions:
 def test_worst_mistakes_come_first(tmp_path: Path, predictions: Predictions) -> None:
     figure = gallery.worst_mistakes(predictions, tmp_path)
     assert shown(figure) == [
-        ("d/accused\nis REAL, score 0.80", 90),
-        ("d/missed\nis FAKE, score 0.30", 60),
+        ("d/false_fake\nlabel REAL, score 0.80", 90),
+        ("d/false_real\nlabel FAKE, score 0.30", 60),
     ]
-    assert figure.get_suptitle() == "2 of 4 videos judged wrongly, the worst first"
+    assert figure.get_suptitle() == "Wrong verdicts on 2 of 4 videos, the worst first"
 
 
 @pytest.mark.parametrize("rows", [[0], [0, 3], []])
@@ -75,12 +75,12 @@ def test_no_mistakes(tmp_path: Path, predictions: Predictions, rows: list[int]) 
     right = Predictions(predictions.frames, predictions.videos.iloc[rows])
     figure = gallery.worst_mistakes(right, tmp_path)
     assert shown(figure) == []
-    title = f"0 of {len(rows)} videos judged wrongly, the worst first"
+    title = f"Wrong verdicts on 0 of {len(rows)} videos, the worst first"
     assert figure.get_suptitle() == title
 
 
-def test_only_so_many_mistakes_are_shown(tmp_path: Path) -> None:
-    names = [f"d/{i:02d}" for i in range(gallery.SHOWN + 2)]
+def test_number_of_mistakes_is_limited(tmp_path: Path) -> None:
+    names = [f"d/{i:02d}" for i in range(gallery.MAX_MISTAKES + 2)]
     for i, name in enumerate(names):
         store(tmp_path, name, a=5 * i)
     scores = [1 - 0.01 * i for i in range(len(names))]
@@ -88,35 +88,35 @@ def test_only_so_many_mistakes_are_shown(tmp_path: Path) -> None:
     frames = videos.assign(image="a.jpg")[CROPS]
     figure = gallery.worst_mistakes(Predictions(frames, videos), tmp_path)
     assert [brightness for _, brightness in shown(figure)] == [5 * i for i in range(18)]
-    assert figure.get_suptitle().startswith("20 of 20 videos")
+    assert figure.get_suptitle().startswith("Wrong verdicts on 20 of 20 videos")
 
 
 @pytest.mark.parametrize(("count", "expected"), [(1, 1), (3, 3), (36, 36), (40, 36)])
-def test_crop_sheet_is_evenly_chosen(tmp_path: Path, count: int, expected: int) -> None:
+def test_crop_sheet_is_evenly_spaced(tmp_path: Path, count: int, expected: int) -> None:
     names = [f"d/m/{i:02d}" for i in range(count)]
     for i, name in enumerate(names):
         store(tmp_path, name, a=5 * i, b=255)
     rows = [(name, image) for name in names for image in ("a.jpg", "b.jpg")]
     figure = gallery.crop_sheet(pd.DataFrame(rows, columns=["video_id", "image"]), tmp_path)
-    found = shown(figure)
-    assert len(found) == expected
-    assert found[0] == ("m/00", 0)
-    assert found[-1] == (f"m/{count - 1:02d}", 5 * (count - 1))
-    assert figure.get_suptitle() == f"crops of {expected} of {count} videos"
+    images = shown(figure)
+    assert len(images) == expected
+    assert images[0] == ("m/00", 0)
+    assert images[-1] == (f"m/{count - 1:02d}", 5 * (count - 1))
+    assert figure.get_suptitle() == f"Crops of {expected} of {count} videos"
 
 
-def test_crop_sheet_of_nothing(tmp_path: Path) -> None:
+def test_crop_sheet_without_crops(tmp_path: Path) -> None:
     figure = gallery.crop_sheet(pd.DataFrame(columns=["video_id", "image"]), tmp_path)
     assert shown(figure) == []
 
 
 def test_missing_archive_is_named(tmp_path: Path, predictions: Predictions) -> None:
-    (tmp_path / "d" / "missed.tar").unlink()
-    with pytest.raises(ArchiveError, match=r"missed\.tar"):
+    (tmp_path / "d" / "false_real.tar").unlink()
+    with pytest.raises(ArchiveError, match=r"false_real\.tar"):
         gallery.worst_mistakes(predictions, tmp_path)
 
 
-def test_bytes_are_repeatable(tmp_path: Path, predictions: Predictions) -> None:
+def test_same_crops_give_the_same_png(tmp_path: Path, predictions: Predictions) -> None:
     for name in ("one.png", "other.png"):
-        figures.save(gallery.worst_mistakes(predictions, tmp_path), tmp_path / name)
+        figures.save_figure(gallery.worst_mistakes(predictions, tmp_path), tmp_path / name)
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "other.png").read_bytes()

@@ -1,32 +1,24 @@
-"""What a person is told to try."""
+"""Advice for files without a verdict."""
 
 from dataclasses import replace
 
 import pytest
-from results import NOBODY, TWO
+from results import NO_PEOPLE, THREE_PEOPLE
 
-from deepfake.predict import advice
-from deepfake.video.record import VideoMeta
-
-
-@pytest.mark.parametrize(
-    ("status", "reason", "words"),
-    [
-        ("ok", "no face found", advice.NO_FACE),
-        ("ok", "face too small (55 pixels, 80 needed)", advice.SMALL),
-        ("ok", "too few frames with the same face (25% needed)", advice.RARE),
-        ("unreadable", "neither an image nor a video", advice.BROKEN),
-        ("too_short", "1 frame", advice.BROKEN),
-        ("crashed", "its process ended with SIGSEGV", advice.BROKEN),
-        ("timed_out", "not done after 120 seconds", advice.COSTLY),
-        ("out_of_memory", "needs more than 3 GB", advice.COSTLY),
-        ("unreadable", "a video of 90 minutes, at most 10 are taken", advice.COSTLY),
-    ],
-)
-def test_advice(status: str, reason: str, words: str) -> None:
-    result = replace(NOBODY, reason=reason, video=VideoMeta(status, reason))
-    assert advice.advice(result) == words
+from deepfake.predict.advice import ADVICE, advice
+from deepfake.predict.result import UndecidedCause
 
 
-def test_a_verdict_needs_none() -> None:
-    assert advice.advice(TWO) == ""
+@pytest.mark.parametrize("cause", UndecidedCause)
+def test_every_cause_has_its_own_advice(cause: UndecidedCause) -> None:
+    others = {text for other, text in ADVICE.items() if other is not cause}
+    assert advice(replace(NO_PEOPLE, cause=cause)) not in {"", *others}
+
+
+def test_advice_does_not_depend_on_the_wording_of_the_reason() -> None:
+    result = replace(NO_PEOPLE, cause=UndecidedCause.FACE_TOO_SMALL, reason="2 minutes")
+    assert advice(result) == ADVICE[UndecidedCause.FACE_TOO_SMALL]
+
+
+def test_a_verdict_needs_no_advice() -> None:
+    assert advice(THREE_PEOPLE) == ""

@@ -1,28 +1,31 @@
-"""The annotated video: boxes where the faces are, every frame there, nothing left behind."""
+"""The annotated video: boxes on the faces, every frame, no temporary files."""
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
 import pytest
 from conftest import ClipMaker
-from results import NOBODY, TWO, make_face
+from results import NO_PEOPLE, THREE_PEOPLE, make_face
 
 from deepfake import Detector
 from deepfake.core.image import Image
 from deepfake.predict.annotate import (
     COLORS,
     AnnotateError,
+    Caption,
     Label,
+    analysed_count,
     annotate,
-    dense_count,
     draw,
-    draw_video,
     labels_at,
-    title,
+    make_caption,
+    write_annotated,
 )
+from deepfake.predict.result import Result
+
+CAPTION = Caption("REAL 0.10", "REAL")
 
 
 def frames_of(path: Path) -> list[Image]:
@@ -30,7 +33,7 @@ def frames_of(path: Path) -> list[Image]:
         return [frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)]
 
 
-def test_a_video_with_a_face(detector: Detector, demo_root: Path, tmp_path: Path) -> None:
+def test_a_video_is_annotated(detector: Detector, demo_root: Path, tmp_path: Path) -> None:
     path = demo_root / "real/orl01_1.mp4"
     result = detector.predict(path)
     annotate(result, path, tmp_path / "new/out.mp4", detector)
@@ -41,7 +44,7 @@ def test_a_video_with_a_face(detector: Detector, demo_root: Path, tmp_path: Path
     assert [one.name for one in (tmp_path / "new").iterdir()] == ["out.mp4"]
 
 
-def test_a_video_without_a_face_gets_its_reason(
+def test_a_video_without_a_face_shows_the_reason(
     detector: Detector, make_clip: ClipMaker, tmp_path: Path
 ) -> None:
     path = make_clip(tmp_path / "clip.mp4", 12)
@@ -51,15 +54,15 @@ def test_a_video_without_a_face_gets_its_reason(
     assert len(frames_of(tmp_path / "out.mp4")) == 12
 
 
-def test_what_is_no_video_is_an_error(detector: Detector, tmp_path: Path) -> None:
-    (tmp_path / "broken.mp4").write_text("no video")
+def test_a_file_that_is_not_a_video_is_an_error(detector: Detector, tmp_path: Path) -> None:
+    (tmp_path / "broken.mp4").write_text("not a video")
     result = detector.predict(tmp_path / "broken.mp4")
     with pytest.raises(AnnotateError, match="only a video can be annotated"):
         annotate(result, tmp_path / "broken.mp4", tmp_path / "out.mp4", detector)
     assert not (tmp_path / "out.mp4").exists()
 
 
-def test_a_place_that_cannot_be_written_is_an_error(
+def test_an_output_that_cannot_be_written_is_an_error(
     detector: Detector, make_clip: ClipMaker, tmp_path: Path
 ) -> None:
     path = make_clip(tmp_path / "clip.mp4", 6)
@@ -68,15 +71,17 @@ def test_a_place_that_cannot_be_written_is_an_error(
         annotate(detector.predict(path), path, tmp_path / "file/out.mp4", detector)
 
 
-def test_a_cut_video_ends_where_decoding_does(make_clip: ClipMaker, tmp_path: Path) -> None:
+def test_a_truncated_video_ends_at_the_first_decoding_error(
+    make_clip: ClipMaker, tmp_path: Path
+) -> None:
     whole = make_clip(tmp_path / "clip.mp4", 60, {"movflags": "faststart"})
     data = whole.read_bytes()
     (tmp_path / "cut.mp4").write_bytes(data[: len(data) * 2 // 3])
-    draw_video(tmp_path / "cut.mp4", str(tmp_path / "out.mp4"), "UNDECIDED", [], 0.5, 50)
+    write_annotated(tmp_path / "cut.mp4", str(tmp_path / "out.mp4"), CAPTION, [], 0.5, 50)
     assert 0 < len(frames_of(tmp_path / "out.mp4")) < 60
 
 
-def test_odd_sides_lose_a_pixel(tmp_path: Path) -> None:
+def test_odd_sides_lose_one_pixel(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "odd.avi"), "w") as video:
         stream = video.add_stream("mpeg4", rate=25)
         stream.width, stream.height, stream.pix_fmt = 65, 49, "yuv420p"
@@ -84,59 +89,67 @@ def test_odd_sides_lose_a_pixel(tmp_path: Path) -> None:
             picture = av.VideoFrame.from_ndarray(np.zeros((49, 65, 3), np.uint8), format="rgb24")
             video.mux(stream.encode(picture))
         video.mux(stream.encode())
-    draw_video(tmp_path / "odd.avi", str(tmp_path / "out.mp4"), "REAL 0.10", [], 0.5, 50)
+    write_annotated(tmp_path / "odd.avi", str(tmp_path / "out.mp4"), CAPTION, [], 0.5, 50)
     assert [one.shape for one in frames_of(tmp_path / "out.mp4")] == [(48, 64, 3)] * 5
 
 
 @pytest.mark.parametrize(
-    ("number", "gap", "left"),
+    ("number", "max_gap", "left"),
     [
         (25, 50, 25.0),
-        (30, 50, 30.0),  # between two sightings, in a straight line
+        (30, 50, 30.0),  # between two analysed frames
         (50, 50, 50.0),
-        (55, 50, 50.0),  # a little after the last one
-        (20, 50, 25.0),  # and before the first
+        (55, 50, 50.0),  # shortly after the last one
+        (20, 50, 25.0),  # shortly before the first one
         (10, 50, None),
         (70, 50, None),
-        (30, 20, None),  # too long between
+        (30, 20, None),  # too far from both
         (25, 20, 25.0),
     ],
 )
-def test_where_a_box_is(number: int, gap: float, left: float | None) -> None:
-    labels = labels_at(number, [make_face(1, {25: 0.4, 50: 0.9}, 0.7)], 0.5, gap)
+def test_boxes_are_interpolated(number: int, max_gap: float, left: float | None) -> None:
+    labels = labels_at(number, [make_face(1, {25: 0.4, 50: 0.9}, 0.7)], 0.5, max_gap)
     assert [label.box[0] for label in labels] == ([] if left is None else [pytest.approx(left)])
 
 
-def test_labels_tell_person_score_and_side() -> None:
-    labels = labels_at(50, TWO.faces, 0.5, 50)
-    assert [(label.text, label.kind) for label in labels] == [
-        ("person 0: 0.10", "real"),
-        ("person 1: 0.90", "fake"),
-        ("person 2: 0.90", "fake"),
+def test_labels_have_person_score_and_verdict() -> None:
+    labels = labels_at(50, THREE_PEOPLE.faces, 0.5, 50)
+    assert [(label.text, label.verdict) for label in labels] == [
+        ("Person 1: 0.10", "REAL"),
+        ("Person 2: 0.90", "FAKE"),
+        ("Person 3: 0.90", "FAKE"),
     ]
     assert labels_at(50, [], 0.5, 50) == []
 
 
-def test_drawing_leaves_the_image_and_stays_in_it() -> None:
+def test_drawing_changes_a_copy_and_keeps_its_size() -> None:
     image = np.zeros((240, 320, 3), np.uint8)
     boxes = [(100.0, 80.0, 180.0, 160.0), (-50.0, -50.0, 500.0, 500.0), (300.0, 0.0, 340.0, 30.0)]
-    drawn = draw(image, [Label(box, "person 0: 0.90", "fake") for box in boxes], "FAKE 0.90")
+    labels = [Label(box, "Person 1: 0.90", "FAKE") for box in boxes]
+    annotated = draw(image, labels, Caption("FAKE 0.90", "FAKE"))
     assert not image.any()
-    assert tuple(drawn[120, 100]) == COLORS["fake"]
-    assert drawn.shape == image.shape
+    assert tuple(annotated[120, 100]) == COLORS["FAKE"]
+    assert annotated.shape == image.shape
+
+
+def test_the_caption_has_the_colour_of_the_verdict() -> None:
+    image = np.zeros((240, 320, 3), np.uint8)
+    for verdict, color in COLORS.items():
+        annotated = draw(image, [], Caption("no verdict word", verdict))
+        assert (annotated == color).all(axis=2).any()
 
 
 @pytest.mark.parametrize(
-    ("result", "words"),
+    ("result", "caption"),
     [
-        (TWO, "FAKE 0.82 (FAKE from 0.50)"),
-        (NOBODY, "UNDECIDED no face found"),
-        (replace(NOBODY, reason=""), "UNDECIDED "),
+        (THREE_PEOPLE, Caption("FAKE 0.82 (FAKE from 0.50)", "FAKE")),
+        (NO_PEOPLE, Caption("UNDECIDED no face found", "UNDECIDED")),
+        (replace(NO_PEOPLE, reason=""), Caption("UNDECIDED ", "UNDECIDED")),
     ],
 )
-def test_titles(result: Any, words: str) -> None:
-    assert title(result) == words
-    draw(np.zeros((48, 64, 3), np.uint8), [], title(result))
+def test_captions(result: Result, caption: Caption) -> None:
+    assert make_caption(result) == caption
+    draw(np.zeros((48, 64, 3), np.uint8), [], make_caption(result))
 
 
 @pytest.mark.parametrize(
@@ -150,5 +163,5 @@ def test_titles(result: Any, words: str) -> None:
         (0, 25.0, 0, 2),
     ],
 )
-def test_how_many_frames_are_looked_at(frames: int, fps: float, pixels: int, count: int) -> None:
-    assert dense_count(frames, fps, pixels) == count
+def test_number_of_analysed_frames(frames: int, fps: float, pixels: int, count: int) -> None:
+    assert analysed_count(frames, fps, pixels) == count

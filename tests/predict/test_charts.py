@@ -1,9 +1,9 @@
-"""Charts are well-formed, and marks stand where the numbers say."""
+"""Charts are well-formed SVG, and their marks are where the numbers say."""
 
 from xml.etree import ElementTree
 
 import pytest
-from results import TWO
+from results import THREE_PEOPLE
 
 from deepfake.predict.charts import WIDTH, gauge, timeline
 from deepfake.predict.result import FaceFrame
@@ -13,8 +13,8 @@ def parsed(svg: str) -> ElementTree.Element:
     return ElementTree.fromstring(svg)
 
 
-def marks(chart: ElementTree.Element, tag: str, kind: str) -> list[ElementTree.Element]:
-    return [one for one in chart.iter(tag) if kind in one.get("class", "").split()]
+def marks(chart: ElementTree.Element, tag: str, css_class: str) -> list[ElementTree.Element]:
+    return [one for one in chart.iter(tag) if css_class in one.get("class", "").split()]
 
 
 @pytest.mark.parametrize("score", [0.0, 0.3, 1.0])
@@ -23,9 +23,9 @@ def test_gauge(score: float, threshold: float) -> None:
     chart = parsed(gauge(score, threshold, (score / 2, score)))
     (dot,) = marks(chart, "circle", "score")
     (edge,) = marks(chart, "line", "threshold")
-    at, border = float(dot.get("cx", "")), float(edge.get("x1", ""))
-    assert (at >= border) == (score >= threshold)
-    assert all(0 <= x <= WIDTH for x in (at, border))
+    score_x, threshold_x = float(dot.get("cx", "")), float(edge.get("x1", ""))
+    assert (score_x >= threshold_x) == (score >= threshold)
+    assert all(0 <= x <= WIDTH for x in (score_x, threshold_x))
     assert len(marks(chart, "line", "interval")) == 3
     widths = [float(bar.get("width", "")) for bar in chart.iter("rect")]
     assert min(widths) >= 0
@@ -40,7 +40,7 @@ def test_gauge_without_score() -> None:
 
 
 def test_timeline() -> None:
-    chart = parsed(timeline(TWO.faces[1].frames, 0.8))
+    chart = parsed(timeline(THREE_PEOPLE.faces[1].frames, 0.8))
     low, high = marks(chart, "circle", "dot")
     assert [low.get("class"), high.get("class")] == ["dot real", "dot fake"]
     assert float(low.get("cx", "")) < float(high.get("cx", ""))
@@ -49,7 +49,7 @@ def test_timeline() -> None:
     assert [text.text for text in chart.iter("text")][-2:] == ["1.0 s", "2.0 s"]
 
 
-def test_timeline_without_frame_rate_of_one_frame_and_of_none() -> None:
+def test_timeline_without_frame_rate_with_one_frame_and_without_frames() -> None:
     frames = [FaceFrame(number, None, 0.5, (0, 0, 1, 1), b"") for number in (3, 9)]
     chart = parsed(timeline(frames, 0.5))
     assert [text.text for text in chart.iter("text")][-2:] == ["frame 3", "frame 9"]

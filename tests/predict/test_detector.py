@@ -1,4 +1,4 @@
-"""The detector for other programs, and that it gives the pipeline's crops and scores."""
+"""The detector gives the crops and scores of the pipeline, and its results are complete."""
 
 import subprocess
 import sys
@@ -15,23 +15,26 @@ from deepfake import Detector, Face, Result
 from deepfake.base.errors import ModelError
 from deepfake.core import archive
 from deepfake.core.tables import read_csv
-from deepfake.predict.inputs import Source
+from deepfake.predict.inputs import InputFile
 from deepfake.predict.preprocess import Preprocessor
 from deepfake.predict.report import html_report
+from deepfake.predict.result import UndecidedCause
 
 
 @pytest.mark.parametrize("runtime", ["torch", "onnx"])
-def test_every_test_video_gets_the_pipeline_s_crops_and_score(trained: Path, runtime: str) -> None:
-    """Of the data set that was trained on, the demo's if nobody changed params.yaml."""
+def test_the_test_split_gets_the_crops_and_scores_of_the_pipeline(
+    trained: Path, runtime: str
+) -> None:
+    """The videos are those of the data sets in params.yaml: the demo, unless it was changed."""
     params = yaml.safe_load((trained / "params.yaml").read_text())
     roots = {name: trained / one["root"] for name, one in params["dataset"].items()}
     videos = read_csv(trained / "data/predictions/test.csv").fillna({"score": -1})
     rows = list(videos.itertuples())
     assert len(rows) >= 10
-    sources = [Source(str(roots[row.dataset] / row.path)) for row in rows]
+    files = [InputFile(str(roots[row.dataset] / row.path)) for row in rows]
     preprocessor = Preprocessor(execution(workers=2))
     with Detector.load(trained / "models", preprocessor, runtime) as detector:
-        results = list(detector.predict_many(sources))
+        results = list(detector.predict_many(files))
     assert [result.verdict for result in results] == videos["verdict"].tolist()
     scores = [-1 if result.score is None else result.score for result in results]
     assert scores == pytest.approx(videos["score"].tolist(), abs=1e-4)
@@ -42,14 +45,14 @@ def test_every_test_video_gets_the_pipeline_s_crops_and_score(trained: Path, run
         assert result.decisive == (None if pd.isna(row.track) else row.track)
 
 
-def test_one_file_and_many_give_the_same(detector: Detector, demo_root: Path) -> None:
+def test_predict_many_gives_the_results_of_predict(detector: Detector, demo_root: Path) -> None:
     paths = [str(demo_root / f"real/orl0{number}_1.mp4") for number in (1, 2)]
-    assert list(detector.predict_many([Source(path) for path in paths])) == [
+    assert list(detector.predict_many([InputFile(path) for path in paths])) == [
         detector.predict(path) for path in paths
     ]
 
 
-def test_an_onnx_file_suffices_but_gives_no_heat_maps(
+def test_an_onnx_file_gives_verdicts_but_no_heat_maps(
     detector: Detector, portable: Path, demo_root: Path
 ) -> None:
     path = demo_root / "real/orl01_1.mp4"
@@ -57,12 +60,12 @@ def test_an_onnx_file_suffices_but_gives_no_heat_maps(
         found, expected = by_onnx.predict(path), detector.predict(path)
         assert (found.verdict, found.threshold) == (expected.verdict, expected.threshold)
         assert found.score == pytest.approx(expected.score, abs=1e-4)
-        with pytest.raises(ModelError, match="heat maps, and so reports, need the model in torch"):
+        with pytest.raises(ModelError, match="heat maps and reports need runtime torch"):
             html_report(found, by_onnx)
 
 
 def test_an_unknown_runtime_is_an_error(portable: Path) -> None:
-    with pytest.raises(ModelError, match="no runtime tensorrt: there is torch and onnx"):
+    with pytest.raises(ModelError, match="unknown runtime tensorrt: use torch or onnx"):
         Detector.load(portable, runtime="tensorrt")
 
 
@@ -84,12 +87,12 @@ def test_a_result_is_typed_and_complete(detector: Detector, demo_root: Path) -> 
     ("content", "reason"),
     [
         (b"", "empty file"),
-        (b"no video", "not a video"),
-        (b"\xff\xd8\xff no image", "not an image that can be decoded"),
+        (b"text", "not a video"),
+        (b"\xff\xd8\xff text", "not an image that can be decoded"),
         (None, "no such file"),
     ],
 )
-def test_what_cannot_be_read_is_undecided(
+def test_an_unreadable_file_is_undecided(
     detector: Detector, tmp_path: Path, content: bytes | None, reason: str
 ) -> None:
     path = tmp_path / "clip.mp4"
@@ -97,26 +100,28 @@ def test_what_cannot_be_read_is_undecided(
         path.write_bytes(content)
     result = detector.predict(path)
     assert (result.verdict, result.reason, result.faces) == ("UNDECIDED", reason, ())
+    assert result.cause is UndecidedCause.UNREADABLE
 
 
-def test_a_file_that_takes_too_long_leaves_this_program_alone(
+def test_a_file_that_times_out_does_not_stop_the_program(
     random_model: Path, served: Served, demo_root: Path
 ) -> None:
-    hasty = Preprocessor(execution(video_seconds=3))
-    with Detector.load(random_model, hasty) as detector:
+    limited = Preprocessor(execution(video_seconds=3))
+    with Detector.load(random_model, limited) as detector:
         result = detector.predict(served.url("hang"))
         assert (result.verdict, result.video.status) == ("UNDECIDED", "timed_out")
-        assert result.reason == "not done after 3 seconds"
+        assert result.reason == "timed out after 3 seconds"
+        assert result.cause is UndecidedCause.OVER_LIMIT
     with Detector.load(random_model) as detector:
         assert detector.predict(demo_root / "real/orl01_1.mp4").score is not None
 
 
-def test_no_model_is_an_error(tmp_path: Path) -> None:
+def test_a_missing_model_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no model in"):
         Detector.load(tmp_path / "nowhere")
 
 
-def test_importing_the_package_and_the_command_loads_nothing_heavy() -> None:
+def test_importing_the_package_and_the_command_is_light() -> None:
     heavy = [
         "torch",
         "cv2",

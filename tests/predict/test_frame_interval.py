@@ -1,4 +1,4 @@
-"""The interval over frames: what it must contain, how wide it is, when there is none."""
+"""The score range over frames: what it contains, how wide it is, when there is none."""
 
 import numpy as np
 import pandas as pd
@@ -6,33 +6,33 @@ import pytest
 from scipy.special import expit
 
 from deepfake.model.scores import video_scores
-from deepfake.predict.frame_interval import MIN_FRAMES, in_words, score_interval
+from deepfake.predict.frame_interval import MIN_FRAMES, certainty, score_interval
 
-KINDS = ("mean_logit", "mean_probability")
+VIDEO_SCORES = ("mean_logit", "mean_probability")
 
 
 @pytest.mark.parametrize("count", range(MIN_FRAMES))
-def test_few_frames_give_no_interval(count: int) -> None:
+def test_too_few_frames_give_no_interval(count: int) -> None:
     assert score_interval(np.zeros(count), "mean_logit", 1.0) is None
 
 
-@pytest.mark.parametrize("video_score", KINDS)
-def test_frames_that_agree_give_their_score(video_score: str) -> None:
+@pytest.mark.parametrize("video_score", VIDEO_SCORES)
+def test_equal_frames_give_an_interval_of_width_zero(video_score: str) -> None:
     interval = score_interval(np.full(6, 1.2), video_score, 0.8)
     assert interval == pytest.approx((expit(1.5), expit(1.5)))
 
 
-@pytest.mark.parametrize("video_score", KINDS)
-def test_it_is_about_the_score_of_the_pipeline(video_score: str) -> None:
+@pytest.mark.parametrize("video_score", VIDEO_SCORES)
+def test_the_interval_contains_the_score_of_the_pipeline(video_score: str) -> None:
     logits = np.random.default_rng(3).normal(0.5, 2, 12)
     table = pd.DataFrame({"video_id": "v", "track": 0, "logit": logits})
     (score,) = video_scores(table, video_score, 0.8, 1)["score"]
     low, high = score_interval(logits, video_score, 0.8) or (1.0, 0.0)
     assert 0 <= low < score < high <= 1
-    assert score_interval(logits, video_score, 0.8) == (low, high), "the same in every run"
+    assert score_interval(logits, video_score, 0.8) == (low, high), "repeatable"
 
 
-def test_more_frames_narrow_it() -> None:
+def test_more_frames_narrow_the_interval() -> None:
     rng = np.random.default_rng(0)
     widths = []
     for count in (8, 32, 128):
@@ -41,8 +41,8 @@ def test_more_frames_narrow_it() -> None:
     assert widths[0] > widths[1] > widths[2]
 
 
-def test_it_mostly_holds_what_many_frames_would_give() -> None:
-    """Of 200 persons with 16 independent frames; a bootstrap of so few is a little too narrow."""
+def test_coverage_of_the_score_of_many_frames() -> None:
+    """For 200 people with 16 independent frames; so small a bootstrap is slightly too narrow."""
     rng = np.random.default_rng(0)
     hits = 0
     for _ in range(200):
@@ -52,15 +52,15 @@ def test_it_mostly_holds_what_many_frames_would_give() -> None:
 
 
 @pytest.mark.parametrize(
-    ("interval", "words"),
+    ("interval", "expected"),
     [
         (None, "unknown"),
         ((0.1, 0.4), "clear"),
         ((0.6, 0.9), "clear"),
         ((0.4, 0.6), "borderline"),
-        ((0.5, 0.6), "clear"),  # all of it is FAKE: the threshold itself is
+        ((0.5, 0.6), "clear"),  # a score equal to the threshold is FAKE
         ((0.4, 0.5), "borderline"),
     ],
 )
-def test_certainty_in_words(interval: tuple[float, float] | None, words: str) -> None:
-    assert in_words(interval, threshold=0.5) == words
+def test_certainty(interval: tuple[float, float] | None, expected: str) -> None:
+    assert certainty(interval, threshold=0.5) == expected

@@ -1,4 +1,4 @@
-"""Which files the arguments mean, what kind they are, and downloads."""
+"""How arguments expand to files, the kind of files, and downloads."""
 
 import gzip
 import io
@@ -13,12 +13,12 @@ from conftest import ClipMaker
 from web_server import Served
 
 from deepfake.base.download import DownloadError, fetch, is_url
-from deepfake.predict.inputs import Source, expand, sniff
+from deepfake.predict.inputs import InputFile, expand, sniff
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder, with a few names in it."""
+    """The current folder, with a few files and folders."""
     monkeypatch.chdir(tmp_path)
     for name in ("b.mp4", "a[1].mp4", "sub/c.JPG", "sub/deep/d.gif", "sub/.hidden/e.mp4", "n.txt"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -33,25 +33,25 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("names", "files"),
     [
         (["b.mp4"], ["b.mp4"]),
-        (["n.txt"], ["n.txt"]),  # named, so it is tried
+        (["n.txt"], ["n.txt"]),  # a named file is kept whatever its suffix
         (["sub"], ["sub/c.JPG", "sub/deep/d.gif"]),
         (["*.mp4"], ["a[1].mp4", "b.mp4"]),
-        (["a[1].mp4"], ["a[1].mp4"]),  # a name before it is a pattern
+        (["a[1].mp4"], ["a[1].mp4"]),  # a file of this name takes precedence over the pattern
         (["**/*.gif", "b.mp4", "b.mp4"], ["sub/deep/d.gif", "b.mp4"]),
         (["su?"], ["sub/c.JPG", "sub/deep/d.gif"]),
         (["https://host/x?y=*", "s3://bucket/z"], ["https://host/x?y=*", "s3://bucket/z"]),
         (["-"], ["b.mp4", "sub/c.JPG", "sub/deep/d.gif"]),
     ],
 )
-def test_names_mean_files(names: list[str], files: list[str]) -> None:
-    assert expand(names, ["b.mp4\n", "\n", "sub\r\n"]) == ([Source(file) for file in files], [])
+def test_names_expand_to_files(names: list[str], files: list[str]) -> None:
+    assert expand(names, ["b.mp4\n", "\n", "sub\r\n"]) == ([InputFile(file) for file in files], [])
 
 
 @pytest.mark.usefixtures("folder")
-def test_names_that_mean_nothing_are_told_and_the_others_kept() -> None:
-    found, complaints = expand(["nowhere.mp4", "empty", "x*.mp4", "b.mp4"])
-    assert found == [Source("b.mp4")]
-    assert complaints == [
+def test_names_without_a_match_are_errors_and_the_others_are_kept() -> None:
+    files, errors = expand(["nowhere.mp4", "empty", "x*.mp4", "b.mp4"])
+    assert files == [InputFile("b.mp4")]
+    assert errors == [
         "nowhere.mp4: no such file or folder",
         "empty: no image or video in this folder",
         "x*.mp4: nothing matches this pattern",
@@ -59,16 +59,16 @@ def test_names_that_mean_nothing_are_told_and_the_others_kept() -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_names_without_characters_survive() -> None:
+def test_names_in_no_valid_encoding_are_kept() -> None:
     name = os.fsdecode(b"\xff.mp4")
     Path(name).touch()
-    assert expand(["-"], [f"{name}\n"])[0] == [Source(name)]
+    assert expand(["-"], [f"{name}\n"])[0] == [InputFile(name)]
 
 
 @pytest.mark.usefixtures("folder")
-def test_a_broken_link_is_tried_so_that_its_reason_is_told() -> None:
+def test_a_broken_link_is_kept() -> None:
     Path("link.mp4").symlink_to("gone.mp4")
-    assert expand(["link.mp4"])[0] == [Source("link.mp4")]
+    assert expand(["link.mp4"])[0] == [InputFile("link.mp4")]
 
 
 def image_bytes(suffix: str) -> bytes:
@@ -105,7 +105,7 @@ def test_content_decides_the_kind(tmp_path: Path, data: bytes, kind: str) -> Non
     assert sniff(path) == kind
 
 
-def test_what_is_no_file_is_left_to_the_decoder(tmp_path: Path, make_clip: ClipMaker) -> None:
+def test_the_kind_of_pipes_folders_and_missing_files(tmp_path: Path, make_clip: ClipMaker) -> None:
     os.mkfifo(tmp_path / "pipe")
     assert sniff(tmp_path / "pipe") == "video"
     assert sniff(tmp_path / "nowhere") == "video"
@@ -126,14 +126,16 @@ def test_download(tmp_path: Path, served: Served) -> None:
         ("gone", "cannot be downloaded: FileNotFoundError"),
     ],
 )
-def test_download_that_fails(tmp_path: Path, served: Served, name: str, message: str) -> None:
+def test_a_failed_download_is_an_error(
+    tmp_path: Path, served: Served, name: str, message: str
+) -> None:
     (served.folder / "big").write_bytes(b"x" * 1_000_001)
     with pytest.raises(DownloadError, match=message):
         fetch(served.url(name), tmp_path / "got", 1_000_000)
 
 
 @pytest.mark.parametrize("url", ["nonsense://x/y", "http://127.0.0.1:1/x"])
-def test_addresses_that_lead_nowhere(tmp_path: Path, url: str) -> None:
+def test_an_address_without_a_server_is_an_error(tmp_path: Path, url: str) -> None:
     with pytest.raises(DownloadError, match="cannot be downloaded"):
         fetch(url, tmp_path / "got", 1_000_000)
 

@@ -1,4 +1,4 @@
-"""Files that nobody has checked: any kind, by content, in a process that may end, with a reason."""
+"""Untrusted files: any kind, recognised by content, processed in another process with limits."""
 
 import shutil
 import time
@@ -12,14 +12,15 @@ import pytest
 from conftest import ClipMaker, execution
 from web_server import Served
 
-from deepfake.core import archive
 from deepfake.core.image import Image
 from deepfake.faces.crops import crop_settings
 from deepfake.jobs.step import Failure
 from deepfake.params.schema import Params
-from deepfake.predict.inputs import Source
-from deepfake.predict.preprocess import Preprocessor, preprocess
+from deepfake.predict.inputs import InputFile
+from deepfake.predict.preprocess import Preprocessed, Preprocessor, preprocess
+from deepfake.predict.result import UndecidedCause
 from deepfake.video.frames import frame_settings
+from deepfake.video.record import VideoMeta
 
 
 @pytest.fixture
@@ -30,9 +31,9 @@ def settings(params: Params) -> dict[str, Any]:
 
 @pytest.fixture
 def preprocessor() -> Iterator[Preprocessor]:
-    made = Preprocessor(execution(workers=1, video_seconds=60))
-    yield made
-    made.close()
+    preprocessor = Preprocessor(execution(workers=1, video_seconds=60))
+    yield preprocessor
+    preprocessor.close()
 
 
 def photo(path: Path, image: Image) -> Path:
@@ -40,74 +41,85 @@ def photo(path: Path, image: Image) -> Path:
     return path
 
 
-def test_content_and_not_the_name_decides(
+def test_content_decides_the_kind_not_the_name(
     astronaut: Image, tmp_path: Path, settings: dict[str, Any]
 ) -> None:
     path = photo(tmp_path / "photo.png", astronaut).rename(tmp_path / "clip.mp4")
-    found = archive.unpack(preprocess(path, **settings))
-    assert found.meta["video"]["status"] == "ok"
-    assert len(found.images) == 1
-    assert found.meta["no_face"] == ""
+    file = Preprocessed.unpack(preprocess(path, **settings))
+    assert file.video.status == "ok"
+    assert len(file.crops) == len(file.images) == 1
+    assert (file.cause, file.reason) == (None, "")
 
 
 def test_no_face_and_no_file(
     tmp_path: Path, make_clip: ClipMaker, settings: dict[str, Any]
 ) -> None:
-    empty = archive.unpack(preprocess(make_clip(tmp_path / "clip.mp4", 9), **settings))
-    assert (empty.images, empty.meta["no_face"]) == ({}, "")
-    assert len(empty.meta["video"]["indices"]) == 2
-    missing = archive.unpack(preprocess(tmp_path / "nowhere", **settings))
-    assert missing.meta["video"]["status"] == "unreadable"
-    assert missing.meta["video"]["reason"] == "no such file"
+    empty = Preprocessed.unpack(preprocess(make_clip(tmp_path / "clip.mp4", 9), **settings))
+    assert (empty.images, empty.cause, empty.reason) == ({}, None, "")
+    assert len(empty.video.indices) == 2
+    missing = Preprocessed.unpack(preprocess(tmp_path / "nowhere", **settings))
+    assert missing.video.status == "unreadable"
+    assert missing.video.reason == "no such file"
 
 
-def test_a_face_that_is_too_small_is_told_with_its_size(
+def test_a_face_that_is_too_small_is_reported_with_its_size(
     astronaut: Image, tmp_path: Path, settings: dict[str, Any]
 ) -> None:
     crowd = np.full((700, 900, 3), 128, np.uint8)
     crowd[100:612, 100:612] = astronaut
     settings["crops"]["min_face"] = 0.5
-    found = archive.unpack(preprocess(photo(tmp_path / "crowd.png", crowd), **settings))
-    assert not found.images
-    reason = found.meta["no_face"]
-    assert reason.startswith("face too small (")
-    assert reason.endswith(" pixels, 350 needed)")
+    file = Preprocessed.unpack(preprocess(photo(tmp_path / "crowd.png", crowd), **settings))
+    assert not file.images
+    assert file.cause is UndecidedCause.FACE_TOO_SMALL
+    assert file.reason.startswith("face too small (")
+    assert file.reason.endswith(" pixels, 350 needed)")
 
 
-def test_a_face_that_is_seen_too_rarely_is_told(demo_root: Path, settings: dict[str, Any]) -> None:
+def test_a_person_in_too_few_frames_is_reported(demo_root: Path, settings: dict[str, Any]) -> None:
     settings["crops"]["min_track_fraction"] = 1.1
-    found = archive.unpack(preprocess(demo_root / "real/orl01_1.mp4", **settings))
-    assert found.meta["no_face"] == "too few frames with the same face (110% needed)"
+    file = Preprocessed.unpack(preprocess(demo_root / "real/orl01_1.mp4", **settings))
+    assert file.cause is UndecidedCause.TOO_FEW_FRAMES
+    assert file.reason == "too few frames with the same face (110% needed)"
 
 
-def test_many_in_order_and_broken_ones_between(
+def test_results_are_in_order_and_broken_files_do_not_stop_others(
     demo_root: Path,
     tmp_path: Path,
     served: Served,
     settings: dict[str, Any],
     preprocessor: Preprocessor,
 ) -> None:
-    (tmp_path / "broken.mp4").write_text("no video")
+    (tmp_path / "broken.mp4").write_text("not a video")
     clip = demo_root / "real/orl01_1.mp4"
     shutil.copy(clip, served.folder / "remote")
     names = [str(clip), str(tmp_path / "broken.mp4"), served.url("remote"), served.url("gone")]
-    found = list(preprocessor.many([Source(name) for name in names], settings))
-    unpacked = [archive.unpack(data) for data in found if isinstance(data, bytes)]
-    assert [one.meta["video"]["status"] for one in unpacked] == ["ok", "unreadable"] * 2
-    assert unpacked[0].images == unpacked[2].images, "a download is judged as the file is"
-    assert unpacked[3].meta["video"]["reason"].startswith("cannot be downloaded: FileNotFound")
+    results = list(preprocessor.many([InputFile(name) for name in names], settings))
+    files = [Preprocessed.unpack(data) for data in results if isinstance(data, bytes)]
+    assert [file.video.status for file in files] == ["ok", "unreadable"] * 2
+    assert files[0].images == files[2].images, "a download gives the crops of the file"
+    assert files[3].video.reason.startswith("cannot be downloaded: FileNotFound")
 
 
-def test_a_hanging_address_is_given_up(served: Served, settings: dict[str, Any]) -> None:
-    hasty = Preprocessor(execution(workers=1, video_seconds=2))
-    found = hasty.one(Source(served.url("hang")), settings)
-    hasty.close()
-    assert found == Failure("timed_out", "not done after 2 seconds")
+def test_an_address_without_a_response_times_out(served: Served, settings: dict[str, Any]) -> None:
+    limited = Preprocessor(execution(workers=1, video_seconds=2))
+    result = limited.one(InputFile(served.url("hang")), settings)
+    limited.close()
+    assert result == Failure("timed_out", "timed out after 2 seconds")
 
 
-def test_closing_ends_what_is_being_done(served: Served, settings: dict[str, Any]) -> None:
+@pytest.mark.parametrize("cause", [None, *UndecidedCause])
+def test_what_is_packed_is_unpacked(cause: UndecidedCause | None) -> None:
+    video = VideoMeta("ok", "a reason", 64, 48, 25.0, 9, 1234, "h264", (0, 4))
+    crops = [{"frame": 4, "track": 0, "image": "0-000004.jpg", "box": [1, 2, 3, 4]}]
+    file = Preprocessed(video, crops, {"0-000004.jpg": b"jpeg"}, cause, "another reason")
+    assert Preprocessed.unpack(file.pack()) == file
+
+
+def test_closing_ends_a_running_task(served: Served, settings: dict[str, Any]) -> None:
     preprocessor = Preprocessor(execution(workers=1, video_seconds=60))
-    results = preprocessor.many([Source(served.url("hang")), Source(served.url("hang"))], settings)
+    results = preprocessor.many(
+        [InputFile(served.url("hang")), InputFile(served.url("hang"))], settings
+    )
     start = time.monotonic()
     results.close()  # type: ignore[attr-defined]
     preprocessor.close()

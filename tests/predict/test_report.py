@@ -1,14 +1,14 @@
-"""The page about a result: complete, escaped, and without a network."""
+"""The HTML report of a result: complete, escaped, and without requests."""
 
 import re
 from dataclasses import replace
 
 import pytest
 from html_page import Page
-from results import NOBODY, TWO, make_face, make_result
+from results import NO_PEOPLE, THREE_PEOPLE, make_face, make_result
 
 from deepfake import Detector
-from deepfake.predict.report import MOST_PEOPLE, html_report, report_name
+from deepfake.predict.report import MAX_PEOPLE, html_report, report_name
 from deepfake.predict.result import Result
 
 
@@ -16,21 +16,28 @@ def page(result: Result, detector: Detector) -> Page:
     return Page(html_report(result, detector))
 
 
-def test_a_report_tells_everything(detector: Detector) -> None:
-    found = page(TWO, detector)
-    for words in ("FAKE", "The score is 0.82; FAKE begins at 0.50", "between 0.72 and 0.92"):
-        assert words in found.words
-    assert "Person 1 , who decides" in found.words or "Person 1, who decides" in found.words
+def test_a_report_is_complete(detector: Detector) -> None:
+    found = page(THREE_PEOPLE, detector)
+    for text in (
+        "FAKE",
+        "The score is 0.82; scores of 0.50 or more are FAKE.",
+        "Score range over frames (95 %): 0.72 to 0.92.",
+    ):
+        assert text in found.words
+    assert "Person 2 (decides the verdict)" in found.words
+    assert found.words.count("decides the verdict") == 1
+    for number in (1, 3):
+        assert f"Person {number}" in found.words
     assert "No score: too few frames with a face." in found.words
     assert "frame 50, 2.0 s: 0.90" in found.words
-    assert "does not prove that a bright place was manipulated" in found.words
+    assert "does not prove that a bright region was manipulated" in found.words
     assert "not a proof" in found.words
     assert found.count("svg") == 1 + 3
     assert found.count("img") == 2 * (4 + 2 + 1)
 
 
-def test_it_holds_all_it_needs_and_runs_nothing(detector: Detector) -> None:
-    text = html_report(TWO, detector)
+def test_a_report_loads_and_runs_nothing(detector: Detector) -> None:
+    text = html_report(THREE_PEOPLE, detector)
     sources = [attributes.get("src") or "" for tag, attributes in Page(text).tags if tag == "img"]
     assert all(source.startswith("data:image/jpeg;base64,") for source in sources)
     assert "default-src 'none'" in text
@@ -38,33 +45,36 @@ def test_it_holds_all_it_needs_and_runs_nothing(detector: Detector) -> None:
     assert not re.search(r"https?://|<script|<link|url\(|@import", text)
 
 
-def test_an_undecided_file_has_its_reason_and_no_pictures(detector: Detector) -> None:
-    found = page(NOBODY, detector)
+def test_an_undecided_file_has_a_reason_and_no_images(detector: Detector) -> None:
+    found = page(NO_PEOPLE, detector)
     assert "No score: no face found." in found.words
     assert found.count("img") == found.count("svg") == 0
 
 
 def test_a_single_image_has_no_timeline(detector: Detector) -> None:
-    image = replace(TWO.video, fps=0.0, codec="", indices=(0,), frame_count=1)
+    image = replace(THREE_PEOPLE.video, fps=0.0, codec="", indices=(0,), frame_count=1)
     found = page(make_result("a.jpg", (make_face(0, {0: 0.7}, 0.7),), image), detector)
     assert found.count("svg") == 1
     assert "frames per second" not in found.words
 
 
 def test_hostile_text_is_escaped(detector: Detector) -> None:
-    evil = "<script>alert(1)</script>\"'&\udcff\x1b.mp4"
-    for result in (replace(TWO, path=evil, note=evil), replace(NOBODY, path=evil, reason=evil)):
+    hostile = "<script>alert(1)</script>\"'&\udcff\x1b.mp4"
+    for result in (
+        replace(THREE_PEOPLE, path=hostile, note=hostile),
+        replace(NO_PEOPLE, path=hostile, reason=hostile),
+    ):
         text = html_report(result, detector)
         assert Page(text).count("script") == 0
         assert "&lt;script&gt;" in text
         text.encode()
 
 
-def test_a_crowd_is_cut_short(detector: Detector) -> None:
-    crowd = tuple(make_face(track, {0: 0.5}, 0.5) for track in range(MOST_PEOPLE + 3))
+def test_the_report_of_a_crowd_shows_some_people(detector: Detector) -> None:
+    crowd = tuple(make_face(track, {0: 0.5}, 0.5) for track in range(MAX_PEOPLE + 3))
     found = page(make_result(faces=crowd), detector)
-    assert f"{MOST_PEOPLE + 3}, 3 of them not shown" in found.words
-    assert found.count("img") == 2 * MOST_PEOPLE
+    assert f"{MAX_PEOPLE + 3}, 3 not shown" in found.words
+    assert found.count("img") == 2 * MAX_PEOPLE
 
 
 @pytest.mark.parametrize(
@@ -78,5 +88,5 @@ def test_a_crowd_is_cut_short(detector: Detector) -> None:
         ("ü" * 300, set(), "ü" * 100 + ".html"),
     ],
 )
-def test_names_of_reports(path: str, taken: set[str], name: str) -> None:
+def test_report_names(path: str, taken: set[str], name: str) -> None:
     assert report_name(path, taken) == name

@@ -1,4 +1,4 @@
-"""From logits to a result: who decides, and why there is none."""
+"""From logits to a result: who decides the verdict, and why a file is UNDECIDED."""
 
 from dataclasses import replace
 from typing import Any
@@ -10,8 +10,9 @@ from scipy.special import expit
 from deepfake.model.calibration import Calibration
 from deepfake.model.card import ModelCard, make_card
 from deepfake.params.schema import Params
-from deepfake.predict.result import Result
-from deepfake.predict.verdict import judge
+from deepfake.predict.preprocess import Preprocessed
+from deepfake.predict.result import Result, UndecidedCause
+from deepfake.predict.verdict import make_result
 from deepfake.video.record import VideoMeta
 
 VIDEO = VideoMeta("ok", width=64, height=48, fps=25.0, frame_count=100, indices=(0, 25, 50, 75))
@@ -31,73 +32,94 @@ def crop(frame: int, track: int) -> dict[str, Any]:
     }
 
 
-def judged(
+def result_of(
     card: ModelCard,
     people: dict[int, dict[int, float]],
     video: VideoMeta = VIDEO,
-    no_face: str = "",
+    cause: UndecidedCause | None = None,
+    reason: str = "",
 ) -> Result:
     """The result for people given as track: {frame: logit}."""
     crops = [crop(frame, track) for track, frames in people.items() for frame in frames]
     logits = np.array([value for frames in people.values() for value in frames.values()])
     images = {one["image"]: one["image"].encode() for one in crops}
-    return judge("clip.mp4", card, video, crops, images, logits, no_face)
+    return make_result("clip.mp4", card, Preprocessed(video, crops, images, cause, reason), logits)
 
 
 def test_the_most_suspicious_person_decides(card: ModelCard) -> None:
-    calm = dict.fromkeys(VIDEO.indices, -3.0)
-    result = judged(card, {0: calm, 1: {25: 1.0, 50: 3.0}})
+    real = dict.fromkeys(VIDEO.indices, -3.0)
+    result = result_of(card, {0: real, 1: {25: 1.0, 50: 3.0}})
     assert (result.verdict, result.decisive) == ("FAKE", 1)
     assert result.score == pytest.approx(expit(2.0 / 2.0))
     assert [face.score for face in result.faces] == pytest.approx([expit(-1.5), expit(1.0)])
     assert (result.frames, result.frames_with_face, result.coverage) == (4, 4, 1.0)
-    one = result.faces[1]
-    assert one.coverage == 0.5
-    assert [frame.seconds for frame in one.frames] == [1.0, 2.0]
-    assert [frame.score for frame in one.frames] == pytest.approx([expit(0.5), expit(1.5)])
-    assert [frame.image for frame in one.most_suspicious(1)] == [b"1-000050.jpg"]
+    assert result.cause is None
+    face = result.faces[1]
+    assert (face.track, face.number, face.coverage) == (1, 2, 0.5)
+    assert [frame.seconds for frame in face.frames] == [1.0, 2.0]
+    assert [frame.score for frame in face.frames] == pytest.approx([expit(0.5), expit(1.5)])
+    assert [frame.image for frame in face.most_suspicious(1)] == [b"1-000050.jpg"]
 
 
-def test_a_steady_person_is_clear_and_few_frames_are_unknown(card: ModelCard) -> None:
-    result = judged(card, {0: dict.fromkeys(VIDEO.indices, -3.0)})
+def test_equal_frames_are_clear_and_few_frames_are_unknown(card: ModelCard) -> None:
+    result = result_of(card, {0: dict.fromkeys(VIDEO.indices, -3.0)})
     assert (result.verdict, result.certainty) == ("REAL", "clear")
     assert result.interval == pytest.approx((expit(-1.5), expit(-1.5)))
-    few = judged(card, {0: {0: -3.0, 25: -3.0}})
+    few = result_of(card, {0: {0: -3.0, 25: -3.0}})
     assert (few.verdict, few.certainty, few.interval) == ("REAL", "unknown", None)
 
 
 @pytest.mark.parametrize(
-    ("people", "video", "no_face", "reason"),
+    ("people", "video", "reason", "cause"),
     [
-        ({}, VIDEO, "", "no face found"),
-        ({}, VIDEO, "face too small", "face too small"),
-        ({0: {25: 9.0}}, VIDEO, "", "too few frames with a face"),
-        ({}, VideoMeta("unreadable", "not a video"), "", "not a video"),
-        ({}, VideoMeta("timed_out", "not done after 9 seconds"), "", "not done after 9 seconds"),
+        ({}, VIDEO, "no face found", UndecidedCause.NO_FACE),
+        ({0: {25: 9.0}}, VIDEO, "too few frames with a face", UndecidedCause.TOO_FEW_FRAMES),
+        ({}, VideoMeta("unreadable", "not a video"), "not a video", UndecidedCause.UNREADABLE),
+        ({}, VideoMeta("too_short", "1 frame"), "1 frame", UndecidedCause.UNREADABLE),
+        ({}, VideoMeta("crashed", "SIGSEGV"), "SIGSEGV", UndecidedCause.UNREADABLE),
+        ({}, VideoMeta("timed_out", "9 seconds"), "9 seconds", UndecidedCause.OVER_LIMIT),
+        ({}, VideoMeta("out_of_memory", "3 GB"), "3 GB", UndecidedCause.OVER_LIMIT),
     ],
 )
-def test_undecided_has_a_reason(
+def test_undecided_has_a_reason_and_a_cause(
     card: ModelCard,
     people: dict[int, dict[int, float]],
     video: VideoMeta,
-    no_face: str,
     reason: str,
+    cause: UndecidedCause,
 ) -> None:
-    result = judged(card, people, video, no_face)
+    result = result_of(card, people, video)
     assert (result.verdict, result.score, result.reason) == ("UNDECIDED", None, reason)
+    assert result.cause is cause
     assert (result.certainty, result.interval, result.decisive) == ("", None, None)
     assert [face.score for face in result.faces] == [None] * len(people)
     assert result.note == ""
 
 
-def test_damage_is_noted_where_there_is_a_verdict(card: ModelCard) -> None:
+@pytest.mark.parametrize(
+    ("video", "cause", "reason"),
+    [
+        (VIDEO, UndecidedCause.FACE_TOO_SMALL, "face too small"),
+        (VIDEO, UndecidedCause.TOO_FEW_FRAMES, "too few frames with the same face"),
+        (VideoMeta("unreadable", "video of 90 minutes"), UndecidedCause.OVER_LIMIT, ""),
+    ],
+)
+def test_a_known_cause_comes_first(
+    card: ModelCard, video: VideoMeta, cause: UndecidedCause, reason: str
+) -> None:
+    result = result_of(card, {}, video, cause, reason)
+    assert (result.verdict, result.reason) == ("UNDECIDED", reason or video.reason)
+    assert result.cause is cause
+
+
+def test_damage_is_noted_with_a_verdict(card: ModelCard) -> None:
     video = replace(VIDEO, status="truncated", reason="cut after 76 frames")
-    result = judged(card, {0: {0: 1.0, 25: 1.0}}, video)
+    result = result_of(card, {0: {0: 1.0, 25: 1.0}}, video)
     assert (result.reason, result.note) == ("", "cut after 76 frames")
 
 
 def test_images_have_no_time(card: ModelCard) -> None:
     video = VideoMeta("ok", width=9, height=9, frame_count=1, indices=(0,))
-    result = judged(replace(card, min_frames=1), {0: {0: 4.0}}, video)
+    result = result_of(replace(card, min_frames=1), {0: {0: 4.0}}, video)
     assert result.verdict == "FAKE"
     assert result.faces[0].frames[0].seconds is None

@@ -26,7 +26,9 @@ def client(detector: Detector) -> Iterator[Client]:
         yield found
 
 
-def test_the_same_json_as_the_command(client: Client, demo_root: Path, random_model: Path) -> None:
+def test_the_json_is_that_of_the_command(
+    client: Client, demo_root: Path, random_model: Path
+) -> None:
     path = demo_root / "real/orl01_1.mp4"
     for options, query in (([], ""), (["--frames"], "?frames=true")):
         answer = client.send(path.read_bytes(), path.name, f"/predict{query}")
@@ -36,14 +38,14 @@ def test_the_same_json_as_the_command(client: Client, demo_root: Path, random_mo
         assert answer.json() == {**expected, "path": path.name}
 
 
-def test_what_cannot_be_judged_is_an_answer(client: Client) -> None:
-    answer = client.send(b"this is no video")
+def test_an_undecided_file_has_status_200(client: Client) -> None:
+    answer = client.send(b"not a video")
     assert answer.status_code == 200
     assert answer.json()["verdict"] == "UNDECIDED"
     assert answer.json()["reason"] == "neither an image nor a video"
 
 
-def test_a_request_without_a_file(client: Client) -> None:
+def test_a_request_without_a_file_is_an_error(client: Client) -> None:
     assert requests.post(client.url("/predict"), timeout=60).status_code == 422
     assert client.get("/predict").status_code == 405
 
@@ -55,14 +57,14 @@ def test_health(client: Client, detector: Detector) -> None:
     assert answer["threshold"] == detector.card.threshold
 
 
-def test_it_describes_itself_and_loads_nothing(client: Client) -> None:
+def test_the_api_is_documented_without_scripts(client: Client) -> None:
     document = client.get("/openapi.json").json()
     assert set(document["paths"]) == {"/predict", "/health"}
     assert {"200", "413", "503"} <= set(document["paths"]["/predict"]["post"]["responses"])
     for path in ("/", "/docs"):
         answer = client.get(path)
         assert "POST /predict" in answer.text
-        assert "Judge a file" in answer.text
+        assert "Predict a file" in answer.text
         assert "<script" not in answer.text
         assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
 
@@ -74,15 +76,15 @@ from deepfake.serving import service
 from deepfake.cli.app import app
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
-service.refusal = lambda path: path.write_text("hang") and ""
-service.kind_of = lambda head: "video"
+service.refusal_reason = lambda path: path.write_text("hang") and ""
+service.kind_by_content = lambda head: "video"
 service.claimed_seconds = test_pool.shout
 app()
 """
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_ends_while_a_file_hangs(
+def test_the_server_stops_while_a_file_hangs(
     number: signal.Signals, random_model: Path, tmp_path: Path
 ) -> None:
     client = Client(free_port())
@@ -108,7 +110,7 @@ def test_it_ends_while_a_file_hangs(
     assert list(tmp_path.iterdir()) == [], "uploads are deleted"
 
 
-def test_without_a_model_the_remedy_is_named(tmp_path: Path) -> None:
+def test_a_missing_model_is_an_error_with_a_remedy(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["serve", "--model", str(tmp_path / "none")])
     assert result.exit_code == 1
     assert "run `dvc repro` or `dvc pull`" in result.stderr

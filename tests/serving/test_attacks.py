@@ -1,4 +1,4 @@
-"""What strangers may try; docs/security.md tells of each, by the names of these tests."""
+"""Attacks on the server; docs/security.md lists each with the name of its test."""
 
 import ast
 import http.client
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from bad_inputs import BOMB, HUGE, clip, huge_png, sized_stream, still, zipped
+from bad_inputs import BOMB, HUGE, clip, huge_png, image_bytes, sized_stream, zipped
 from hosting import WAIT, Client, hosted
 
 from deepfake import Detector
@@ -23,12 +23,12 @@ from deepfake.serving.service import Service
 from deepfake.serving.uploads import UploadLimits
 
 LIMITS = UploadLimits(megabytes=2, minutes=0.5, waiting=2)
-EVIL = "<script>alert(1)</script>"
+SCRIPT = "<script>alert(1)</script>"
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where uploads go."""
+    """The folder of uploads."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return tmp_path
 
@@ -41,10 +41,10 @@ def service(detector: Detector, folder: Path) -> Service:
 
 @pytest.fixture
 def client(service: Service, folder: Path) -> Iterator[Client]:
-    """A server after whose test nothing may be left of the uploads."""
+    """A server; after the test it must still answer and have deleted all uploads."""
     with hosted(service) as found:
         yield found
-        assert found.get("/health").json()["in_line"] == 0, "it lives"
+        assert found.get("/health").json()["in_line"] == 0, "it still answers"
     assert list(folder.iterdir()) == []
 
 
@@ -66,16 +66,16 @@ def opened(client: Client) -> socket.socket:
     ("name", "shown"),
     [("../../../tmp/evil.mp4", "evil.mp4"), ("/etc/cron.d/evil", "evil"), ("C:\\evil", "evil")],
 )
-def test_path_names(client: Client, name: str, shown: str, folder: Path) -> None:
+def test_paths_in_a_name(client: Client, name: str, shown: str, folder: Path) -> None:
     answer = client.send(b"x", name)
     assert answer.json()["path"] == shown
     assert not list(folder.parent.rglob("evil*"))
 
 
 def test_markup_in_a_name(service: Service) -> None:
-    examined = service.examine(io.BytesIO(still("JPEG")), f"a{EVIL.replace('/', '')}.jpg")
-    assert "<script" not in examined.report
-    assert "&lt;script&gt;" in examined.report
+    analysis = service.analyse(io.BytesIO(image_bytes("JPEG")), f"a{SCRIPT.replace('/', '')}.jpg")
+    assert "<script" not in analysis.report
+    assert "&lt;script&gt;" in analysis.report
 
 
 def test_line_breaks_in_a_name(client: Client) -> None:
@@ -112,23 +112,23 @@ def test_image_bombs(client: Client) -> None:
     assert "pixels" in reason(client, data, "bomb.png")
 
 
-def test_videos_that_claim_a_size(client: Client) -> None:
+def test_videos_that_claim_a_huge_size(client: Client) -> None:
     assert reason(client, sized_stream(clip(profile="baseline"), HUGE)) != "no face found"
 
 
 def test_polyglots(service: Service) -> None:
-    for tail in (EVIL.encode(), zipped(), b"<?php system($_GET[0]); ?>"):
-        examined = service.examine(io.BytesIO(still("JPEG") + tail), "photo.html")
-        assert examined.result.video.status in {"ok", "truncated"}, (
-            "it is the image that it begins as"
+    for tail in (SCRIPT.encode(), zipped(), b"<?php system($_GET[0]); ?>"):
+        analysis = service.analyse(io.BytesIO(image_bytes("JPEG") + tail), "photo.html")
+        assert analysis.result.video.status in {"ok", "truncated"}, (
+            "the beginning of the file decides its kind"
         )
-        assert "<?php" not in examined.report
-        assert "<script" not in examined.report
+        assert "<?php" not in analysis.report
+        assert "<script" not in analysis.report
 
 
-def test_content_goes_before_the_name(service: Service) -> None:
-    assert service.judge(io.BytesIO(clip()), "photo.jpg").video.codec == "h264"
-    assert service.judge(io.BytesIO(b"MZ" + bytes(600)), "clip.mp4").verdict == "UNDECIDED"
+def test_content_decides_the_kind_not_the_name(service: Service) -> None:
+    assert service.predict(io.BytesIO(clip()), "photo.jpg").video.codec == "h264"
+    assert service.predict(io.BytesIO(b"MZ" + bytes(600)), "clip.mp4").verdict == "UNDECIDED"
 
 
 class Evil:
@@ -164,10 +164,10 @@ def test_pickles(
 def test_a_file_that_is_too_large(client: Client) -> None:
     answer = client.send(bytes(3_000_000))
     assert answer.status_code == 413
-    assert answer.json() == {"detail": "more than 2 MB, which is the limit"}
+    assert answer.json() == {"detail": "larger than the limit of 2 MB"}
 
 
-def test_a_file_that_hides_its_size(client: Client) -> None:
+def test_a_file_of_undeclared_size(client: Client) -> None:
     def endless() -> Iterator[bytes]:
         yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
         for _ in range(5000):
@@ -180,7 +180,7 @@ def test_a_file_that_hides_its_size(client: Client) -> None:
         )
         assert answer.status_code == 413
     except requests.ConnectionError:
-        pass  # the server hung up while the client was still sending
+        pass  # the server closed the connection while the client was still sending
 
 
 def test_thousands_of_fields(client: Client) -> None:
@@ -201,7 +201,7 @@ def test_huge_headers(client: Client) -> None:
     assert status == b"" or re.match(rb"HTTP/1.1 4\d\d", status)
 
 
-def test_a_body_that_does_not_come(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_body_that_never_arrives(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api, "STALLED_SECONDS", 0.5)
     with hosted(service) as client, opened(client) as connection:
         connection.sendall(
@@ -213,7 +213,7 @@ def test_a_body_that_does_not_come(service: Service, monkeypatch: pytest.MonkeyP
         assert answer.status == 408
 
 
-def test_a_client_that_goes_away(client: Client) -> None:
+def test_a_client_that_disconnects(client: Client) -> None:
     with opened(client) as connection:
         connection.sendall(
             b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n"
@@ -225,14 +225,14 @@ def test_a_client_that_goes_away(client: Client) -> None:
 def test_many_parallel_uploads(
     client: Client, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One is judged, two wait, all others are turned away at once."""
-    go_on, judged = threading.Event(), service._judged
+    """One is analysed, two wait, all others are refused at once."""
+    proceed, predict = threading.Event(), service._predict
 
     def slow(*arguments: object) -> object:
-        assert go_on.wait(WAIT)
-        return judged(*arguments)  # type: ignore[arg-type]
+        assert proceed.wait(WAIT)
+        return predict(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(service, "_judged", slow)
+    monkeypatch.setattr(service, "_predict", slow)
     with ThreadPoolExecutor(12) as threads:
         futures = [threads.submit(client.send, b"text") for _ in range(12)]
         try:
@@ -242,34 +242,38 @@ def test_many_parallel_uploads(
                 threading.Event().wait(0.1)
             assert client.get("/health").json()["in_line"] == 3, "it still answers"
         finally:
-            go_on.set()
+            proceed.set()
         answers = [future.result() for future in futures]
     assert sorted(answer.status_code for answer in answers) == [200] * 3 + [503] * 9
     assert all("Retry-After" in answer.headers for answer in answers if answer.status_code == 503)
 
 
-# What others may see
+# Privacy
 
 
-def test_traces(client: Client, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tracebacks_are_not_sent(
+    client: Client, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*_: object) -> None:
         raise RuntimeError("secret path /root/key")
 
-    monkeypatch.setattr(service, "_judged", fail)
+    monkeypatch.setattr(service, "_predict", fail)
     answer = client.send(b"text")
     assert answer.status_code == 500
-    assert answer.json() == {"detail": "something went wrong here"}
+    assert answer.json() == {"detail": "internal server error"}
 
 
-def test_pages_of_others(client: Client) -> None:
+def test_requests_from_other_sites(client: Client) -> None:
     answer = requests.get(client.url("/health"), headers={"Origin": "http://evil"}, timeout=WAIT)
     assert "Access-Control-Allow-Origin" not in answer.headers
 
 
-def test_each_attack_is_told_of(repository: Path) -> None:
+def test_every_attack_is_in_the_documentation(repository: Path) -> None:
     text = (repository / "docs/security.md").read_text()
     tree = ast.parse(Path(__file__).read_text())
     tests = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
-    tests = {name for name in tests if name.startswith("test_")} - {"test_each_attack_is_told_of"}
-    told = set(re.findall(r"`(test_\w+)`", text))
-    assert tests <= told
+    tests = {name for name in tests if name.startswith("test_")} - {
+        "test_every_attack_is_in_the_documentation"
+    }
+    documented = set(re.findall(r"`(test_\w+)`", text))
+    assert tests <= documented

@@ -1,4 +1,4 @@
-"""The page in a real browser, as a person sees it.
+"""The page in a real browser.
 
 Screenshots go to .scratch/screenshots, or to the folder that DEEPFAKE_SCREENSHOTS names.
 """
@@ -28,17 +28,17 @@ from PIL import ImageChops
 from deepfake.core.image import Image
 from deepfake.model.card import ModelCard
 from deepfake.model.network import load_model
-from deepfake.serving.page_command import ENDING_SECONDS
-from deepfake.serving.uploads import FOLDER
+from deepfake.serving.page_command import SHUTDOWN_SECONDS
+from deepfake.serving.uploads import FOLDER_PREFIX
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PATIENCE = 300_000  # milliseconds, on a busy machine
-SLACK = 60  # seconds to end, on a busy machine; nobody waits for the file or the browser
+SLACK = 60  # more seconds to stop, on a busy machine; far less than the file would take
 DESKTOP, PHONE = (1280, 900), (390, 844)
 SWAP = "fake/poisson/astronaut_pexels_1.mp4"
 COLOURS = 256  # of a screenshot, so that it is small enough for docs/pictures
 RESTING = "[data-testid=stApp][data-test-script-state=notRunning]"
-MARGIN = 30  # pixels below what is shown
+MARGIN = 30  # pixels below the content
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no browser: apt-get install chromium")
 
@@ -69,14 +69,14 @@ def running_page(folder: Path) -> Iterator[Running]:
 
 @pytest.fixture(scope="module")
 def address(trained: Path) -> Iterator[str]:
-    """Where the page is, with the demo's model and clips."""
+    """The address of a page with the model and clips of the demo."""
     with running_page(trained) as running:
         yield running.address
 
 
 @pytest.fixture(scope="module")
 def card(trained: Path) -> ModelCard:
-    """Of the model that the page uses."""
+    """The card of the model on the page."""
     return load_model(trained / "models")[1]
 
 
@@ -94,8 +94,8 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture
 def visit(chromium: Any, address: str) -> Iterator[Any]:
-    """A function that opens the page; afterwards it must have asked no other server for anything."""
-    contexts, asked = [], []
+    """A function that opens the page; fails if the page sends requests to other servers."""
+    contexts, requested = [], []
 
     def visiting(size: tuple[int, int] = DESKTOP, scheme: str = "light") -> Any:
         width, height = size
@@ -104,7 +104,7 @@ def visit(chromium: Any, address: str) -> Iterator[Any]:
         )
         contexts.append(context)
         page = context.new_page()
-        page.on("request", lambda request: asked.append(request.url))
+        page.on("request", lambda request: requested.append(request.url))
         open_page(page, address)
         return page
 
@@ -112,7 +112,7 @@ def visit(chromium: Any, address: str) -> Iterator[Any]:
     for context in contexts:
         context.close()
     own = (address, address.replace("http", "ws"), "data:", "blob:")
-    assert [url for url in asked if not url.startswith(own)] == []
+    assert [url for url in requested if not url.startswith(own)] == []
 
 
 def open_page(page: Any, address: str) -> None:
@@ -123,7 +123,7 @@ def open_page(page: Any, address: str) -> None:
 
 @pytest.fixture
 def shoot(repository: Path) -> Any:
-    """A function that keeps a picture of the whole page."""
+    """A function that saves a screenshot of the whole page."""
     folder = Path(os.environ.get("DEEPFAKE_SCREENSHOTS", repository / ".scratch/screenshots"))
 
     def shooting(page: Any, name: str, resting: bool = True) -> None:
@@ -132,14 +132,14 @@ def shoot(repository: Path) -> Any:
             page.locator(RESTING).wait_for()
         height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
         page.set_viewport_size({"width": page.viewport_size["width"], "height": height})
-        page.wait_for_timeout(1000)  # what slides in has come to rest
+        page.wait_for_timeout(1000)  # until animations have ended
         keep(page, folder / f"page_{name}.png")
 
     return shooting
 
 
 def keep(page: Any, path: Path) -> None:
-    """A screenshot in few colours, without the empty space below."""
+    """Save a screenshot in few colours, without the empty space below."""
     page.screenshot(path=str(path))
     with Pil.open(path) as picture:
         whole = picture.convert("RGB")
@@ -154,7 +154,7 @@ def upload(page: Any, path: Path, place: int = 0) -> None:
 
 
 def read(page: Any, words: str) -> str:
-    """All that can be read once the words can be."""
+    """The text of the page, once it contains `words`."""
     page.get_by_text(words).first.wait_for()
     return re.sub(r"\s+", " ", page.inner_text("body"))
 
@@ -187,13 +187,13 @@ def two_people(demo_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return write_video(tmp_path_factory.mktemp("clips") / "two_people.mp4", both)
 
 
-def test_it_invites(visit: Any, shoot: Any) -> None:
+def test_the_empty_page(visit: Any, shoot: Any) -> None:
     page = visit()
     text = read(page, "sent nowhere")
     page.get_by_text("A face swap", exact=True).first.wait_for()
     shoot(page, "start")
     assert "Drop an image or a video, up to 20 MB and 10 minutes" in text
-    assert "A file is judged on this machine, sent nowhere, and deleted afterwards." in text
+    assert "Files are analysed on this machine, sent nowhere, and deleted afterwards." in text
 
 
 def test_a_real_image(visit: Any, shoot: Any, demo_root: Path, card: ModelCard) -> None:
@@ -203,11 +203,13 @@ def test_a_real_image(visit: Any, shoot: Any, demo_root: Path, card: ModelCard) 
     shoot(page, "image")
     assert "astronaut.png" in text
     assert verdict(page) == "REAL"
-    assert re.search(rf"The score is 0\.\d\d; FAKE begins at {card.threshold:.2f}", text)
-    assert "A face was found in 1 of 1 frames" in text
-    assert "too few frames to say how steady" in text
-    assert page.get_by_alt_text("the same with its heat map").count() == 1
-    assert page.locator(".time").count() == 0, "a picture has no timeline"
+    assert re.search(
+        rf"The score is 0\.\d\d; scores of {card.threshold:.2f} or more are FAKE", text
+    )
+    assert "A face was found in 1 of 1 analysed frames" in text
+    assert "too few frames for a score range" in text
+    assert page.get_by_alt_text("the same face with its heat map").count() == 1
+    assert page.locator(".timeline").count() == 0, "an image has no timeline"
 
 
 def test_a_real_video(visit: Any, shoot: Any, demo_root: Path, card: ModelCard) -> None:
@@ -222,8 +224,8 @@ def test_a_real_video(visit: Any, shoot: Any, demo_root: Path, card: ModelCard) 
     broken = (
         "[...document.querySelectorAll('.deepfake img')].filter(one => !one.naturalWidth).length"
     )
-    assert page.evaluate(broken) == 0, "every picture is drawn"
-    dot = page.locator(".at").nth(2)
+    assert page.evaluate(broken) == 0, "every image is loaded"
+    dot = page.locator(".dot").nth(2)
     shown = dot.locator(".shown")
     assert not shown.is_visible()
     dot.scroll_into_view_if_needed()
@@ -259,10 +261,10 @@ def test_two_people(visit: Any, shoot: Any, two_people: Path) -> None:
     text = read(page, "Save the report")
     shoot(page, "two_people")
     assert verdict(page) == "FAKE", "one swapped face makes a video FAKE"
-    assert "Person 0" in text
     assert "Person 1" in text
-    assert text.count("who decides") == 1
-    assert "who decides" in page.locator(".person").first.inner_text()
+    assert "Person 2" in text
+    assert text.count("(decides the verdict)") == 1
+    assert "(decides the verdict)" in page.locator(".person").first.inner_text()
     first, second = (page.locator(".person").nth(place).bounding_box() for place in (0, 1))
     assert first["y"] == second["y"]
     assert first["x"] < second["x"], "side by side"
@@ -271,10 +273,12 @@ def test_two_people(visit: Any, shoot: Any, two_people: Path) -> None:
 def test_progress(visit: Any, shoot: Any, two_people: Path) -> None:
     page = visit()
     upload(page, two_people)
-    read(page, "Looking for faces and scoring them")
+    read(page, "Detecting and scoring faces")
     shoot(page, "progress", resting=False)
-    assert "Person 0" in read(page, "Save the report")
-    assert page.get_by_text("Looking for faces").count() == 0, "it is gone when all is done"
+    assert "Person 1" in read(page, "Save the report")
+    assert page.get_by_text("Detecting and scoring faces").count() == 0, (
+        "the progress message is gone"
+    )
 
 
 def test_no_face(visit: Any, shoot: Any, demo_root: Path) -> None:
@@ -284,18 +288,18 @@ def test_no_face(visit: Any, shoot: Any, demo_root: Path) -> None:
     shoot(page, "no_face")
     assert "UNDECIDED" in text
     assert "No score: no face found." in text
-    assert "The model judges faces only." in text
+    assert "The model analyses faces only." in text
 
 
 def test_a_broken_file(visit: Any, shoot: Any, tmp_path: Path) -> None:
-    (tmp_path / "broken.mp4").write_text("this is no video")
+    (tmp_path / "broken.mp4").write_text("not a video")
     page = visit()
     upload(page, tmp_path / "broken.mp4")
     text = read(page, "Save the report")
     shoot(page, "unreadable")
     assert "UNDECIDED" in text
     assert "No score: neither an image nor a video." in text
-    assert "can be read" in text
+    assert "Supported files" in text
     assert "Traceback" not in text
 
 
@@ -309,7 +313,7 @@ def test_a_file_that_is_too_large(visit: Any, shoot: Any, tmp_path: Path) -> Non
     assert "UNDECIDED" not in text
 
 
-def test_a_sample_on_a_phone_in_the_dark(visit: Any, shoot: Any) -> None:
+def test_a_sample_clip_on_a_phone_in_dark_mode(visit: Any, shoot: Any) -> None:
     page = visit(PHONE, "dark")
     page.get_by_text("A face swap", exact=True).filter(visible=True).first.click()
     read(page, "Save the report")
@@ -317,7 +321,7 @@ def test_a_sample_on_a_phone_in_the_dark(visit: Any, shoot: Any) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
     assert page.locator(".person").first.bounding_box()["width"] <= PHONE[0]
     ink = page.evaluate("getComputedStyle(document.querySelector('.deepfake')).color")
-    assert min(map(int, re.findall(r"\d+", ink)[:3])) > 200, "light letters on dark"
+    assert min(map(int, re.findall(r"\d+", ink)[:3])) > 200, "light text on a dark background"
 
 
 def test_two_files_are_compared(visit: Any, shoot: Any, demo_root: Path) -> None:
@@ -326,7 +330,7 @@ def test_two_files_are_compared(visit: Any, shoot: Any, demo_root: Path) -> None
     upload(page, demo_root / "real/astronaut_1.mp4", 1)
     page.get_by_text("Seen in").first.wait_for()
     upload(page, demo_root / SWAP, 2)
-    text = read(page, "Compared")
+    text = read(page, "Comparison")
     assert "frames with a face" in read(page, "frames with a face")
     shoot(page, "comparison")
     assert "astronaut_pexels_1.mp4" in text
@@ -336,12 +340,12 @@ def test_two_files_are_compared(visit: Any, shoot: Any, demo_root: Path) -> None
 def test_the_model(visit: Any, shoot: Any, card: ModelCard) -> None:
     page = visit()
     page.get_by_role("tab", name="The model").click()
-    text = read(page, "What it is not for")
+    text = read(page, "Out of scope")
     shoot(page, "model")
-    assert f"{card.threshold:.3f}, chosen on validation videos, fixed here" in text
+    assert f"{card.threshold:.3f}, chosen on validation videos and fixed" in text
 
 
-def test_an_interrupt_ends_it_while_a_browser_is_open(
+def test_an_interrupt_stops_the_page_while_a_browser_is_open(
     trained: Path, chromium: Any, two_people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uploads = tmp_path / "uploads"
@@ -351,9 +355,9 @@ def test_an_interrupt_ends_it_while_a_browser_is_open(
         page = context.new_page()
         open_page(page, running.address)
         upload(page, two_people)
-        read(page, "Looking for faces and scoring them")
+        read(page, "Detecting and scoring faces")
         running.process.send_signal(signal.SIGINT)
-        assert running.process.wait(ENDING_SECONDS + SLACK) == 0
-        assert list(uploads.glob(f"{FOLDER}*")) == []
+        assert running.process.wait(SHUTDOWN_SECONDS + SLACK) == 0
+        assert list(uploads.glob(f"{FOLDER_PREFIX}*")) == []
         with pytest.raises(URLError):
             urlopen(running.address)

@@ -1,4 +1,4 @@
-"""The parts of the page: complete, escaped, without scripts and addresses."""
+"""The parts of the page: complete, escaped, without scripts and requests."""
 
 import base64
 import re
@@ -8,12 +8,12 @@ from xml.etree import ElementTree
 import pytest
 from html_page import Page
 from markupsafe import Markup
-from results import NOBODY, TWO
+from results import NO_PEOPLE, THREE_PEOPLE
 
 from deepfake import Detector
-from deepfake.predict.advice import NO_FACE
+from deepfake.predict.advice import advice
 from deepfake.predict.charts import gauge
-from deepfake.predict.report import shown_people
+from deepfake.predict.report import person_views
 from deepfake.serving.html import (
     api_page,
     card_sections,
@@ -27,55 +27,61 @@ from deepfake.serving.html import (
 )
 from deepfake.serving.uploads import UploadLimits
 
-EVIL = "<script>alert(1)</script>\"'&.mp4"
+HOSTILE = "<script>alert(1)</script>\"'&.mp4"
 
 
-def test_a_verdict_with_its_gauge() -> None:
-    found = Page(verdict_part(TWO))
-    for words in ("FAKE", "The score is 0.82; FAKE begins at 0.50", "not a proof", "clip.mp4"):
-        assert words in found.words
+def test_a_verdict_has_a_gauge() -> None:
+    found = Page(verdict_part(THREE_PEOPLE))
+    for text in (
+        "FAKE",
+        "The score is 0.82; scores of 0.50 or more are FAKE.",
+        "Score range over frames (95 %): 0.72 to 0.92.",
+        "not a proof",
+        "clip.mp4",
+    ):
+        assert text in found.words
     assert [one["alt"] for tag, one in found.tags if tag == "img"] == ["score 0.82, threshold 0.50"]
 
 
-def test_no_verdict_with_its_reason_and_what_to_try() -> None:
-    found = Page(verdict_part(NOBODY))
+def test_undecided_has_a_reason_and_advice() -> None:
+    found = Page(verdict_part(NO_PEOPLE))
     assert "UNDECIDED" in found.words
     assert "No score: no face found." in found.words
-    assert NO_FACE in found.words
+    assert advice(NO_PEOPLE) in found.words
     assert found.count("img") == 0
 
 
-def test_people_side_by_side(detector: Detector) -> None:
-    found = Page(people_part(TWO, shown_people(TWO, detector)))
-    assert [words in found.words for words in ("Person 0", "Person 1", "Person 2")] == [True] * 3
-    assert "Person 1, who decides" in found.words
+def test_people(detector: Detector) -> None:
+    found = Page(people_part(THREE_PEOPLE, person_views(THREE_PEOPLE, detector)))
+    assert [f"Person {number}" in found.words for number in (0, 1, 2, 3)] == [False] + [True] * 3
+    assert "Person 2 (decides the verdict)" in found.words
     assert "frame 50, 2.0 s: 0.90" in found.words
-    assert "does not prove that a bright place was manipulated" in found.words
+    assert "does not prove that a bright region was manipulated" in found.words
     assert found.count("section") == 3
-    frames = sum(len(face.frames) for face in TWO.faces)
+    frames = sum(len(face.frames) for face in THREE_PEOPLE.faces)
     assert found.count("img") == 3 + 2 * (4 + 2 + 1) + frames
 
 
-def test_nobody_gives_nothing(detector: Detector) -> None:
-    found = Page(people_part(NOBODY, shown_people(NOBODY, detector)))
+def test_no_people_give_an_empty_part(detector: Detector) -> None:
+    found = Page(people_part(NO_PEOPLE, person_views(NO_PEOPLE, detector)))
     assert found.words.strip() == ""
 
 
-def test_people_who_are_not_shown_are_counted(detector: Detector) -> None:
-    people = shown_people(TWO, detector)
-    assert "2 more people are not shown." in Page(people_part(TWO, people[:1])).words
+def test_people_not_shown_are_counted(detector: Detector) -> None:
+    people = person_views(THREE_PEOPLE, detector)
+    assert "2 more people are not shown." in Page(people_part(THREE_PEOPLE, people[:1])).words
 
 
-def test_dots_lie_on_the_chart() -> None:
-    dots = timeline_dots(TWO.faces[0])
+def test_dots_are_on_the_chart() -> None:
+    dots = timeline_dots(THREE_PEOPLE.faces[0])
     assert [dot.frame for dot in dots] == [0, 25, 50, 75]
     assert [dot.left for dot in dots] == sorted(dot.left for dot in dots)
     assert all(0 < dot.left < 100 and 0 < dot.top < 100 for dot in dots)
-    assert dots[0].top > dots[1].top, "the higher score is above"
-    assert dots[1].words == "frame 25, 1.0 s: 0.20"
+    assert dots[0].top > dots[1].top, "the higher score is higher on the chart"
+    assert dots[1].text == "frame 25, 1.0 s: 0.20"
 
 
-def test_a_chart_is_an_image_of_its_own() -> None:
+def test_a_chart_is_a_self_contained_image() -> None:
     (image,) = [
         one
         for tag, one in Page(chart_image(Markup(gauge(0.8, 0.5, None)), '"<')).tags
@@ -90,16 +96,16 @@ def test_a_chart_is_an_image_of_its_own() -> None:
 
 
 def test_a_comparison() -> None:
-    found = Page(comparison_part(TWO, NOBODY))
-    assert "Scores can be compared only where both files have one." in found.words
+    found = Page(comparison_part(THREE_PEOPLE, NO_PEOPLE))
+    assert "Scores can be compared only if both files have one." in found.words
     assert "0.72 to 0.92" in found.words
 
 
-def test_the_card_says_that_the_threshold_is_fixed(detector: Detector) -> None:
+def test_the_model_part_has_threshold_scope_and_data(detector: Detector) -> None:
     found = Page(model_part(detector.card))
-    assert "0.500, chosen on validation videos, fixed here" in found.words
-    assert "What it is not for" in found.words
-    assert dict(dict(card_sections(detector.card))["Where it comes from"])["data"] == "demo"
+    assert "0.500, chosen on validation videos and fixed" in found.words
+    assert "Out of scope" in found.words
+    assert dict(dict(card_sections(detector.card))["Training"])["data sets"] == "demo"
 
 
 def test_a_card_without_origin(detector: Detector) -> None:
@@ -109,9 +115,9 @@ def test_a_card_without_origin(detector: Detector) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        verdict_part(replace(TWO, path=EVIL, note=EVIL)),
-        verdict_part(replace(NOBODY, path=EVIL, reason=EVIL)),
-        comparison_part(replace(TWO, path=EVIL), NOBODY),
+        verdict_part(replace(THREE_PEOPLE, path=HOSTILE, note=HOSTILE)),
+        verdict_part(replace(NO_PEOPLE, path=HOSTILE, reason=HOSTILE)),
+        comparison_part(replace(THREE_PEOPLE, path=HOSTILE), NO_PEOPLE),
     ],
 )
 def test_hostile_text_is_escaped(text: str) -> None:
@@ -119,8 +125,12 @@ def test_hostile_text_is_escaped(text: str) -> None:
     assert "&lt;script&gt;" in text
 
 
-def test_nothing_is_loaded(detector: Detector) -> None:
-    text = style() + verdict_part(TWO) + people_part(TWO, shown_people(TWO, detector))
+def test_the_parts_load_nothing(detector: Detector) -> None:
+    text = (
+        style()
+        + verdict_part(THREE_PEOPLE)
+        + people_part(THREE_PEOPLE, person_views(THREE_PEOPLE, detector))
+    )
     assert not re.search(r"https?://|<script|<link|url\(|@import", text)
     assert text.count("{") == text.count("}")
 
@@ -128,7 +138,7 @@ def test_nothing_is_loaded(detector: Detector) -> None:
 def test_the_api_page() -> None:
     api = {
         "info": {"title": "Title", "description": "About"},
-        "paths": {"/predict": {"post": {"description": "Judge", "responses": {}}}},
+        "paths": {"/predict": {"post": {"description": "Predict", "responses": {}}}},
     }
     found = Page(
         api_page(api, UploadLimits()).replace("<!doctype html>", "").replace("<input", "<br")

@@ -1,4 +1,4 @@
-"""The page by Streamlit's own test runner: all that needs no browser."""
+"""The page in Streamlit's test runner, without a browser."""
 
 import json
 import os
@@ -17,12 +17,12 @@ from deepfake.cli.app import app
 from deepfake.serving import page_command
 from deepfake.serving.page_command import (
     PAGE,
-    VARIABLE,
+    SETTINGS_VARIABLE,
     PageSettings,
     run_until_interrupted,
     streamlit_command,
 )
-from deepfake.serving.sample_clips import samples
+from deepfake.serving.sample_clips import existing_clips
 from deepfake.serving.uploads import UploadLimits
 
 SECONDS = 300  # for a run of the page, on a busy machine
@@ -37,93 +37,93 @@ def page(
     (tmp_path / "data/demo/raw").symlink_to(demo_root)
     monkeypatch.chdir(tmp_path)
     settings = PageSettings(str(random_model), UploadLimits(megabytes=1))
-    monkeypatch.setenv(VARIABLE, settings.to_text())
+    monkeypatch.setenv(SETTINGS_VARIABLE, settings.to_text())
     st.cache_resource.clear()
     return AppTest.from_file(str(PAGE), default_timeout=SECONDS).run()
 
 
-def words(page: AppTest) -> str:
+def text_of(page: AppTest) -> str:
     assert not page.exception
     return " ".join(one.value for one in page.html)
 
 
-def give(page: AppTest, data: bytes, name: str, place: int = 0) -> AppTest:
+def upload(page: AppTest, data: bytes, name: str, place: int = 0) -> AppTest:
     page.file_uploader[place].set_value((name, data, "video/mp4"))
     return page.run()
 
 
-def test_it_invites_and_shows_the_model(page: AppTest) -> None:
+def test_the_empty_page_and_the_model(page: AppTest) -> None:
     assert page.title[0].value == "Was a face swapped?"
     assert [tab.label for tab in page.tabs] == ["Check a file", "Compare two", "The model"]
     assert page.file_uploader[0].label == "Drop an image or a video, up to 1 MB and 10 minutes"
-    assert "fixed here" in words(page)
+    assert "chosen on validation videos and fixed" in text_of(page)
     assert not page.slider, "the threshold cannot be moved"
     assert not page.number_input
 
 
-def test_a_sample(page: AppTest) -> None:
+def test_a_sample_clip(page: AppTest) -> None:
     pills = page.button_group[0]
-    assert pills.options == [one.title for one in samples()]
+    assert pills.options == [one.title for one in existing_clips()]
     pills.select("No face").run()
-    assert "UNDECIDED" in words(page)
-    assert "No score: no face found." in words(page)
+    assert "UNDECIDED" in text_of(page)
+    assert "No score: no face found." in text_of(page)
 
 
-def test_an_upload_with_its_downloads(page: AppTest, demo_root: Path) -> None:
-    give(page, (demo_root / "real/orl01_1.mp4").read_bytes(), "<b>my clip</b>.mp4")
-    text = words(page)
-    assert "FAKE begins at 0.50" in text
-    assert "Person 0" in text
+def test_an_upload_and_its_downloads(page: AppTest, demo_root: Path) -> None:
+    upload(page, (demo_root / "real/orl01_1.mp4").read_bytes(), "<b>my clip</b>.mp4")
+    text = text_of(page)
+    assert "scores of 0.50 or more are FAKE" in text
+    assert "Person 1" in text
     assert "<b>my" not in text
     assert len(page.get("download_button")) == 2
 
 
 def test_a_broken_file(page: AppTest) -> None:
-    give(page, b"this is no video", "broken.mp4")
-    assert "neither an image nor a video" in words(page)
-    assert "can be read" in words(page)
+    upload(page, b"not a video", "broken.mp4")
+    assert "neither an image nor a video" in text_of(page)
+    assert "Supported files" in text_of(page)
 
 
 def test_a_file_that_is_too_large(page: AppTest) -> None:
-    give(page, bytes(1_000_001), "large.mp4")
-    assert page.status[0].label == "Not judged: more than 1 MB, which is the limit"
+    upload(page, bytes(1_000_001), "large.mp4")
+    assert page.status[0].label == "Not analysed: larger than the limit of 1 MB"
     assert not page.exception
 
 
-def test_what_is_removed_is_forgotten(page: AppTest) -> None:
-    give(page, b"text", "a.mp4")
-    assert len(page.session_state["examined"]) == 1
+def test_a_removed_file_is_forgotten(page: AppTest) -> None:
+    upload(page, b"text", "a.mp4")
+    assert len(page.session_state["analyses"]) == 1
     page.file_uploader[0].set_value(None)
     page.run()
-    assert len(page.session_state["examined"]) == 0
+    assert len(page.session_state["analyses"]) == 0
 
 
-def test_two_are_compared(page: AppTest, demo_root: Path) -> None:
-    give(page, (demo_root / "real/orl01_1.mp4").read_bytes(), "a.mp4", 1)
-    give(page, (demo_root / "real/orl02_1.mp4").read_bytes(), "b.mp4", 2)
-    text = words(page)
+def test_two_files_are_compared(page: AppTest, demo_root: Path) -> None:
+    upload(page, (demo_root / "real/orl01_1.mp4").read_bytes(), "a.mp4", 1)
+    upload(page, (demo_root / "real/orl02_1.mp4").read_bytes(), "b.mp4", 2)
+    text = text_of(page)
     assert "frames with a face" in text
     assert "file scores" in text or "same score" in text
 
 
-def test_without_a_model_the_remedy_is_named(
+def test_a_missing_model_is_an_error_with_a_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(VARIABLE, PageSettings(str(tmp_path / "none")).to_text())
+    monkeypatch.setenv(SETTINGS_VARIABLE, PageSettings(str(tmp_path / "none")).to_text())
     st.cache_resource.clear()
     page = AppTest.from_file(str(PAGE), default_timeout=SECONDS).run()
     assert "run `dvc repro` or `dvc pull`" in page.error[0].value
     assert not page.exception
 
 
-def test_settings_come_through() -> None:
+def test_settings_pass_through_the_environment() -> None:
     settings = PageSettings("folder", UploadLimits(megabytes=7, minutes=0.5))
-    assert PageSettings.from_environment({VARIABLE: settings.to_text()}) == settings
+    assert PageSettings.from_environment({SETTINGS_VARIABLE: settings.to_text()}) == settings
     assert PageSettings.from_environment({}) == PageSettings()
     assert json.loads(settings.to_text())["limits"]["megabytes"] == 7
 
 
-def test_the_command_keeps_it_private() -> None:
+def test_the_command_protects_privacy() -> None:
     command = streamlit_command(UploadLimits(megabytes=7), "127.0.0.1", 8501)
     for option in (
         "--browser.gatherUsageStats=false",
@@ -136,10 +136,10 @@ def test_the_command_keeps_it_private() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_server_that_does_not_end_is_killed(
+def test_a_server_that_does_not_stop_is_killed(
     number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(page_command, "ENDING_SECONDS", 0.2)
+    monkeypatch.setattr(page_command, "SHUTDOWN_SECONDS", 0.2)
     ready, before = tmp_path / "ready", signal.getsignal(signal.SIGTERM)
     stubborn = (
         "import os, pathlib, signal, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
@@ -158,19 +158,19 @@ def test_a_server_that_does_not_end_is_killed(
     assert signal.getsignal(signal.SIGTERM) == before
 
 
-def test_the_server_s_exit_code_is_given() -> None:
+def test_the_exit_code_is_that_of_the_server() -> None:
     command = [sys.executable, "-c", "raise SystemExit(3)"]
     assert run_until_interrupted(command, os.environ) == 3
 
 
-def test_the_page_needs_the_model_itself() -> None:
+def test_an_onnx_model_is_an_error() -> None:
     result = CliRunner().invoke(app, ["app", "--model", "models/model.onnx"])
     assert result.exit_code == 1
     assert "heat maps" in result.stderr
 
 
-def test_only_the_page_itself_needs_the_memory_of_torch() -> None:
-    """Neither the process that starts it, nor the one that decodes and asks for the length."""
+def test_only_the_page_loads_torch() -> None:
+    """The process that starts the page and the one that decodes do not, which saves memory."""
     program = (
         "import sys, deepfake.cli.app, deepfake.serving.page_command, deepfake.serving.uploads,"
         " deepfake.predict.inputs, deepfake.predict.preprocess; sys.exit('torch' in sys.modules)"

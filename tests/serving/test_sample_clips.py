@@ -1,17 +1,17 @@
-"""Files to try."""
+"""Sample clips of the page."""
 
 from pathlib import Path
 
-from deepfake.serving.sample_clips import SAMPLES, samples
+from deepfake.serving.sample_clips import SAMPLE_CLIPS, existing_clips
 
 
-def test_only_those_that_are_there(tmp_path: Path) -> None:
-    assert samples(tmp_path) == []
-    path = tmp_path / SAMPLES[1].path
+def test_only_clips_that_exist(tmp_path: Path) -> None:
+    assert existing_clips(tmp_path) == []
+    path = tmp_path / SAMPLE_CLIPS[1].path
     path.parent.mkdir(parents=True)
     path.touch()
-    assert [one.title for one in samples(tmp_path)] == [SAMPLES[1].title]
+    assert [clip.title for clip in existing_clips(tmp_path)] == [SAMPLE_CLIPS[1].title]
 
 
-def test_the_demo_has_them_all(demo_root: Path) -> None:
-    assert len(samples(demo_root)) == len(SAMPLES)
+def test_the_demo_has_all_clips(demo_root: Path) -> None:
+    assert len(existing_clips(demo_root)) == len(SAMPLE_CLIPS)

@@ -1,4 +1,4 @@
-"""`deepfake audit` on anybody's splits: what is shared is named, exit code 1."""
+"""`deepfake audit` on any splits: leaks are named, and the exit code is 1."""
 
 import json
 import re
@@ -25,10 +25,10 @@ def run(*arguments: object) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-def test_clean_splits(tmp_path: Path) -> None:
+def test_clean_splits_pass(tmp_path: Path) -> None:
     code, output = run(tree(tmp_path, files=CLEAN))
     assert code == 0
-    assert "nothing known is in two splits" in output
+    assert output.splitlines()[-1] == "no leaks found"
     assert "train        2 videos        1 REAL        1 FAKE       2 people" in output
 
 
@@ -55,23 +55,25 @@ def test_leaks_are_named(tmp_path: Path, table: str, kind: str, name: str) -> No
     assert [name] in [leak["names"] for leak in leaks]
 
 
-def test_unknown_people_are_a_doubt(tmp_path: Path) -> None:
+def test_unknown_people_are_a_caveat(tmp_path: Path) -> None:
     files = {name: "path,label\n" + f"{name}.mp4,0\n" for name in CLEAN}
     code, output = run(tree(tmp_path, files=files))
     assert code == 0
-    assert "what is unknown may still be shared" in output
+    assert "no leaks found; unknown people may still be in two splits" in output
 
 
 @pytest.mark.parametrize(
     ("files", "complaint"),
     [
-        ({}, "is like none that is known"),
-        ({"train.csv": CLEAN["train.csv"]}, "has train.csv only"),
+        ({}, "matches no known layout"),
+        ({"train.csv": CLEAN["train.csv"]}, "has only train.csv"),
         ({**CLEAN, "val.csv": "file\nx\n"}, "val.csv has no column path and label"),
         ({**CLEAN, "val.csv": "path,label\nx,2\n"}, "row 2: '2'"),
     ],
 )
-def test_what_cannot_be_audited(tmp_path: Path, files: dict[str, str], complaint: str) -> None:
+def test_unreadable_splits_are_an_error(
+    tmp_path: Path, files: dict[str, str], complaint: str
+) -> None:
     code, output = run(tree(tmp_path, files=files))
     assert code == 1
     assert complaint in output
@@ -93,7 +95,7 @@ def test_json_of_deepfakebench(tmp_path: Path) -> None:
 
 
 def ffpp_tree(root: Path, bench: Path, *, conversion: bool) -> Path:
-    """Empty files named as FaceForensics++'s videos of one method, with the published lists."""
+    """Empty files with the names of FaceForensics++ (one method), and the published lists."""
     for split in ("train", "val", "test"):
         shutil.copy(bench / f"dataset_files/ffpp_split_{split}.json", root / f"{split}.json")
     if conversion:
@@ -133,7 +135,7 @@ def test_official_splits_of_faceforensics_by_sequence_alone(tmp_path: Path, benc
 
 
 def test_official_test_list_of_celebdf_shares_its_people(tmp_path: Path, bench: Path) -> None:
-    """What is not on the list is for training; each of the people has a video there."""
+    """Videos that are not on the list are for training, and every person has such a video."""
     text = (bench / "dataset_files/celebdf_List_of_testing_videos.txt").read_text()
     listed = [line.split()[1] for line in text.splitlines()]
     people = sorted({person for path in listed for person in re.findall(r"id\d+", path)})
@@ -145,7 +147,7 @@ def test_official_test_list_of_celebdf_shares_its_people(tmp_path: Path, bench: 
     assert sorted(leak["names"]) == sorted(f"celebdf:{person}" for person in people)
 
 
-def test_one_split_alone_is_no_splits(tmp_path: Path) -> None:
+def test_data_set_without_official_splits_is_an_error(tmp_path: Path) -> None:
     root = tree(tmp_path, "Celeb-real/id0_0000.mp4")
-    with pytest.raises(ManifestError, match="names 0 official splits"):
+    with pytest.raises(ManifestError, match="has 0 official splits"):
         audit.read_splits(root)

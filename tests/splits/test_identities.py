@@ -1,4 +1,4 @@
-"""Clusters of faces: equal to plain average linkage, named per data set, measured by pairs."""
+"""Clusters of faces: equal to average linkage, named per data set, evaluated by pairs."""
 
 from pathlib import Path
 
@@ -13,56 +13,56 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from deepfake.core import archive
 from deepfake.core.image import Image, encode_jpeg
 from deepfake.faces import embedding
-from deepfake.faces.cropping import cut_out
+from deepfake.faces.cropping import crop_face
 from deepfake.faces.detection import find_faces
 from deepfake.params.schema import Params
 from deepfake.splits import identities
 
 
-def partition(labels: np.ndarray) -> set[frozenset[int]]:
+def sets_of(labels: np.ndarray) -> set[frozenset[int]]:
     return {frozenset(np.flatnonzero(labels == name).tolist()) for name in np.unique(labels)}
 
 
 @given(st.integers(2, 40), st.integers(0, 1000), st.sampled_from([0.2, 0.5, 1.0, 2.0]))
-def test_same_as_average_linkage_of_everything(count: int, seed: int, threshold: float) -> None:
-    vectors = np.random.default_rng(seed).normal(size=(count, 3))
-    expected = fcluster(linkage(vectors, "average"), threshold, "distance")
-    assert partition(identities.cluster(vectors, threshold)) == partition(expected)
+def test_same_as_average_linkage_of_all_faces(count: int, seed: int, threshold: float) -> None:
+    embeddings = np.random.default_rng(seed).normal(size=(count, 3))
+    expected = fcluster(linkage(embeddings, "average"), threshold, "distance")
+    assert sets_of(identities.cluster(embeddings, threshold)) == sets_of(expected)
 
 
 def test_blocks_of_distances_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    vectors = np.random.default_rng(0).normal(size=(300, 3))
-    whole = identities.cluster(vectors, 0.5)
+    embeddings = np.random.default_rng(0).normal(size=(300, 3))
+    whole = identities.cluster(embeddings, 0.5)
     monkeypatch.setattr(identities, "CHUNK_MEGABYTES", 0.01)
-    assert identities.cluster(vectors, 0.5).tolist() == whole.tolist()
+    assert identities.cluster(embeddings, 0.5).tolist() == whole.tolist()
     assert 1 < len(set(whole.tolist())) < 300
 
 
 @pytest.mark.parametrize("count", [0, 1])
-def test_few_faces(count: int) -> None:
+def test_no_face_and_one_face(count: int) -> None:
     assert identities.cluster(np.zeros((count, 128)), 0.5).tolist() == [0] * count
 
 
-def test_people_are_named_in_each_data_set_by_itself() -> None:
+def test_people_are_named_per_data_set() -> None:
     tracks = pd.DataFrame(
         {"video_id": ["a/1", "a/1", "a/2", "b/1"], "track": [0, 1, 0, 0], "faces": 3}
     )
-    vectors = np.array([[0.0], [9], [0.1], [0]])
+    embeddings = np.array([[0.0], [9], [0.1], [0]])
     manifest = pd.DataFrame({"video_id": ["a/1", "a/2", "b/1"], "dataset": ["a", "a", "b"]})
-    found = identities.name_people(tracks, vectors, manifest, 0.5)
+    found = identities.name_people(tracks, embeddings, manifest, 0.5)
     assert found["identity"].tolist() == ["a#0", "a#1", "a#0", "b#0"]
     assert list(found.columns) == identities.COLUMNS
-    empty = identities.name_people(tracks[:0], vectors[:0], manifest, 0.5)
+    empty = identities.name_people(tracks[:0], embeddings[:0], manifest, 0.5)
     assert list(empty.columns) == identities.COLUMNS
 
 
-def test_pair_scores_by_hand() -> None:
-    scores = identities.pair_scores([0, 0, 0, 1, 2], ["a", "a", "b", "b", "c"])
-    assert scores == {"precision": pytest.approx(1 / 3), "recall": pytest.approx(1 / 2)}
-    assert np.isnan(identities.pair_scores([], [])["precision"])
+def test_pair_agreement_by_hand() -> None:
+    agreement = identities.pair_agreement([0, 0, 0, 1, 2], ["a", "a", "b", "b", "c"])
+    assert agreement == {"precision": pytest.approx(1 / 3), "recall": pytest.approx(1 / 2)}
+    assert np.isnan(identities.pair_agreement([], [])["precision"])
 
 
-def test_agreement_looks_at_named_real_videos_of_one_person() -> None:
+def test_summary_uses_named_real_videos_of_one_person() -> None:
     manifest = pd.DataFrame(
         {
             "video_id": ["1", "2", "3", "4", "5"],
@@ -76,11 +76,11 @@ def test_agreement_looks_at_named_real_videos_of_one_person() -> None:
             "identity": ["d#0", "d#0", "d#0", "d#1", "d#2", "d#3"],
         }
     )
-    found = identities.agreement(found_people, manifest)
+    found = identities.summarize_identities(found_people, manifest)
     assert found["named_videos"] == 2
     assert (found["named_pair_precision"], found["named_pair_recall"]) == (1, 1)
     assert (found["clusters"], found["videos_of_largest_cluster"]) == (4, 3)
-    assert identities.agreement(found_people[:0], manifest)["clusters"] == 0
+    assert identities.summarize_identities(found_people[:0], manifest)["clusters"] == 0
 
 
 def crop_archive(*crops: Image) -> bytes:
@@ -90,29 +90,31 @@ def crop_archive(*crops: Image) -> bytes:
 
 
 def videos(*ids: str) -> pd.DataFrame:
-    """Rows of a manifest, each with other content."""
+    """Rows of a manifest, each with its own content."""
     return pd.DataFrame({"video_id": ids, "sha256": [f"{i:064x}" for i in range(len(ids))]})
 
 
 @pytest.mark.usefixtures("in_threads")
-def test_one_person_is_near_and_videos_without_faces_give_no_rows(
+def test_embeddings_of_one_person_are_near_and_videos_without_faces_have_none(
     tmp_path: Path, astronaut: Image, params: Params
 ) -> None:
     settings = params.identities.model_copy(update={"faces_per_track": 2})
     (face,) = find_faces(astronaut, "libfacedetection", 480, 0.8, 0.05)
-    crop = cut_out(astronaut, face, 1.3, 160)
+    crop = crop_face(astronaut, face, 1.3, 160)
     darker = (crop * 0.7).astype(np.uint8)
     flat = np.full((160, 160, 3), 128, np.uint8)
     archive.write(tmp_path, "d/a", crop_archive(crop, flat, darker))
     archive.write(tmp_path, "d/b", crop_archive(darker))
     archive.write(tmp_path, "d/none", crop_archive())
-    table, vectors = identities.embed_videos(
+    table, embeddings = identities.embed_videos(
         videos("d/a", "d/none", "d/b"), tmp_path, 1.3, settings, execution()
     )
     assert table.values.tolist() == [["d/a", 0, 2], ["d/a", 1, 1], ["d/b", 0, 1]]
-    assert vectors.shape == (3, embedding.LENGTH)
-    assert np.linalg.norm(vectors[0] - vectors[2]) < 0.3
-    assert np.linalg.norm(vectors[0] - vectors[1]) > 0.6
-    table, vectors = identities.embed_videos(videos("d/none"), tmp_path, 1.3, settings, execution())
+    assert embeddings.shape == (3, embedding.LENGTH)
+    assert np.linalg.norm(embeddings[0] - embeddings[2]) < 0.3
+    assert np.linalg.norm(embeddings[0] - embeddings[1]) > 0.6
+    table, embeddings = identities.embed_videos(
+        videos("d/none"), tmp_path, 1.3, settings, execution()
+    )
     assert table.empty
-    assert vectors.shape == (0, embedding.LENGTH)
+    assert embeddings.shape == (0, embedding.LENGTH)

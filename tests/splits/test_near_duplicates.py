@@ -1,4 +1,4 @@
-"""Content that comes again is found through compression and scaling, flat frames are no content."""
+"""Near-duplicates are found despite compression and scaling; flat frames are ignored."""
 
 import json
 from itertools import combinations
@@ -28,14 +28,14 @@ def distance(one: int, other: int) -> int:
     return (one ^ other).bit_count()
 
 
-def test_copies_are_near_and_other_pictures_far(tmp_path: Path, astronaut: Image) -> None:
+def test_copies_are_near_and_other_images_far(tmp_path: Path, astronaut: Image) -> None:
     (first,) = hashes_of(tmp_path, astronaut)
     (compressed,) = hashes_of(tmp_path, astronaut, quality=20)
     (small,) = hashes_of(tmp_path, cv2.resize(astronaut, (200, 200), interpolation=cv2.INTER_AREA))
-    (turned,) = hashes_of(tmp_path, np.ascontiguousarray(astronaut[::-1]))
+    (flipped,) = hashes_of(tmp_path, np.ascontiguousarray(astronaut[::-1]))
     assert distance(first, compressed) <= near_duplicates.MAX_DISTANCE
     assert distance(first, small) <= near_duplicates.MAX_DISTANCE
-    assert distance(first, turned) > 16
+    assert distance(first, flipped) > 16
 
 
 def test_flat_frames_have_no_hash(tmp_path: Path) -> None:
@@ -48,12 +48,12 @@ def test_flat_frames_have_no_hash(tmp_path: Path) -> None:
     st.lists(st.tuples(st.integers(0, 11), st.integers(0, 63), st.integers(0, 63)), max_size=12),
     st.integers(0, 8),
 )
-def test_same_pairs_as_comparing_all(
+def test_same_pairs_as_an_exhaustive_search(
     values: list[int], flips: list[tuple[int, int, int]], max_distance: int
 ) -> None:
     values += [values[i] ^ (1 << a) ^ (1 << b) for i, a, b in flips if i < len(values)]
     hashes = {f"d/{i}": [value] for i, value in enumerate(values)}
-    found = near_duplicates.name_content(hashes, max_distance, 0.5)
+    found = near_duplicates.find_near_duplicates(hashes, max_distance, 0.5)
     content = dict(zip(found["video_id"], found["content"], strict=True))
     near = [
         (a, b)
@@ -65,31 +65,35 @@ def test_same_pairs_as_comparing_all(
 
 
 @pytest.mark.parametrize(("shared", "linked"), [(0, False), (1, False), (2, True), (4, True)])
-def test_half_of_the_frames_must_come_again(shared: int, linked: bool) -> None:
+def test_half_of_the_frames_must_be_shared(shared: int, linked: bool) -> None:
     rng = np.random.default_rng(0)
     one = [int(value) for value in rng.integers(0, 2**63, 4)]
     other = one[:shared] + [int(value) for value in rng.integers(0, 2**63, 8 - shared)]
-    found = near_duplicates.name_content({"a": one, "b": other, "c": []}, 4, 0.5)
+    found = near_duplicates.find_near_duplicates({"a": one, "b": other, "c": []}, 4, 0.5)
     assert found["video_id"].tolist() == (["a", "b"] if linked else [])
 
 
-def test_nothing_to_compare() -> None:
-    found = near_duplicates.name_content({}, 4, 0.5)
+def test_no_videos() -> None:
+    found = near_duplicates.find_near_duplicates({}, 4, 0.5)
     assert found.empty
     assert list(found.columns) == near_duplicates.COLUMNS
-    assert near_duplicates.counts(found)["near_duplicate_sets"] == 0
+    assert near_duplicates.summarize_near_duplicates(found)["near_duplicate_sets"] == 0
 
 
-def test_counts() -> None:
-    found = near_duplicates.name_content({"a": [1], "b": [1], "c": [1], "d": [2**60 - 1]}, 0, 0.5)
-    assert near_duplicates.counts(found) == {
+def test_summary() -> None:
+    found = near_duplicates.find_near_duplicates(
+        {"a": [1], "b": [1], "c": [1], "d": [2**60 - 1]}, 0, 0.5
+    )
+    assert near_duplicates.summarize_near_duplicates(found) == {
         "near_duplicate_videos": 3,
         "near_duplicate_sets": 1,
         "videos_of_largest_set": 3,
     }
 
 
-def test_videos_of_a_folder(in_threads: Path, astronaut: Image) -> None:
+def test_hashes_of_a_folder_and_none_for_an_unreadable_video(
+    in_threads: Path, astronaut: Image
+) -> None:
     images = {"000000.jpg": encode_jpeg(astronaut, 95, "4:4:4")}
     archive.write(in_threads, "d/a", archive.pack({"status": "ok"}, images))
     archive.write(in_threads, "d/b", archive.pack({"status": "unreadable"}, {}))

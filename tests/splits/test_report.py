@@ -1,4 +1,4 @@
-"""The audit of splits, by hand."""
+"""Metrics, tables and text about splits, by hand."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def test_metrics_by_hand() -> None:
         left,
     )
     crops = pd.DataFrame({"video_id": ["d/0", "d/0", "d/2", "e/3", "d/none"]})
-    metrics: dict[str, Any] = report.split_metrics(found, videos, crops)
+    metrics: dict[str, Any] = report.summarize_splits(found, videos, crops)
     assert metrics["train"] == {
         "videos": 3,
         "share": 0.75,
@@ -48,12 +48,13 @@ def test_metrics_by_hand() -> None:
 
 
 def test_every_reason_is_counted() -> None:
-    assert set(report.REASONS) == {policies.BRIDGE, policies.NOT_OFFICIAL, policies.TOUCHES}
+    reasons = {policies.BRIDGE, policies.NOT_OFFICIAL, policies.SHARING}
+    assert set(report.LEFT_OUT_METRICS) == reasons
 
 
 def test_balance_and_groups() -> None:
     found = policies.split_videos(pairs(10), split_params())
-    table = report.balance(found, split_params())
+    table = report.balance_table(found, split_params())
     assert table.values.tolist() == [
         ["train", 0, "real", 6, 12.0],
         ["train", 1, "swap", 6, 12.0],
@@ -62,13 +63,13 @@ def test_balance_and_groups() -> None:
         ["test", 0, "real", 2, 4.0],
         ["test", 1, "swap", 2, 4.0],
     ]
-    assert report.balance(found, split_params(policy="kfold"))["wanted"].isna().all()
+    assert report.balance_table(found, split_params(policy="kfold"))["wanted"].isna().all()
     sizes = report.group_table(found)
     assert sizes.groupby("split")["videos"].sum().to_dict() == {"train": 12, "val": 4, "test": 4}
     assert sizes["group"].is_unique
 
 
-def test_description_tells_what_was_left_out_and_what_leaks() -> None:
+def test_description_names_what_was_left_out_and_what_leaks() -> None:
     rows = table([(0, "d", name, "", -1) for name in ("anna", "bob", "anna", "anna")])
     left_out = rows[3:].assign(reason=policies.BRIDGE)
     parts = {"train": rows[:1], "val": rows[1:2], "test": rows[:0]}
@@ -81,4 +82,4 @@ def test_description_tells_what_was_left_out_and_what_leaks() -> None:
     ]
     parts["test"] = rows[2:3]
     text = report.describe(policies.Splits(parts, left_out))
-    assert "WARNING: kept leak: 1 identities in both of train and test: d/anna" in text
+    assert "WARNING: kept leak: 1 identities in both train and test: d/anna" in text

@@ -1,4 +1,4 @@
-"""What the network sees: exact for predictions, random but repeatable in training."""
+"""Transforms: exact for evaluation, random but reproducible for training."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def noise(height: int, width: int) -> Tensor:
 @pytest.mark.parametrize("color", [(0, 0, 0), (255, 255, 255), (10, 128, 200)])
 def test_evaluation_normalises_exactly(color: tuple[int, int, int]) -> None:
     image = torch.tensor(color, dtype=torch.uint8)[:, None, None].expand(3, 50, 40)
-    found = evaluation.evaluation(24)(image)
+    found = evaluation.evaluation_transform(24)(image)
     assert found.shape == (3, 24, 24)
     assert found.dtype == torch.float32
     # Mean and deviation of ImageNet, as published with torchvision's weights.
@@ -26,27 +26,27 @@ def test_evaluation_normalises_exactly(color: tuple[int, int, int]) -> None:
         torch.testing.assert_close(channel, expected, rtol=0, atol=1e-5)
 
 
-def test_evaluation_of_the_right_size_changes_no_pixel() -> None:
+def test_evaluation_does_not_resample_a_crop_of_the_right_size() -> None:
     image = noise(32, 32)
     mean, deviation = torch.tensor(evaluation.MEAN), torch.tensor(evaluation.STD)
     expected = (image / 255 - mean[:, None, None]) / deviation[:, None, None]
-    torch.testing.assert_close(evaluation.evaluation(32)(image), expected)
+    torch.testing.assert_close(evaluation.evaluation_transform(32)(image), expected)
 
 
-def test_evaluation_averages_when_it_shrinks() -> None:
-    """Black and white columns become grey: no aliasing."""
+def test_evaluation_averages_when_it_reduces() -> None:
+    """Black and white columns become grey, without aliasing."""
     image = torch.zeros(3, 64, 64, dtype=torch.uint8)
     image[:, :, ::2] = 255
-    found = evaluation.evaluation(16)(image)[0] * evaluation.STD[0] + evaluation.MEAN[0]
+    found = evaluation.evaluation_transform(16)(image)[0] * evaluation.STD[0] + evaluation.MEAN[0]
     assert (found[:, 1:-1] - 0.5).abs().max() < 0.06
 
 
 @pytest.mark.parametrize("preset", sorted(augmentation.PRESETS))
 @pytest.mark.parametrize(("size", "region", "side"), [(24, 1.0, 24), (40, 1.0, 40), (40, 0.7, 28)])
-def test_training_has_the_shape_of_its_region(
+def test_training_returns_the_shape_of_the_region(
     preset: str, size: int, region: float, side: int
 ) -> None:
-    transform = augmentation.training(preset, size, region, 1.3)
+    transform = augmentation.training_transform(preset, size, region, 1.3)
     torch.manual_seed(0)
     for _ in range(20):
         found = transform(noise(36, 36))
@@ -56,32 +56,34 @@ def test_training_has_the_shape_of_its_region(
 
 @pytest.mark.parametrize(("preset", "outcomes"), [("none", 1), ("light", 5), ("strong", 5)])
 def test_training_follows_the_seed(preset: str, outcomes: int) -> None:
-    transform = augmentation.training(preset, 24, 1.0, 1.3)
+    transform = augmentation.training_transform(preset, 24, 1.0, 1.3)
 
-    def drawn(seed: int) -> Tensor:
+    def augmented(seed: int) -> Tensor:
         torch.manual_seed(seed)
         return transform(noise(32, 32))
 
-    found = [drawn(seed) for seed in range(5)]
+    found = [augmented(seed) for seed in range(5)]
     for seed, image in enumerate(found):
-        assert torch.equal(drawn(seed), image)
+        assert torch.equal(augmented(seed), image)
     different = [i for i, image in enumerate(found) if not any(map(image.equal, found[:i]))]
     assert len(different) == outcomes
 
 
-def test_no_augmentation_is_the_evaluation() -> None:
-    """A batch is normalised as each of its crops would be."""
+def test_preset_none_equals_evaluation() -> None:
+    """Normalising a batch equals normalising each of its crops."""
     images = [noise(50, 60), noise(30, 24)]
-    crops = torch.stack([augmentation.training("none", 24, 1.0, 1.3)(image) for image in images])
-    expected = torch.stack([evaluation.evaluation(24)(image) for image in images])
+    crops = torch.stack(
+        [augmentation.training_transform("none", 24, 1.0, 1.3)(image) for image in images]
+    )
+    expected = torch.stack([evaluation.evaluation_transform(24)(image) for image in images])
     assert torch.equal(evaluation.normalisation()(crops), expected)
 
 
 @pytest.mark.parametrize("preset", ["none", "light"])
-def test_a_region_shows_a_part_in_the_detail_of_the_whole(preset: str) -> None:
-    """A ramp of 100 grey values over 100 pixels, seen at 50: a region of .5 shows half of them."""
+def test_a_region_has_the_scale_of_the_whole_crop(preset: str) -> None:
+    """A ramp of 100 grey values over 100 pixels, resized to 50: a region of .5 has half of them."""
     ramp = torch.arange(100, dtype=torch.uint8).expand(3, 100, 100)
-    transform = augmentation.training(preset, 50, 0.5, 1.3)
+    transform = augmentation.training_transform(preset, 50, 0.5, 1.3)
     extents = []
     for seed in range(30):
         torch.manual_seed(seed)
@@ -93,12 +95,12 @@ def test_a_region_shows_a_part_in_the_detail_of_the_whole(preset: str) -> None:
 
 def test_unknown_preset() -> None:
     with pytest.raises(KeyError, match="heavy"):
-        augmentation.training("heavy", 24, 1.0, 1.3)
+        augmentation.training_transform("heavy", 24, 1.0, 1.3)
 
 
 @pytest.mark.parametrize("margin", [1.0, 1.3, 2.0])
 def test_cutout_covers_one_part_of_the_face(margin: float) -> None:
-    """Eyes, nose or mouth, wherever the margin puts them; nothing else changes."""
+    """Eyes, nose or mouth, at the positions that the margin implies; nothing else changes."""
     cutout, white = (
         augmentation.FaceCutout(margin),
         torch.full((3, 200, 200), 255, dtype=torch.uint8),
@@ -117,7 +119,7 @@ def test_cutout_covers_one_part_of_the_face(margin: float) -> None:
     assert (white == 255).all()
 
 
-def test_downscale_takes_detail_and_keeps_the_size() -> None:
+def test_downscale_removes_detail_and_keeps_the_size() -> None:
     torch.manual_seed(0)
     image = noise(40, 40)
     found = augmentation.Downscale(0.3)(image)
@@ -127,7 +129,7 @@ def test_downscale_takes_detail_and_keeps_the_size() -> None:
     assert found.float().mean() == pytest.approx(float(image.float().mean()), abs=2)
 
 
-def test_video_codec_gives_another_picture_of_the_same_thing() -> None:
+def test_video_codec_changes_a_crop_slightly() -> None:
     torch.manual_seed(0)
     ramp = torch.arange(0, 240, 5, dtype=torch.uint8)
     image = torch.stack(

@@ -1,4 +1,4 @@
-"""Degradations: each gets worse with its level, keeps the size, and is the same every time."""
+"""Degradations: each is worse at a higher level, keeps the size, and is reproducible."""
 
 from fractions import Fraction
 
@@ -29,7 +29,7 @@ LEVELS = (1, 2, 3, 4, 5)
 
 @pytest.fixture(scope="module")
 def face(astronaut: Image) -> Image:
-    """160 x 160, as a crop would be."""
+    """A face of 160 x 160 pixels, like a crop."""
     return np.ascontiguousarray(astronaut[40:200, 144:304])
 
 
@@ -38,7 +38,7 @@ def clip(face: Image, count: int) -> list[Image]:
     return [np.roll(face, shift, axis=1) for shift in range(count)]
 
 
-def drawn(count: int, seed: int = 0) -> list[np.random.Generator]:
+def generators(count: int, seed: int = 0) -> list[np.random.Generator]:
     return [np.random.default_rng([seed, i]) for i in range(count)]
 
 
@@ -52,7 +52,7 @@ def test_each_level_is_worse(name: str, face: Image) -> None:
     images = clip(face, 3)
     costs = [
         np.mean([distance(*pair) for pair in zip(images, found, strict=True)])
-        for found in (degrade(name, level, images, drawn(3)) for level in LEVELS)
+        for found in (degrade(name, level, images, generators(3)) for level in LEVELS)
     ]
     assert costs == sorted(costs)
     assert 1 < costs[0] < costs[-1]
@@ -60,10 +60,10 @@ def test_each_level_is_worse(name: str, face: Image) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("shape", [(160, 160), (31, 17), (2, 2)])
-def test_size_and_input_are_kept(name: str, shape: tuple[int, int]) -> None:
+def test_size_is_kept_and_input_not_modified(name: str, shape: tuple[int, int]) -> None:
     height, width = shape
     images = [np.full((height, width, 3), value, np.uint8) for value in (30, 200)]
-    found = degrade(name, 5, images, drawn(2))
+    found = degrade(name, 5, images, generators(2))
     assert [image.shape for image in found] == [(height, width, 3)] * 2
     assert {image.dtype for image in found} == {np.dtype(np.uint8)}
     assert all(image.flags["C_CONTIGUOUS"] for image in found)
@@ -72,14 +72,14 @@ def test_size_and_input_are_kept(name: str, shape: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_same_again(name: str, face: Image) -> None:
-    one, other = (degrade(name, 3, clip(face, 4), drawn(4)) for _ in range(2))
+def test_results_are_reproducible(name: str, face: Image) -> None:
+    one, other = (degrade(name, 3, clip(face, 4), generators(4)) for _ in range(2))
     assert all((a == b).all() for a, b in zip(one, other, strict=True))
 
 
 @pytest.mark.parametrize("name", ["blocks", "noise"])
-def test_another_seed_is_another_picture(name: str, face: Image) -> None:
-    (one,), (other,) = (degrade(name, 3, [face], drawn(1, seed)) for seed in (0, 1))
+def test_another_seed_gives_another_image(name: str, face: Image) -> None:
+    (one,), (other,) = (degrade(name, 3, [face], generators(1, seed)) for seed in (0, 1))
     assert (one != other).any()
 
 
@@ -131,12 +131,12 @@ def test_blocks_cover_in_proportion(side: int, count: int) -> None:
     assert 0.6 * count <= covered <= count
 
 
-def test_more_blocks_are_added_to_the_same(face: Image) -> None:
+def test_a_higher_count_adds_blocks_to_the_same_ones(face: Image) -> None:
     few, many = (blocks(face, count, np.random.default_rng(0)) for count in (16, 48))
     assert (many[few != face] == GREY).all()
 
 
-def test_noise_is_as_strong_as_said() -> None:
+def test_noise_has_its_variance() -> None:
     grey = np.full((200, 200, 3), 128, np.uint8)
     noisy = noise(grey, 0.001, np.random.default_rng(0))
     luma = cv2.cvtColor(noisy, cv2.COLOR_RGB2YCrCb)[..., 0].astype(float)
@@ -158,7 +158,7 @@ def test_jpeg(face: Image) -> None:
 
 
 def test_h264_keeps_order_and_colour() -> None:
-    """B-frames are stored out of order; what comes back must not be."""
+    """B-frames are stored out of order, but must be decoded in order."""
     colours = [(250, 20, 40), (10, 60, 200), (30, 200, 30), (128, 128, 128), (5, 5, 5)]
     images = [np.full((32, 48, 3), colour, np.uint8) for colour in colours * 3]
     found = h264(images, 10)
@@ -167,8 +167,8 @@ def test_h264_keeps_order_and_colour() -> None:
         assert np.abs(image.mean(axis=(0, 1)) - colour).max() < 4
 
 
-def test_h264_is_the_same_whatever_the_memory_held(face: Image) -> None:
-    """Not so with x264's default on processors with AVX-512."""
+def test_h264_does_not_depend_on_uninitialised_memory(face: Image) -> None:
+    """With x264's defaults, it does on processors with AVX-512."""
     generator = np.random.default_rng(0)
     noisy = [image * (1 - 0.05 * i) for i, image in enumerate(clip(face, 6))]
     noisy = [image + generator.normal(0, 6, image.shape) for image in noisy]
@@ -182,7 +182,7 @@ def test_h264_is_the_same_whatever_the_memory_held(face: Image) -> None:
 
 
 def test_h264_predicts_from_other_frames(face: Image) -> None:
-    """Twelve frames of a still face are one picture, not twelve: it is a clip that is encoded."""
+    """Twelve frames of a still face cost less than three, since they are encoded as one clip."""
     one, twelve = (sum(p.size for p in _encode([face] * n, 30)) for n in (1, 12))
     assert twelve < 3 * one
     assert _encode([face], 30)[0].time_base == Fraction(1, 25)

@@ -1,4 +1,4 @@
-"""Self-blended images: a soft mask on the face, and nothing changed where it is 0."""
+"""Self-blended images: a soft mask on the face, and no change where the mask is 0."""
 
 import cv2
 import numpy as np
@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepfake.core.image import Image
-from deepfake.faces.cropping import cut_out
+from deepfake.core.landmarks import Landmarks
+from deepfake.faces.cropping import crop_face
 from deepfake.faces.detection import find_faces
-from deepfake.faces.landmarks import Landmarks, find_landmarks
+from deepfake.faces.landmarks import find_landmarks
 from deepfake.transforms import self_blending
 
 SIDE = 160
@@ -29,7 +30,7 @@ def ellipse(center: tuple[float, float], radii: tuple[float, float], count: int)
     return np.array(center) + np.array(radii) * np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
 
-def drawn_face() -> np.ndarray:
+def symmetrical_face() -> np.ndarray:
     """68 landmarks of a symmetrical face in a square of side 1."""
     around = np.linspace(np.pi, 0, 17)
     jaw = np.stack([0.5 + 0.35 * np.cos(around), 0.4 + 0.5 * np.sin(around)], axis=1)
@@ -41,8 +42,8 @@ def drawn_face() -> np.ndarray:
     return np.concatenate([jaw, brows, bridge, base, *eyes, *mouth])
 
 
-def shape_in(height: int, width: int) -> Landmarks:
-    return (drawn_face() * [width - 1, height - 1]).astype(np.float32)
+def landmarks_in(height: int, width: int) -> Landmarks:
+    return (symmetrical_face() * [width - 1, height - 1]).astype(np.float32)
 
 
 def noise(height: int, width: int, seed: int = 0) -> Image:
@@ -50,7 +51,7 @@ def noise(height: int, width: int, seed: int = 0) -> Image:
 
 
 def smooth(height: int, width: int) -> Image:
-    """Colours that change slowly, in the middle of the range."""
+    """An image with slow changes of colour, in the middle of the range."""
     small = np.random.default_rng(1).integers(60, 190, (4, 4, 3), np.uint8)
     return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC))
 
@@ -64,7 +65,7 @@ def blended(
 @given(SEEDS, st.integers(16, 230), st.integers(16, 230))
 def test_nothing_changes_where_the_mask_is_zero(seed: int, height: int, width: int) -> None:
     crop = noise(height, width)
-    real, fake, mask = blended(crop, shape_in(height, width), seed)
+    real, fake, mask = blended(crop, landmarks_in(height, width), seed)
     for image in (real, fake):
         assert image.shape == crop.shape
         assert image.dtype == np.uint8
@@ -78,8 +79,8 @@ def test_nothing_changes_where_the_mask_is_zero(seed: int, height: int, width: i
 
 
 @given(SEEDS)
-def test_follows_the_seed(seed: int) -> None:
-    crop, landmarks = noise(SIDE, SIDE), shape_in(SIDE, SIDE)
+def test_result_depends_on_the_seed_only(seed: int) -> None:
+    crop, landmarks = noise(SIDE, SIDE), landmarks_in(SIDE, SIDE)
     real, fake = self_blending.self_blended(crop, landmarks, np.random.default_rng(seed))
     real_again, fake_again, _ = blended(crop, landmarks, seed)
     np.testing.assert_array_equal(real, real_again)
@@ -88,13 +89,13 @@ def test_follows_the_seed(seed: int) -> None:
 
 
 def test_source_or_target_is_changed_half_of_the_time() -> None:
-    crop, landmarks = smooth(64, 64), shape_in(64, 64)
+    crop, landmarks = smooth(64, 64), landmarks_in(64, 64)
     kept = [np.array_equal(blended(crop, landmarks, seed)[0], crop) for seed in range(200)]
     assert 80 <= sum(kept) <= 120
 
 
 def test_one_of_the_two_is_the_crop_itself() -> None:
-    crop, landmarks = np.full((SIDE, SIDE, 3), (180, 140, 120), np.uint8), shape_in(SIDE, SIDE)
+    crop, landmarks = np.full((SIDE, SIDE, 3), (180, 140, 120), np.uint8), landmarks_in(SIDE, SIDE)
     for seed in range(60):
         real, fake, mask = blended(crop, landmarks, seed)
         if (real != crop).any():
@@ -104,20 +105,20 @@ def test_one_of_the_two_is_the_crop_itself() -> None:
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_plain_crops(level: int) -> None:
     crop = np.full((SIDE, SIDE, 3), level, np.uint8)
-    landmarks = shape_in(SIDE, SIDE)
+    landmarks = landmarks_in(SIDE, SIDE)
     differs = 0
     for seed in range(20):
         real, fake, mask = blended(crop, landmarks, seed)
         np.testing.assert_array_equal(fake[mask == 0], real[mask == 0])
         assert np.abs(fake.astype(int) - level).max() < 110
         differs += (fake != real).any()
-    assert differs >= 8  # black stays black if the change is to darker colours
+    assert differs >= 8  # black stays black if the change makes it darker
 
 
 @given(SEEDS, st.floats(-1.2, 1.2), st.floats(-1.2, 1.2), st.floats(0.3, 3))
 def test_faces_beyond_the_border(seed: int, x: float, y: float, scale: float) -> None:
     crop = noise(90, 81)
-    landmarks = shape_in(90, 81) * scale + np.float32([x * 81, y * 90])
+    landmarks = landmarks_in(90, 81) * scale + np.float32([x * 81, y * 90])
     real, fake, mask = blended(crop, landmarks, seed)
     assert mask.min() >= 0
     assert mask.max() <= 1
@@ -125,21 +126,21 @@ def test_faces_beyond_the_border(seed: int, x: float, y: float, scale: float) ->
 
 
 def test_a_face_outside_of_the_crop_leaves_it_real() -> None:
-    real, fake, mask = blended(noise(90, 90), shape_in(90, 90) + 500, 0)
+    real, fake, mask = blended(noise(90, 90), landmarks_in(90, 90) + 500, 0)
     assert not mask.any()
     np.testing.assert_array_equal(fake, real)
 
 
 def test_no_black_border_shows_through_the_mask() -> None:
-    """A face as large as the crop, which is white: the source is moved, and stays white."""
+    """In a white crop that the face fills, the moved source stays white."""
     crop = np.full((SIDE, SIDE, 3), 255, np.uint8)
-    landmarks = shape_in(SIDE, SIDE) * 3 - SIDE
+    landmarks = landmarks_in(SIDE, SIDE) * 3 - SIDE
     assert min(blended(crop, landmarks, seed)[1].min() for seed in range(40)) > 120
 
 
-@pytest.mark.parametrize("kind", sorted(self_blending.KINDS))
+@pytest.mark.parametrize("kind", sorted(self_blending.MASK_KINDS))
 @pytest.mark.parametrize("degenerate", ["point", "level", "upright", "slanted"])
-def test_degenerate_shapes(kind: str, degenerate: str) -> None:
+def test_degenerate_landmarks(kind: str, degenerate: str) -> None:
     along = np.linspace(0.2, 0.8, 68) * SIDE
     flat = np.full(68, SIDE / 2)
     x, y = {
@@ -157,9 +158,9 @@ def test_degenerate_shapes(kind: str, degenerate: str) -> None:
         np.testing.assert_array_equal(fake[soft == 0], real[soft == 0])
 
 
-@pytest.mark.parametrize("kind", sorted(self_blending.KINDS))
+@pytest.mark.parametrize("kind", sorted(self_blending.MASK_KINDS))
 def test_masks_of_a_mirrored_face_are_mirrored(kind: str) -> None:
-    landmarks = shape_in(120, 101)
+    landmarks = landmarks_in(120, 101)
     landmarks[:, 0] += np.linspace(0, 9, 68)  # not symmetrical any more
     other = landmarks[MIRRORED] * [-1, 1] + [100, 0]
     mask = self_blending.hull_mask(np.rint(landmarks), kind, 120, 101)
@@ -182,7 +183,7 @@ def test_masks_of_a_mirrored_face_are_mirrored(kind: str) -> None:
 def test_what_each_kind_of_mask_covers(
     kind: str, eyes: bool, nose: bool, mouth: bool, chin: bool, forehead: bool
 ) -> None:
-    landmarks = shape_in(200, 200)
+    landmarks = landmarks_in(200, 200)
     mask = self_blending.hull_mask(landmarks, kind, 200, 200)
     points = {
         "left eye": landmarks[36:42].mean(axis=0),
@@ -197,39 +198,41 @@ def test_what_each_kind_of_mask_covers(
     assert found == dict(zip(points, expected, strict=True))
 
 
-def test_every_kind_is_drawn_as_often_as_it_should(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn: list[str] = []
-    whole = self_blending.hull_mask
+def test_kinds_of_mask_have_their_probabilities(monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds: list[str] = []
+    hull_mask = self_blending.hull_mask
 
-    def hull(landmarks: np.ndarray, kind: str, height: int, width: int) -> np.ndarray:
-        drawn.append(kind)
-        return whole(landmarks, kind, height, width)
+    def recorded(landmarks: np.ndarray, kind: str, height: int, width: int) -> np.ndarray:
+        kinds.append(kind)
+        return hull_mask(landmarks, kind, height, width)
 
-    monkeypatch.setattr(self_blending, "hull_mask", hull)
+    monkeypatch.setattr(self_blending, "hull_mask", recorded)
     rng = np.random.default_rng(0)
     for _ in range(1000):
-        self_blending.blend_mask(shape_in(32, 32), 32, 32, rng)
-    assert sum(self_blending.KINDS.values()) == pytest.approx(1)
-    for kind, share in self_blending.KINDS.items():
-        assert drawn.count(kind) / 1000 == pytest.approx(share, abs=0.05)
+        self_blending.blend_mask(landmarks_in(32, 32), 32, 32, rng)
+    assert sum(self_blending.MASK_KINDS.values()) == pytest.approx(1)
+    for kind, share in self_blending.MASK_KINDS.items():
+        assert kinds.count(kind) / 1000 == pytest.approx(share, abs=0.05)
 
 
-def test_ratios_are_drawn_as_often_as_in_the_paper() -> None:
+def test_ratios_have_the_probabilities_of_the_paper() -> None:
     rng = np.random.default_rng(0)
-    tops = [self_blending.blend_mask(shape_in(32, 32), 32, 32, rng).max() for _ in range(1200)]
+    tops = [self_blending.blend_mask(landmarks_in(32, 32), 32, 32, rng).max() for _ in range(1200)]
     for ratio, share in [(0.25, 1 / 6), (0.5, 1 / 6), (0.75, 1 / 6), (1, 1 / 2)]:
         assert np.isclose(tops, ratio).mean() == pytest.approx(share, abs=0.05)
 
 
-def test_forehead_is_above_the_brows_and_turns_with_the_face() -> None:
-    landmarks = shape_in(200, 200).astype(np.float64)
+def test_forehead_is_above_the_brows_and_rotates_with_the_face() -> None:
+    landmarks = landmarks_in(200, 200).astype(np.float64)
     found = self_blending.forehead(landmarks)
     rise = landmarks[17:27, 1] - found[:, 1]
     third = landmarks[31:36, 1].mean() - landmarks[17:27, 1].mean()
-    assert rise.max() == pytest.approx(self_blending.FOREHEAD * third, rel=0.05)
+    assert rise.max() == pytest.approx(self_blending.FOREHEAD_HEIGHT * third, rel=0.05)
     assert rise[[0, -1]] == pytest.approx(rise.max() / 2, rel=0.05)
-    turn = np.array([[0.0, -1], [1, 0]])
-    np.testing.assert_allclose(self_blending.forehead(landmarks @ turn), found @ turn, atol=1e-9)
+    rotation = np.array([[0.0, -1], [1, 0]])
+    np.testing.assert_allclose(
+        self_blending.forehead(landmarks @ rotation), found @ rotation, atol=1e-9
+    )
 
 
 def square(inner: int, side: int = 101) -> np.ndarray:
@@ -240,9 +243,7 @@ def square(inner: int, side: int = 101) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("erosion", "blur"), [(5, 5), (15, 5), (5, 15), (1, 1)])
-def test_softened_is_blurred_twice_and_keeps_what_is_whole_in_between(
-    erosion: int, blur: int
-) -> None:
+def test_softened_equals_two_blurs_with_a_threshold_in_between(erosion: int, blur: int) -> None:
     mask = square(41)
     once = cv2.GaussianBlur(mask.astype(np.float64) / 255, (erosion, erosion), 0)
     whole = np.where(once > 1 - 1e-9, 1.0, 0.0)
@@ -291,8 +292,8 @@ def test_moves_are_within_the_bounds_and_keep_the_middle() -> None:
     assert np.abs(shifts.mean(axis=0)).max() < 0.2
 
 
-def test_source_moves_with_the_mask(monkeypatch: pytest.MonkeyPatch) -> None:
-    crop, landmarks = noise(SIDE, SIDE), shape_in(SIDE, SIDE)
+def test_source_and_mask_move_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    crop, landmarks = noise(SIDE, SIDE), landmarks_in(SIDE, SIDE)
     monkeypatch.setattr(self_blending, "transformed", lambda image, _: image)
 
     def moved(shift: tuple[float, float]) -> tuple[Image, self_blending.Mask]:
@@ -310,12 +311,14 @@ def test_source_moves_with_the_mask(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_border_of_the_mask_is_bent(monkeypatch: pytest.MonkeyPatch) -> None:
-    def drawn() -> self_blending.Mask:
-        return self_blending.blend_mask(shape_in(SIDE, SIDE), SIDE, SIDE, np.random.default_rng(0))
+    def random_mask() -> self_blending.Mask:
+        return self_blending.blend_mask(
+            landmarks_in(SIDE, SIDE), SIDE, SIDE, np.random.default_rng(0)
+        )
 
-    bent = drawn()
-    monkeypatch.setattr(self_blending, "AMPLITUDE", 0)
-    assert (drawn() != bent).mean() > 0.01
+    bent = random_mask()
+    monkeypatch.setattr(self_blending, "DEFORMATION_SIGMA", 0)
+    assert (random_mask() != bent).mean() > 0.01
 
 
 def test_blended_is_rounded() -> None:
@@ -325,8 +328,8 @@ def test_blended_is_rounded() -> None:
     assert self_blending.blended(target, source, mask)[0, :, 0].tolist() == [20, 13, 10]
 
 
-def test_colors_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without randomness nothing changes; each knob by itself does what its name says."""
+def test_each_change_of_colour_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With all ranges at 0 nothing changes; each range alone has the effect of its name."""
     knobs = ("RGB_SHIFT", "HUE", "SATURATION", "VALUE", "BRIGHTNESS", "CONTRAST")
     before = {knob: getattr(self_blending, knob) for knob in knobs}
 
@@ -349,8 +352,8 @@ def test_colors_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
         assert np.ptp(results(knob, skin), axis=0).min() > 1
     np.testing.assert_allclose(results("HUE", skin).sum(axis=1), sum(skin))
     chroma = results("HUE", (200, 100, 100)) - 400 / 3
-    turned = np.degrees(np.arccos(chroma @ [2, -1, -1] / 6**0.5 / np.linalg.norm(chroma, axis=1)))
-    assert turned.max() == pytest.approx(self_blending.HUE, abs=0.1)
+    rotated = np.degrees(np.arccos(chroma @ [2, -1, -1] / 6**0.5 / np.linalg.norm(chroma, axis=1)))
+    assert rotated.max() == pytest.approx(self_blending.HUE, abs=0.1)
     np.testing.assert_allclose(
         results("SATURATION", skin) @ self_blending.LUMA, np.dot(skin, self_blending.LUMA)
     )
@@ -363,15 +366,15 @@ def test_colors_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("factor", [2, 4])
-def test_reduced_loses_detail_and_keeps_colors(factor: int) -> None:
+def test_downscaled_loses_detail_and_keeps_colors(factor: int) -> None:
     crop = noise(65, 81)
-    found = self_blending.reduced(crop, factor)
+    found = self_blending.downscaled(crop, factor)
     assert found.shape == crop.shape
     assert found.mean() == pytest.approx(crop.mean(), abs=2)
     assert found.std() < crop.std() / factor + 5
-    assert self_blending.reduced(crop[:1, :1], factor).shape == (1, 1, 3)
+    assert self_blending.downscaled(crop[:1, :1], factor).shape == (1, 1, 3)
     plain = np.full((9, 7, 3), 77, np.uint8)
-    np.testing.assert_array_equal(self_blending.reduced(plain, factor), plain)
+    np.testing.assert_array_equal(self_blending.downscaled(plain, factor), plain)
 
 
 def test_sharpened_adds_contrast_at_edges_only() -> None:
@@ -384,7 +387,7 @@ def test_sharpened_adds_contrast_at_edges_only() -> None:
     assert found[0, 10, 0] > 155
 
 
-def test_transformed_is_reduced_or_sharpened() -> None:
+def test_transformed_is_downscaled_or_sharpened() -> None:
     crop = noise(64, 64) // 2 + 64
     deviations = [
         self_blending.transformed(crop, np.random.default_rng(seed)).std() / crop.std()
@@ -401,7 +404,7 @@ def test_transformed_is_reduced_or_sharpened() -> None:
 
 def test_mask_sits_on_a_real_face(astronaut: Image) -> None:
     (face,) = find_faces(astronaut, "libfacedetection", 480, 0.8, 0.05)
-    crop = cut_out(astronaut, face, 1.3, SIDE)
+    crop = crop_face(astronaut, face, 1.3, SIDE)
     landmarks = find_landmarks(crop, 1.3)
     masks = [blended(crop, landmarks, seed)[2] for seed in range(100)]
     covered = np.mean([mask > 0 for mask in masks], axis=0)

@@ -1,4 +1,4 @@
-"""Chosen frames of a video are those of sequential reading, whatever codec and container."""
+"""Chosen frames equal those of sequential decoding, for all codecs and containers."""
 
 import itertools
 import math
@@ -24,23 +24,24 @@ EDIT = 8  # bytes from "elst" to its first entry
 
 
 def assert_exact(path: Path, expected: list[Image], wanted: list[int]) -> None:
-    asked = []
+    """Decoding the frames `wanted` gives those of `expected`, all frames of the file."""
+    counts = []
 
     def choose(count: int) -> list[int]:
-        asked.append(count)
+        counts.append(count)
         return wanted
 
-    found = decode_video(path, choose)
-    assert found.count == asked[-1] == len(expected)
-    assert found.indices == tuple(wanted)
+    video = decode_video(path, choose)
+    assert video.count == counts[-1] == len(expected)
+    assert video.indices == tuple(wanted)
     assert all(
-        np.array_equal(frame, expected[i]) for i, frame in zip(wanted, found.frames, strict=True)
+        np.array_equal(frame, expected[i]) for i, frame in zip(wanted, video.frames, strict=True)
     )
-    assert (found.status, found.reason) == (OK, "")
+    assert (video.status, video.reason) == (OK, "")
 
 
 @pytest.mark.parametrize("name", CLIPS)
-def test_frames_are_those_of_sequential_reading(
+def test_frames_equal_those_of_sequential_decoding(
     clips: Clips, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     path, expected = clips(name)
@@ -49,7 +50,7 @@ def test_frames_are_those_of_sequential_reading(
     if CLIPS[name].height == CLIPS[name].width:
         assert [code_of(frame) for frame in expected] == list(range(count))
     if CLIPS[name].fast:
-        monkeypatch.setattr(decoding, "_read_all", never)
+        monkeypatch.setattr(decoding, "_decode_all", never)
     for index in range(count):
         assert_exact(path, expected, [index])
     for step in (1, 3, 11):
@@ -58,21 +59,21 @@ def test_frames_are_those_of_sequential_reading(
 
 
 @pytest.mark.parametrize("name", [name for name, clip in CLIPS.items() if not clip.fast])
-def test_unusual_files_are_read_from_start_to_end(
+def test_unusual_files_are_decoded_from_start_to_end(
     clips: Clips, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """So that the clips above without the fast path are not there for nothing."""
+    """Without it, clips with fast=False would not test the slow path."""
     path, _ = clips(name)
-    monkeypatch.setattr(decoding, "_read_all", never)
-    with pytest.raises(AssertionError, match="may not be called"):
+    monkeypatch.setattr(decoding, "_decode_all", never)
+    with pytest.raises(AssertionError, match="must not be called"):
         decode_video(path, lambda count: [count - 1])
 
 
-def test_what_is_known_of_a_clip(clips: Clips) -> None:
-    found = decode_video(clips("h264, odd")[0], lambda _: [3, 5])
-    assert (found.width, found.height, found.fps, found.codec) == (63, 61, 25.0, "h264")
-    assert [frame.shape for frame in found.frames] == [(61, 63, 3)] * 2
-    assert all(frame.dtype == np.uint8 and frame.flags.c_contiguous for frame in found.frames)
+def test_properties_of_a_video(clips: Clips) -> None:
+    video = decode_video(clips("h264, odd")[0], lambda _: [3, 5])
+    assert (video.width, video.height, video.fps, video.codec) == (63, 61, 25.0, "h264")
+    assert [frame.shape for frame in video.frames] == [(61, 63, 3)] * 2
+    assert all(frame.dtype == np.uint8 and frame.flags.c_contiguous for frame in video.frames)
     names = {
         name: decode_video(clips(name)[0], lambda _: []).codec for name in ("av1", "vp9", "gif")
     }
@@ -81,19 +82,19 @@ def test_what_is_known_of_a_clip(clips: Clips) -> None:
 
 @pytest.mark.parametrize("name", ["h264, b-frames", "gif"])
 def test_no_frame_wanted(clips: Clips, name: str) -> None:
-    found = decode_video(clips(name)[0], lambda _: [])
-    assert (found.frames, found.indices, found.count) == ([], (), 40)
-    assert (found.status, found.width, found.height) == (OK, CLIP_SIDE, CLIP_SIDE)
+    video = decode_video(clips(name)[0], lambda _: [])
+    assert (video.frames, video.indices, video.count) == ([], (), 40)
+    assert (video.status, video.width, video.height) == (OK, CLIP_SIDE, CLIP_SIDE)
 
 
 @pytest.mark.parametrize("wanted", [[40], [-1], [3, 3], [5, 2]])
-def test_indices_that_cannot_be(clips: Clips, wanted: list[int]) -> None:
+def test_invalid_indices(clips: Clips, wanted: list[int]) -> None:
     with pytest.raises(ValueError, match="not ascending indices of 40 frames"):
         decode_video(clips("h264, b-frames")[0], lambda _: wanted)
 
 
 class CountingDecoder:
-    """A decoder that counts the packets it is given and the frames it gives."""
+    """A decoder that counts its input packets and output frames."""
 
     def __init__(self, decoder: Any) -> None:
         object.__setattr__(self, "decoder", decoder)
@@ -115,12 +116,12 @@ COUNTS: list[tuple[bool, int]] = []
 
 @pytest.fixture
 def counts(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path, list[int]], tuple[int, int]]:
-    """A function that tells how many packets went into a decoder, and frames out of it."""
+    """A function that counts the packets into and the frames out of the decoder."""
     decode_run = decoding._decode_run
     monkeypatch.setattr(
         decoding, "_decode_run", lambda decoder, *rest: decode_run(CountingDecoder(decoder), *rest)
     )
-    monkeypatch.setattr(decoding, "_read_all", never)
+    monkeypatch.setattr(decoding, "_decode_all", never)
 
     def count(path: Path, wanted: list[int]) -> tuple[int, int]:
         COUNTS.clear()
@@ -130,22 +131,22 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path, list[int]], tuple
     return count
 
 
-def test_no_more_is_decoded_than_needed(
+def test_only_needed_packets_are_decoded(
     clips: Clips,
     counts: Callable[[Path, list[int]], tuple[int, int]],
 ) -> None:
-    """Groups are of 8 packets: I P B B B P B B, shown as I B B B P B B P or alike."""
+    """Groups have 8 packets: I P B B B P B B, shown as I B B B P B B P or similar."""
     path, _ = clips("h264, b-frames")
     assert counts(path, [16]) == (1, 1)  # a keyframe in the middle
     packets, frames = counts(path, [16, 39])
     assert packets <= 1 + 8
-    assert frames < packets  # B-frames that are no reference are left out
+    assert frames < packets  # non-reference B-frames are skipped
     packets, _ = counts(path, [2, 20, 36])
     assert packets <= 8 + 8 + 8
     assert counts(path, list(range(40))) == (40, 40)
 
 
-def test_one_group_is_decoded_once_and_no_further_than_needed(
+def test_one_group_is_decoded_once_up_to_the_last_wanted_frame(
     clips: Clips,
     counts: Callable[[Path, list[int]], tuple[int, int]],
 ) -> None:
@@ -158,7 +159,7 @@ def test_one_group_is_decoded_once_and_no_further_than_needed(
 
 
 def test_runs_are_in_file_order_and_do_not_overlap() -> None:
-    """A frame that is shown before a keyframe but stored after it belongs to the group before."""
+    """A frame shown before a keyframe but stored after it belongs to the previous group."""
     packet = decoding._Packet
     stored = [packet(pts, key, True) for pts, key in [(0, 1), (2, 0), (1, 0), (5, 1), (3, 0), (4, 0), (6, 0)]]  # fmt: skip
     assert decoding._runs(stored, [0, 6]) == [range(0, 1), range(3, 7)]
@@ -188,18 +189,18 @@ def test_any_group_of_pictures(
     options["x264-params"] = f"open-gop={int(open_groups)}"
     path = Clip("a.mp4", "libx264", options, count=count).write(tmp_path_factory.mktemp("clip"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(decoding, "_read_all", never)
+        patch.setattr(decoding, "_decode_all", never)
         assert_exact(path, sequential(path), wanted)
 
 
 @pytest.mark.parametrize("cut", [1, 7, 12, 20])
-def test_packets_that_an_edit_list_cuts_off_are_no_frames(
+def test_packets_cut_off_by_an_edit_list_are_not_frames(
     clips: Clips,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     cut: int,
 ) -> None:
-    monkeypatch.setattr(decoding, "_read_all", never)
+    monkeypatch.setattr(decoding, "_decode_all", never)
     source, _ = clips("h264, b-frames")
     data = source.read_bytes()
     at = data.index(b"elst") + EDIT + 4
@@ -216,16 +217,16 @@ def test_packets_that_an_edit_list_cuts_off_are_no_frames(
 
 
 @pytest.mark.parametrize("name", ["hevc, open groups", "h264, open groups", "h264, b-frames"])
-def test_frames_before_the_first_keyframe_are_no_frames(
+def test_frames_before_the_first_keyframe_are_not_counted(
     clips: Clips, tmp_path: Path, name: str
 ) -> None:
-    """A recording that begins in the middle: decoders drop what refers to the part before."""
+    """A recording cut at its start: decoders drop frames that refer to the missing part."""
     path, numbers = tmp_path / "tail.mkv", []
     with av.open(str(clips(name)[0])) as source, av.open(str(path), "w") as output:
         stream = output.add_stream_from_template(source.streams.video[0])
         packets = [packet for packet in source.demux(video=0) if packet.size]
-        later = [at for at, packet in enumerate(packets) if packet.is_keyframe][2]
-        for packet in packets[later:]:
+        third = [at for at, packet in enumerate(packets) if packet.is_keyframe][2]
+        for packet in packets[third:]:
             numbers.append(packet.pts)
             packet.stream = stream
             output.mux(packet)
@@ -239,18 +240,18 @@ def test_frames_before_the_first_keyframe_are_no_frames(
 
 
 @pytest.mark.parametrize(("width", "height"), [(0, 0), (20000, 20000)])
-def test_size_in_the_container_alone_is_wrong(
+def test_wrong_size_in_the_container_only(
     clips: Clips, tmp_path: Path, width: int, height: int
 ) -> None:
-    """The stream itself knows better."""
+    """The size in the stream is used."""
     source, expected = clips("h264, b-frames")
     at = source.read_bytes().index(b"avc1", source.read_bytes().index(b"stsd")) + 28
     path = patched(source, tmp_path / "a.mp4", at, struct.pack(">HH", width, height))
     assert_exact(path, expected, [7, 30])
 
 
-@pytest.mark.parametrize("error", [decoding._UnexpectedError(), av.error.InvalidDataError(1, "x")])
-def test_anything_unexpected_leads_to_reading_all(
+@pytest.mark.parametrize("error", [decoding._SingleFrameError(), av.error.InvalidDataError(1, "x")])
+def test_after_an_unexpected_result_the_whole_file_is_decoded(
     clips: Clips,
     monkeypatch: pytest.MonkeyPatch,
     error: Exception,
@@ -269,7 +270,7 @@ def frame(pts: int | None, key: bool = False, corrupt: bool = False) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("frames", "entry"),
+    ("frames", "first_pts"),
     [
         ([frame(None)], None),
         ([frame(1), frame(1)], None),
@@ -278,30 +279,29 @@ def frame(pts: int | None, key: bool = False, corrupt: bool = False) -> Any:
         ([frame(3), frame(6, key=True)], 5),
         ([frame(5), frame(6)], 5),
     ],
-    ids=["no stamp", "twice", "order", "corrupt", "other start", "no keyframe"],
+    ids=["no time stamp", "repeated", "out of order", "corrupt", "other start", "no keyframe"],
 )
-def test_what_is_unexpected(frames: list[Any], entry: int | None) -> None:
-    with pytest.raises(decoding._UnexpectedError):
-        list(decoding._expected(iter(frames), entry))
+def test_unexpected_frames(frames: list[Any], first_pts: int | None) -> None:
+    with pytest.raises(decoding._SingleFrameError):
+        list(decoding._checked(iter(frames), first_pts))
 
 
-def test_frames_before_the_keyframe_do_not_count() -> None:
+def test_frames_before_the_keyframe_are_dropped() -> None:
     given = [frame(3, corrupt=True), frame(5, key=True), frame(6)]
-    assert [each.pts for each in decoding._expected(iter(given), 5)] == [5, 6]
-    assert [each.pts for each in decoding._expected(iter(given[1:]), None)] == [5, 6]
+    assert [each.pts for each in decoding._checked(iter(given), 5)] == [5, 6]
+    assert [each.pts for each in decoding._checked(iter(given[1:]), None)] == [5, 6]
 
 
-def test_names_that_ffmpeg_would_take_for_an_address(
+def test_file_names_that_look_like_addresses(
     tmp_path: Path, make_clip: ClipMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     make_clip(tmp_path / "plain.mp4", 5).rename(tmp_path / "pipe:0%03d ü.mp4")
-    found = decode_video(Path("pipe:0%03d ü.mp4"), lambda _: [3])
-    assert code_of(found.frames[0]) == 3
+    video = decode_video(Path("pipe:0%03d ü.mp4"), lambda _: [3])
+    assert code_of(video.frames[0]) == 3
 
 
-def test_the_same_file_twice(tmp_path: Path, make_clip: ClipMaker) -> None:
-    """The same twice: nothing is left over from one call to the next."""
+def test_decoding_twice_gives_the_same(tmp_path: Path, make_clip: ClipMaker) -> None:
     path = make_clip(tmp_path / "a.mp4", 30)
     first, second = (decode_video(path, lambda count: list(range(count))) for _ in range(2))
     pairs = itertools.zip_longest(first.frames, second.frames)

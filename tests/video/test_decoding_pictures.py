@@ -1,4 +1,4 @@
-"""Decoded frames are upright and have the colours that their file means."""
+"""Decoded frames are upright and have the colours of their file."""
 
 import struct
 from pathlib import Path
@@ -20,8 +20,8 @@ def with_matrix(source: Path, path: Path, matrix: tuple[int, int, int, int]) -> 
     return patched(source, path, at, struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30))
 
 
-def moved(image: Image, matrix: tuple[int, int, int, int]) -> Image:
-    """The picture with every pixel (x, y) brought to (a x + c y, b x + d y)."""
+def transformed(image: Image, matrix: tuple[int, int, int, int]) -> Image:
+    """The image with every pixel (x, y) moved to (a x + c y, b x + d y)."""
     a, b, c, d = matrix
     y, x = np.mgrid[: image.shape[0], : image.shape[1]]
     right, down = a * x + c * y, b * x + d * y
@@ -32,8 +32,8 @@ def moved(image: Image, matrix: tuple[int, int, int, int]) -> Image:
 
 
 @pytest.fixture(scope="module")
-def slanted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clip of 64 x 48 that looks different however it is turned or mirrored."""
+def asymmetric_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clip of 64 x 48 that differs from itself in every rotation and mirroring."""
     path = tmp_path_factory.mktemp("clip") / "a.mp4"
     picture = np.full((48, 64, 3), 40, np.uint8)
     picture[:8, :24], picture[8:32, :8] = (220, 60, 60), (60, 60, 220)
@@ -46,21 +46,21 @@ def slanted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-TURNS = [(1, 0, 0, 1), (0, 1, -1, 0), (-1, 0, 0, -1), (0, -1, 1, 0)]
+ROTATIONS = [(1, 0, 0, 1), (0, 1, -1, 0), (-1, 0, 0, -1), (0, -1, 1, 0)]
 MIRRORS = [(-1, 0, 0, 1), (1, 0, 0, -1), (0, 1, 1, 0), (0, -1, -1, 0)]
 
 
-@pytest.mark.parametrize("matrix", TURNS + MIRRORS)
-def test_pictures_are_upright(
-    slanted: Path, tmp_path: Path, matrix: tuple[int, int, int, int]
+@pytest.mark.parametrize("matrix", ROTATIONS + MIRRORS)
+def test_frames_are_upright(
+    asymmetric_clip: Path, tmp_path: Path, matrix: tuple[int, int, int, int]
 ) -> None:
-    path = with_matrix(slanted, tmp_path / "turned.mp4", matrix)
-    found = decode_video(path, lambda _: [1])
-    expected = moved(sequential(slanted)[1], matrix)
-    assert np.array_equal(found.frames[0], expected)
-    assert (found.height, found.width) == expected.shape[:2]
-    assert found.frames[0].flags.c_contiguous
-    if matrix in TURNS:  # OpenCV knows no mirrored ones
+    path = with_matrix(asymmetric_clip, tmp_path / "rotated.mp4", matrix)
+    video = decode_video(path, lambda _: [1])
+    expected = transformed(sequential(asymmetric_clip)[1], matrix)
+    assert np.array_equal(video.frames[0], expected)
+    assert (video.height, video.width) == expected.shape[:2]
+    assert video.frames[0].flags.c_contiguous
+    if matrix in ROTATIONS:  # OpenCV does not mirror
         other = cv2.cvtColor(cv2.VideoCapture(str(path)).read()[1], cv2.COLOR_BGR2RGB)
         assert np.abs(other.astype(int) - expected).mean() < 3
 
@@ -82,7 +82,7 @@ def coded(colour: tuple[int, int, int], weights: tuple[float, float], full: bool
 
 
 def colour_clip(path: Path, codec: str, pix_fmt: str, height: int, tags: tuple[int, int], planes: list[list[int]]) -> Path:  # fmt: skip
-    """Columns of 16 pixels, column i with the samples planes[i]; tags are of matrix and range."""
+    """A frame of columns of 16 pixels with the samples `planes[i]`; `tags` are matrix and range."""
     with av.open(str(path), "w") as output:
         options = {"libx264": {"qp": "0"}, "libvpx-vp9": {"lossless": "1", "cpu-used": "8"}}
         stream = output.add_stream(codec, rate=25, options=options.get(codec, {}))
@@ -130,5 +130,5 @@ def test_colours(
     planes = [coded(colour, weights, full) for colour in COLOURS]
     path = colour_clip(tmp_path / "a.mkv", codec, pix_fmt, height, (matrix, range_), planes)
     image = decode_video(path, lambda _: [0]).frames[0]
-    found = image[height // 2, 8::16].astype(int)
-    assert np.abs(found - COLOURS).max() <= 4, found.tolist()
+    colours = image[height // 2, 8::16].astype(int)
+    assert np.abs(colours - COLOURS).max() <= 4, colours.tolist()

@@ -1,4 +1,4 @@
-"""Frames of a video: exactly the ones asked for, and a status for each kind of trouble."""
+"""Frame archives: exactly the wanted frames, and a status for each kind of failure."""
 
 import tarfile
 from pathlib import Path
@@ -6,15 +6,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from clips import CLIP_SIDE, code_image, code_of
+from clips import CLIP_SIDE, FASTSTART, code_image, code_of
 from conftest import ClipMaker
 
 from deepfake.core import archive
 from deepfake.core.image import decode_image
 from deepfake.core.sampling import evenly_spaced
 from deepfake.video import frame_archive
-
-FASTSTART = {"movflags": "faststart"}  # the index stands first, so a cut file can be opened
 
 
 def sample(
@@ -25,9 +23,9 @@ def sample(
     )
 
 
-def codes(found: archive.Archive) -> list[int]:
+def codes(stored: archive.Archive) -> list[int]:
     """The index that each stored frame shows."""
-    return [code_of(decode_image(data)) for data in found.images.values()]
+    return [code_of(decode_image(data)) for data in stored.images.values()]
 
 
 @pytest.mark.parametrize(
@@ -42,8 +40,8 @@ def test_frames_of_h264_with_b_frames_are_exact(
     tmp_path: Path, make_clip: ClipMaker, count: int, indices: list[int]
 ) -> None:
     path = make_clip(tmp_path / "clip.mp4", count)
-    found = sample(path)
-    assert found.meta == {
+    stored = sample(path)
+    assert stored.meta == {
         "status": "ok",
         "reason": "",
         "width": CLIP_SIDE,
@@ -54,21 +52,21 @@ def test_frames_of_h264_with_b_frames_are_exact(
         "codec": "h264",
         "indices": indices,
     }
-    assert list(found.images) == [f"{index:06d}.jpg" for index in indices]
-    assert codes(found) == indices
+    assert list(stored.images) == [f"{index:06d}.jpg" for index in indices]
+    assert codes(stored) == indices
 
 
-def test_truncated_video_keeps_what_decodes(tmp_path: Path, make_clip: ClipMaker) -> None:
+def test_truncated_video_keeps_decodable_frames(tmp_path: Path, make_clip: ClipMaker) -> None:
     data = make_clip(tmp_path / "whole.mp4", 60, FASTSTART).read_bytes()
     path = tmp_path / "cut.mp4"
     start = data.index(b"mdat")
     path.write_bytes(data[: start + (len(data) - start) * 6 // 10])
-    found = sample(path, per_video=6)
-    count = found.meta["frame_count"]
-    assert found.meta["status"] == "truncated"
-    assert found.meta["reason"] == f"{count} of 60 frames can be decoded"
+    stored = sample(path, per_video=6)
+    count = stored.meta["frame_count"]
+    assert stored.meta["status"] == "truncated"
+    assert stored.meta["reason"] == f"{count} of 60 frames can be decoded"
     assert 20 < count < 50
-    assert codes(found) == found.meta["indices"] == evenly_spaced(count, 6)
+    assert codes(stored) == stored.meta["indices"] == evenly_spaced(count, 6)
 
 
 @pytest.mark.parametrize(
@@ -83,23 +81,24 @@ def test_truncated_video_keeps_what_decodes(tmp_path: Path, make_clip: ClipMaker
 def test_unreadable_videos(tmp_path: Path, content: bytes, reason: str) -> None:
     path = tmp_path / "clip.mp4"
     path.write_bytes(content)
-    found = sample(path)
-    assert found.images == {}
-    assert found.meta["status"] == "unreadable"
-    assert found.meta["reason"] == reason
-    assert found.meta["file_bytes"] == len(content)
-    assert (found.meta["frame_count"], found.meta["indices"]) == (0, [])
+    stored = sample(path)
+    assert stored.images == {}
+    assert stored.meta["status"] == "unreadable"
+    assert stored.meta["reason"] == reason
+    assert stored.meta["file_bytes"] == len(content)
+    assert (stored.meta["frame_count"], stored.meta["indices"]) == (0, [])
 
 
-def test_video_that_opens_without_a_frame_is_unreadable(
-    tmp_path: Path, make_clip: ClipMaker
-) -> None:
+def test_video_without_frames_is_unreadable(tmp_path: Path, make_clip: ClipMaker) -> None:
     data = make_clip(tmp_path / "whole.mp4", 20, FASTSTART).read_bytes()
     path = tmp_path / "cut.mp4"
     path.write_bytes(data[: data.index(b"mdat") + 8])
-    found = sample(path)
-    assert (found.meta["status"], found.meta["reason"]) == ("unreadable", "no frame can be decoded")
-    assert found.images == {}
+    stored = sample(path)
+    assert (stored.meta["status"], stored.meta["reason"]) == (
+        "unreadable",
+        "no frame can be decoded",
+    )
+    assert stored.images == {}
 
 
 @pytest.mark.parametrize(
@@ -108,19 +107,19 @@ def test_video_that_opens_without_a_frame_is_unreadable(
 def test_too_short(
     tmp_path: Path, make_clip: ClipMaker, count: int, min_frames: int, status: str
 ) -> None:
-    found = sample(make_clip(tmp_path / "clip.mp4", count), min_frames=min_frames)
-    assert found.meta["status"] == status
-    assert found.meta["frame_count"] == count
-    assert len(found.images) == (0 if status == "too_short" else count)
+    stored = sample(make_clip(tmp_path / "clip.mp4", count), min_frames=min_frames)
+    assert stored.meta["status"] == status
+    assert stored.meta["frame_count"] == count
+    assert len(stored.images) == (0 if status == "too_short" else count)
     if status == "too_short":
-        assert found.meta["reason"] == "2 decodable frames, 3 needed"
+        assert stored.meta["reason"] == "2 decodable frames, 3 needed"
 
 
-def test_image_is_one_frame_however_many_are_needed(tmp_path: Path) -> None:
+def test_image_is_one_frame_regardless_of_min_frames(tmp_path: Path) -> None:
     path = tmp_path / "photo.png"
     cv2.imwrite(str(path), code_image(201)[:32])
-    found = sample(path, "image", min_frames=5)
-    assert found.meta == {
+    stored = sample(path, "image", min_frames=5)
+    assert stored.meta == {
         "status": "ok",
         "reason": "",
         "width": CLIP_SIDE,
@@ -131,8 +130,8 @@ def test_image_is_one_frame_however_many_are_needed(tmp_path: Path) -> None:
         "codec": "",
         "indices": [0],
     }
-    assert list(found.images) == ["000000.jpg"]
-    assert codes(found) == [201]
+    assert list(stored.images) == ["000000.jpg"]
+    assert codes(stored) == [201]
 
 
 @pytest.mark.parametrize(
@@ -142,10 +141,10 @@ def test_image_is_one_frame_however_many_are_needed(tmp_path: Path) -> None:
 def test_unreadable_image(tmp_path: Path, content: bytes, reason: str) -> None:
     path = tmp_path / "photo.png"
     path.write_bytes(content)
-    found = sample(path, "image")
-    assert found.meta["status"] == "unreadable"
-    assert found.meta["reason"] == reason
-    assert found.images == {}
+    stored = sample(path, "image")
+    assert stored.meta["status"] == "unreadable"
+    assert stored.meta["reason"] == reason
+    assert stored.images == {}
 
 
 def test_bytes_are_repeatable(tmp_path: Path, make_clip: ClipMaker) -> None:
@@ -155,7 +154,7 @@ def test_bytes_are_repeatable(tmp_path: Path, make_clip: ClipMaker) -> None:
 
 
 def frame_images(folder: Path, count: int) -> Path:
-    """A folder with frame i as `code_image(i)` in i.png, which sorts wrongly as text."""
+    """A folder with `code_image(i)` as frame i in i.png; sorting the names as text is wrong."""
     folder.mkdir()
     for index in range(count):
         cv2.imwrite(str(folder / f"{index}.png"), code_image(index))
@@ -170,34 +169,34 @@ def tar_of(folder: Path, name: str) -> Path:
 
 
 @pytest.mark.parametrize("name", ["folder", "1.tar", "1.tar.gz"])
-def test_images_of_a_folder_are_frames_in_order_of_their_numbers(tmp_path: Path, name: str) -> None:
+def test_frame_images_are_ordered_by_number(tmp_path: Path, name: str) -> None:
     folder = frame_images(tmp_path / "folder", 24)
-    (folder / "notes.txt").write_text("no frame")
-    (folder / "._3.png").write_text("nor is this")
+    (folder / "notes.txt").write_text("not a frame")
+    (folder / "._3.png").write_text("not a frame either")
     path = folder if name == "folder" else tar_of(folder, name)
-    found = sample(path, "frames", per_video=4)
-    assert codes(found) == [3, 9, 15, 21]
-    assert found.meta["indices"] == [3, 9, 15, 21]
-    assert found.meta["frame_count"] == 24
-    assert (found.meta["status"], found.meta["reason"]) == ("ok", "")
+    stored = sample(path, "frames", per_video=4)
+    assert codes(stored) == [3, 9, 15, 21]
+    assert stored.meta["indices"] == [3, 9, 15, 21]
+    assert stored.meta["frame_count"] == 24
+    assert (stored.meta["status"], stored.meta["reason"]) == ("ok", "")
     files = folder.iterdir() if name == "folder" else [path]
-    assert found.meta["file_bytes"] == sum(file.stat().st_size for file in files)
+    assert stored.meta["file_bytes"] == sum(file.stat().st_size for file in files)
 
 
-def test_a_broken_frame_image_is_left_out_and_told(tmp_path: Path) -> None:
+def test_damaged_frame_image_is_skipped_and_counted(tmp_path: Path) -> None:
     folder = frame_images(tmp_path / "folder", 4)
-    (folder / "1.png").write_bytes(b"broken")
-    found = sample(folder, "frames")
-    assert codes(found) == [0, 2, 3]
-    assert list(found.images) == ["000000.jpg", "000002.jpg", "000003.jpg"]
-    assert found.meta["status"] == "damaged"
-    assert found.meta["reason"] == "1 of 4 frames cannot be decoded"
+    (folder / "1.png").write_bytes(b"damaged")
+    stored = sample(folder, "frames")
+    assert codes(stored) == [0, 2, 3]
+    assert list(stored.images) == ["000000.jpg", "000002.jpg", "000003.jpg"]
+    assert stored.meta["status"] == "damaged"
+    assert stored.meta["reason"] == "1 of 4 frames cannot be decoded"
 
 
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (None, "no images in it"),
+        (None, "contains no images"),
         (b"", "empty file"),
         (b"neither gzip nor tar", "not a readable archive of images"),
     ],
@@ -208,35 +207,35 @@ def test_unreadable_frame_images(tmp_path: Path, content: bytes | None, reason: 
         path.mkdir()
     else:
         path.write_bytes(content)
-    found = sample(path, "frames")
-    assert (found.meta["status"], found.images) == ("unreadable", {})
-    assert found.meta["reason"] == reason
+    stored = sample(path, "frames")
+    assert (stored.meta["status"], stored.images) == ("unreadable", {})
+    assert stored.meta["reason"] == reason
 
 
-def test_cut_archive_of_frames_is_unreadable(tmp_path: Path) -> None:
+def test_truncated_archive_of_frames_is_unreadable(tmp_path: Path) -> None:
     path = tar_of(frame_images(tmp_path / "folder", 9), "1.tar.gz")
     path.write_bytes(path.read_bytes()[:-200])
     assert sample(path, "frames").meta["status"] == "unreadable"
 
 
 def test_too_few_frame_images(tmp_path: Path) -> None:
-    found = sample(frame_images(tmp_path / "folder", 3), "frames", min_frames=4)
-    assert (found.meta["status"], found.images) == ("too_short", {})
+    stored = sample(frame_images(tmp_path / "folder", 3), "frames", min_frames=4)
+    assert (stored.meta["status"], stored.images) == ("too_short", {})
 
 
-def test_a_cut_image_is_used_and_told(tmp_path: Path) -> None:
+def test_truncated_image_is_used_and_reported(tmp_path: Path) -> None:
     path = tmp_path / "photo.png"
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     cv2.imwrite(str(path), noise)
     path.write_bytes(path.read_bytes()[:9000])
-    found = sample(path, "image")
-    assert found.meta["status"] == "truncated"
-    assert "missing" in found.meta["reason"]
-    assert len(found.images) == 1
+    stored = sample(path, "image")
+    assert stored.meta["status"] == "truncated"
+    assert "missing" in stored.meta["reason"]
+    assert len(stored.images) == 1
 
 
 @pytest.mark.parametrize("kind", ["video", "image", "frames"])
-def test_nothing_at_the_path(tmp_path: Path, kind: str) -> None:
+def test_broken_link_is_unreadable(tmp_path: Path, kind: str) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "gone")
-    found = sample(tmp_path / "link", kind)
-    assert (found.meta["status"], found.meta["reason"]) == ("unreadable", "broken link")
+    stored = sample(tmp_path / "link", kind)
+    assert (stored.meta["status"], stored.meta["reason"]) == ("unreadable", "broken link")

@@ -1,4 +1,4 @@
-"""The frames stage: one archive per video, remembered, failures counted."""
+"""The frames stage: one archive per video, cached results, a table of failures."""
 
 import functools
 from pathlib import Path
@@ -20,7 +20,7 @@ Calls = list[str]
 
 @pytest.fixture
 def root(in_threads: Path, make_clip: ClipMaker) -> Path:
-    """Two clips and a text that calls itself a video."""
+    """Two clips, and a text file named like a video."""
     folder = in_threads / "raw"
     folder.mkdir()
     make_clip(folder / "a.mp4", 12)
@@ -31,7 +31,7 @@ def root(in_threads: Path, make_clip: ClipMaker) -> Path:
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
-    """Names of the files for which the per-video function is called."""
+    """Names of the files with which the per-video function is called."""
     names: Calls = []
     original = frame_archive.frame_archive
 
@@ -90,7 +90,7 @@ def test_one_row_and_one_archive_per_video(root: Path, tmp_path: Path) -> None:
     assert len(counts) == 9
 
 
-def test_a_video_that_takes_its_process_down_is_a_row(
+def test_video_that_crashes_its_process_is_a_row(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
@@ -104,7 +104,7 @@ def test_a_video_that_takes_its_process_down_is_a_row(
     assert archive.read(tmp_path / "d" / "a.tar").images == {}
 
 
-def test_one_new_video_costs_one_video(root: Path, tmp_path: Path, calls: Calls) -> None:
+def test_only_new_or_changed_videos_are_decoded(root: Path, tmp_path: Path, calls: Calls) -> None:
     def run(*names: str, **changes: Any) -> list[str]:
         calls.clear()
         changed = settings(**{"max_failed_fraction": 0.5, **changes})
@@ -120,7 +120,7 @@ def test_one_new_video_costs_one_video(root: Path, tmp_path: Path, calls: Calls)
     assert run("a.mp4", "c.mp4") == ["c.mp4"]
 
 
-def test_settings_are_what_the_function_takes() -> None:
+def test_settings_are_the_arguments_of_the_function() -> None:
     assert frames.frame_settings(settings()) == {
         "per_video": 4,
         "min_frames": 2,

@@ -1,4 +1,4 @@
-"""Images that users bring: all that can be read is read upright, the rest is told."""
+"""Image files of users: decodable images are read upright, others raise an error with a reason."""
 
 import io
 import struct
@@ -25,7 +25,7 @@ def encoded(image: Pil.Image, kind: str, **options: object) -> bytes:
 
 
 def png(width: int, height: int, depth: int, colour_type: int, rows: bytes) -> bytes:
-    """A PNG of unfiltered rows, for kinds that Pillow does not write and sizes it refuses."""
+    """A PNG of unfiltered rows, for kinds and sizes that Pillow does not write."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         body = kind + data
@@ -37,16 +37,16 @@ def png(width: int, height: int, depth: int, colour_type: int, rows: bytes) -> b
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF", "PPM"])
-def test_every_kind_of_file(kind: str) -> None:
+def test_every_format(kind: str) -> None:
     options = {"quality": 95} if kind in {"JPEG", "WEBP"} else {}
-    found = read_image(encoded(picture(), kind, **options))
-    assert (found.truncated, found.note) == (False, "")
-    assert found.image.dtype == np.uint8
-    assert found.image.flags["C_CONTIGUOUS"]
-    assert found.image.flags["WRITEABLE"]
-    assert found.image.shape == (24, 32, 3)
-    assert near(found.image[:, :12], RED)
-    assert near(found.image[:, 20:], BLUE)
+    decoded = read_image(encoded(picture(), kind, **options))
+    assert (decoded.truncated, decoded.note) == (False, "")
+    assert decoded.image.dtype == np.uint8
+    assert decoded.image.flags["C_CONTIGUOUS"]
+    assert decoded.image.flags["WRITEABLE"]
+    assert decoded.image.shape == (24, 32, 3)
+    assert near(decoded.image[:, :12], RED)
+    assert near(decoded.image[:, 20:], BLUE)
 
 
 @pytest.mark.parametrize("compression", ["raw", "tiff_lzw", "tiff_adobe_deflate", "packbits"])
@@ -72,31 +72,31 @@ def test_every_compression_of_tiff(compression: str) -> None:
 def test_every_png_becomes_rgb_over_black(
     mode: str, color: object, expected: tuple[int, int, int]
 ) -> None:
-    found = read_image(encoded(Pil.new(mode, (5, 3), color), "PNG"))
-    assert found.image.shape == (3, 5, 3)
-    assert near(found.image, expected, 1)
+    decoded = read_image(encoded(Pil.new(mode, (5, 3), color), "PNG"))
+    assert decoded.image.shape == (3, 5, 3)
+    assert near(decoded.image, expected, 1)
 
 
 def test_palette_colours_and_their_transparency() -> None:
     image = picture().quantize(2)
     assert near(read_image(encoded(image, "PNG")).image, np.asarray(picture()), 1)
     red = image.getpixel((0, 0))
-    found = read_image(encoded(image, "PNG", transparency=red)).image
-    assert (found[:, :16] == 0).all()
-    assert near(found[:, 16:], BLUE, 1)
+    decoded = read_image(encoded(image, "PNG", transparency=red)).image
+    assert (decoded[:, :16] == 0).all()
+    assert near(decoded[:, 16:], BLUE, 1)
 
 
 def test_sixteen_bit_grey_is_scaled_not_clipped() -> None:
     values = np.array([[0, 256, 1000, 32768, 65535]], np.uint16)
     for kind in ("PNG", "TIFF"):
-        found = read_image(encoded(Pil.fromarray(values), kind)).image
-        assert found.tolist() == [[[value] * 3 for value in (0, 1, 3, 128, 255)]]
+        decoded = read_image(encoded(Pil.fromarray(values), kind)).image
+        assert decoded.tolist() == [[[value] * 3 for value in (0, 1, 3, 128, 255)]]
 
 
-def test_sixteen_bit_grey_of_pgm() -> None:
+def test_sixteen_bit_grey_pgm() -> None:
     values = np.array([0, 256, 32768, 65535], ">u2")
-    found = read_image(b"P5 4 1 65535\n" + values.tobytes()).image
-    assert found[0, :, 0].tolist() == [0, 1, 128, 255]
+    decoded = read_image(b"P5 4 1 65535\n" + values.tobytes()).image
+    assert decoded[0, :, 0].tolist() == [0, 1, 128, 255]
 
 
 @pytest.mark.parametrize(("colour_type", "channels"), [(2, 3), (6, 4)])
@@ -104,45 +104,45 @@ def test_sixteen_bit_colours_are_scaled_not_clipped(colour_type: int, channels: 
     values = np.full((2, 2, 4), 65535, ">u2")
     values[0, 0, :3] = (300, 32768, 60000)
     rows = b"".join(b"\0" + row[:, :channels].tobytes() for row in values)
-    found = read_image(png(2, 2, 16, colour_type, rows)).image
-    assert found[0, 0].tolist() == [1, 128, 234]
-    assert (found[1] == 255).all()
+    decoded = read_image(png(2, 2, 16, colour_type, rows)).image
+    assert decoded[0, 0].tolist() == [1, 128, 234]
+    assert (decoded[1] == 255).all()
 
 
 @pytest.mark.parametrize("mode", ["F", "I"])
-def test_pixels_whose_white_is_not_known(mode: str) -> None:
+def test_pixels_of_unknown_value_range(mode: str) -> None:
     with pytest.raises(ValueError, match="32-bit pixels"):
         read_image(encoded(Pil.new(mode, (4, 4), 1), "TIFF"))
 
 
-def test_cmyk_of_adobe_stands_inverted_in_the_file() -> None:
+def test_cmyk_of_adobe_is_stored_inverted() -> None:
     data = encoded(picture().convert("CMYK"), "JPEG", quality=95)
     assert b"Adobe" in data
-    found = read_image(data).image
-    assert near(found[:, :12], RED)
-    assert near(found[:, 20:], BLUE)
+    decoded = read_image(data).image
+    assert near(decoded[:, :12], RED)
+    assert near(decoded[:, 20:], BLUE)
 
 
-def test_cmyk_of_others_does_not() -> None:
+def test_cmyk_of_other_programs_is_not() -> None:
     data = encoded(Pil.eval(picture().convert("CMYK"), lambda ink: 255 - ink), "JPEG", quality=95)
     marker = data.index(b"\xff\xee\0\x0eAdobe")
-    found = read_image(data[:marker] + data[marker + 16 :]).image
-    assert near(found[:, :12], RED)
-    assert near(found[:, 20:], BLUE)
+    decoded = read_image(data[:marker] + data[marker + 16 :]).image
+    assert near(decoded[:, :12], RED)
+    assert near(decoded[:, 20:], BLUE)
 
 
 def test_cmyk_of_tiff() -> None:
     assert near(read_image(encoded(picture().convert("CMYK"), "TIFF")).image, picture(), 1)
 
 
-# What a camera stores so that the picture is shown upright: the inverse of what a viewer does.
+# What a camera stores by orientation: the inverse of what a viewer does to show it upright.
 STORED = {
     1: lambda upright: upright,
     2: lambda upright: upright[:, ::-1],
     3: lambda upright: np.rot90(upright, 2),
     4: lambda upright: upright[::-1],
     5: lambda upright: upright.swapaxes(0, 1),
-    6: lambda upright: np.rot90(upright),  # a viewer turns it clockwise
+    6: lambda upright: np.rot90(upright),  # a viewer rotates it clockwise
     7: lambda upright: np.rot90(upright, 2).swapaxes(0, 1),
     8: lambda upright: np.rot90(upright, -1),
 }
@@ -150,35 +150,35 @@ STORED = {
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("orientation", STORED)
-def test_every_orientation_is_followed(orientation: int, kind: str) -> None:
-    """The second opinion for JPEG is OpenCV's."""
+def test_every_orientation_is_applied(orientation: int, kind: str) -> None:
+    """For JPEG, the result also equals OpenCV's."""
     upright = np.zeros((32, 48, 3), np.uint8)
-    upright[:16, :16] = 255  # three corners differ, so no two orientations look alike
+    upright[:16, :16] = 255  # three corners differ, so all orientations differ
     upright[:16, 32:] = (255, 0, 0)
     stored = Pil.fromarray(np.ascontiguousarray(STORED[orientation](upright)))
     exif = Pil.Exif()
     exif[0x0112] = orientation
     data = encoded(stored, kind, exif=exif, quality=95)
-    found = read_image(data).image
-    assert found.shape == upright.shape
-    assert np.abs(found.astype(int) - upright).mean() < 4
+    decoded = read_image(data).image
+    assert decoded.shape == upright.shape
+    assert np.abs(decoded.astype(int) - upright).mean() < 4
     if kind == "JPEG":
-        assert near(found, decode_image(data))
+        assert near(decoded, decode_image(data))
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 255])
-def test_orientation_that_means_nothing(orientation: int) -> None:
+def test_invalid_orientation_is_ignored(orientation: int) -> None:
     exif = Pil.Exif()
     exif[0x0112] = orientation
     assert near(read_image(encoded(picture(), "PNG", exif=exif)).image, picture())
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")
-def test_broken_exif_record_is_no_obstacle() -> None:
+def test_invalid_exif_record_is_ignored() -> None:
     for record in (b"Exif\0\0MM\0*garbage", b"Exif\0\0neither", b"Exif\0\0"):
-        found = read_image(encoded(picture(), "JPEG", exif=record, quality=95))
-        assert found.image.shape == (24, 32, 3)
-        assert not found.truncated
+        decoded = read_image(encoded(picture(), "JPEG", exif=record, quality=95))
+        assert decoded.image.shape == (24, 32, 3)
+        assert not decoded.truncated
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "MPO"])
@@ -186,25 +186,25 @@ def test_first_of_several_frames(kind: str) -> None:
     rest = [Pil.new("RGB", (32, 24), (0, shade, 0)) for shade in (90, 200)]
     options = {"quality": 95} if kind in {"MPO", "WEBP"} else {}
     data = encoded(picture(), kind, save_all=True, append_images=rest, **options)
-    found = read_image(data)
-    assert (found.truncated, found.note) == (False, "first of 3 frames")
-    assert near(found.image[:, :12], RED)
-    assert near(found.image[:, 20:], BLUE)
+    decoded = read_image(data)
+    assert (decoded.truncated, decoded.note) == (False, "first of 3 frames")
+    assert near(decoded.image[:, :12], RED)
+    assert near(decoded.image[:, 20:], BLUE)
 
 
 def test_first_of_several_pages() -> None:
     data = encoded(picture(), "TIFF", save_all=True, append_images=[noise()])
-    found = read_image(data)
-    assert found.note == "first of several pages"
-    assert (found.image == np.asarray(picture())).all()
+    decoded = read_image(data)
+    assert decoded.note == "first of several pages"
+    assert (decoded.image == np.asarray(picture())).all()
 
 
-def test_gif_cut_in_its_second_frame() -> None:
+def test_gif_truncated_in_its_second_frame() -> None:
     data = encoded(picture(), "GIF", save_all=True, append_images=[noise(24, 32)])
     for missing in range(1, 700, 37):
-        found = read_image(data[:-missing])
-        assert near(found.image[:, :12], RED)
-        assert not found.truncated
+        decoded = read_image(data[:-missing])
+        assert near(decoded.image[:, :12], RED)
+        assert not decoded.truncated
 
 
 @pytest.mark.parametrize(
@@ -219,23 +219,23 @@ def test_gif_cut_in_its_second_frame() -> None:
         ("PPM", {}),
     ],
 )
-def test_cut_file_gives_what_can_be_decoded(kind: str, options: dict[str, object]) -> None:
-    """All but progressive JPEGs lose rows at one end, those lose detail."""
+def test_truncated_file_gives_its_decodable_part(kind: str, options: dict[str, object]) -> None:
+    """Progressive JPEGs lose detail, all others lose rows at one end."""
     whole = encoded(noise(), kind, **options)
     full = read_image(whole).image
-    found = read_image(whole[: len(whole) * 6 // 10])
-    assert found.truncated
-    assert found.note == "cut short or damaged: a part of the picture is missing"
-    assert found.image.shape == full.shape
-    same = (np.abs(found.image.astype(int) - full) < 3).all(axis=(1, 2)).mean()
+    decoded = read_image(whole[: len(whole) * 6 // 10])
+    assert decoded.truncated
+    assert decoded.note == "cut short or damaged: a part of the picture is missing"
+    assert decoded.image.shape == full.shape
+    same = (np.abs(decoded.image.astype(int) - full) < 3).all(axis=(1, 2)).mean()
     if options:
-        assert np.corrcoef(found.image.ravel(), full.ravel())[0, 1] > 0.3
+        assert np.corrcoef(decoded.image.ravel(), full.ravel())[0, 1] > 0.3
     else:
         assert 0.4 < same < 0.7
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
-def test_file_cut_just_after_its_header(kind: str) -> None:
+def test_file_truncated_after_its_header(kind: str) -> None:
     whole = encoded(noise(240, 320), kind)
     start = whole.index(b"\xff\xda") + 14 if kind == "JPEG" else whole.index(b"IDAT") + 6
     with pytest.raises(ValueError, match="cut before its first pixels"):
@@ -243,7 +243,7 @@ def test_file_cut_just_after_its_header(kind: str) -> None:
 
 
 def outcome(data: bytes) -> str:
-    """The size of the picture, or why there is none."""
+    """The size of the image, or the reason why it cannot be read."""
     try:
         height, width, _ = read_image(data).image.shape
     except ValueError as error:
@@ -252,7 +252,7 @@ def outcome(data: bytes) -> str:
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF", "ignore:Truncated File")
-def test_file_cut_anywhere_is_read_or_refused() -> None:
+def test_file_truncated_anywhere_is_read_or_rejected() -> None:
     for kind in ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF", "PPM"):
         whole = encoded(noise(24, 32), kind)
         assert {outcome(whole[:length]) for length in range(0, len(whole), 7)} <= {
@@ -274,7 +274,7 @@ def test_file_cut_anywhere_is_read_or_refused() -> None:
     ],
     ids=["bomb", "largest", "just over", "gif", "ppm"],
 )
-def test_claimed_size_is_refused_before_decoding(data: bytes, size: str) -> None:
+def test_large_claimed_size_is_rejected_before_decoding(data: bytes, size: str) -> None:
     assert len(data) < 100_000
     tracemalloc.start()
     with pytest.raises(ValueError, match=f"^{size} pixels, at most {MAX_PIXELS} allowed$"):
@@ -284,7 +284,7 @@ def test_claimed_size_is_refused_before_decoding(data: bytes, size: str) -> None
     assert peak < 1_000_000
 
 
-def test_frame_larger_than_the_screen_of_a_gif_is_refused() -> None:
+def test_gif_frame_larger_than_its_screen_is_rejected() -> None:
     data = bytearray(encoded(picture(), "GIF"))
     frame = data.index(b",\0\0\0\0\x20\0\x18\0")
     data[frame + 5 : frame + 9] = struct.pack("<HH", 60_000, 60_000)
@@ -292,16 +292,16 @@ def test_frame_larger_than_the_screen_of_a_gif_is_refused() -> None:
         read_image(bytes(data))
 
 
-def test_side_that_could_not_be_stored_is_refused() -> None:
+def test_side_too_long_for_jpeg_is_rejected() -> None:
     with pytest.raises(ValueError, match=r"^70000 x 1 pixels, at most 65500 allowed on a side$"):
         read_image(png(70_000, 1, 8, 0, b"\0" * 70_001))
 
 
-def test_largest_picture_is_read() -> None:
+def test_largest_image_is_read() -> None:
     assert MAX_PIXELS == 8192 * 8192
-    found = read_image(png(8192, 8192, 1, 0, (b"\0" + b"\xff" * 1024) * 8192))
-    assert found.image.shape == (8192, 8192, 3)
-    assert found.image[::999, ::999].min() == 255
+    decoded = read_image(png(8192, 8192, 1, 0, (b"\0" + b"\xff" * 1024) * 8192))
+    assert decoded.image.shape == (8192, 8192, 3)
+    assert decoded.image[::999, ::999].min() == 255
 
 
 @pytest.mark.parametrize(
@@ -323,7 +323,7 @@ def test_largest_picture_is_read() -> None:
         (encoded(picture(), "WEBP")[:-40], "not an image that can be decoded"),
     ],
 )
-def test_what_is_no_picture(data: bytes, reason: str) -> None:
+def test_files_that_are_not_images(data: bytes, reason: str) -> None:
     with pytest.raises(ValueError, match=f"^{reason}$"):
         read_image(data)
 
@@ -334,14 +334,14 @@ def test_no_program_is_started_for_postscript(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(subprocess, "Popen", refuse)
     monkeypatch.setattr(subprocess, "check_call", refuse)
-    Pil.init()  # the decoder of EPS is there, but not for us
+    Pil.init()  # registers the decoder of EPS, which must not be used
     with pytest.raises(ValueError, match="not an image that can be decoded"):
         read_image(encoded(picture(), "EPS"))
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_damaged_files_are_read_or_refused_with_a_reason() -> None:
-    """A mutation now and then makes a picture of another size, which is as good as any."""
+def test_damaged_files_are_read_or_rejected_with_a_reason() -> None:
+    """Some mutations change the size of the image, which is allowed."""
     rng = np.random.default_rng(0)
     files = [encoded(picture(), kind) for kind in ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "PPM")]
     files += [
@@ -354,7 +354,7 @@ def test_damaged_files_are_read_or_refused_with_a_reason() -> None:
     assert outcomes.count("not an image that can be decoded") > 50
 
 
-def test_first_opinion_agrees_with_the_reader_of_our_own_files() -> None:
+def test_jpeg_equals_that_of_decode_image_and_opencv() -> None:
     data = encode_jpeg(np.asarray(noise()), 90, "4:4:4")
     assert near(read_image(data).image, decode_image(data), 2)
     assert near(
@@ -363,10 +363,10 @@ def test_first_opinion_agrees_with_the_reader_of_our_own_files() -> None:
 
 
 @pytest.mark.parametrize("lenient", [False, True])
-def test_what_others_set_in_pillow_hides_no_cut(
+def test_pillow_settings_of_other_packages_do_not_hide_truncation(
     monkeypatch: pytest.MonkeyPatch, lenient: bool
 ) -> None:
-    """Importing face_recognition makes Pillow pass over truncated files."""
+    """Importing face_recognition makes Pillow accept truncated files."""
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", lenient)
     data = encoded(noise(), "PNG")
     assert read_image(data[: len(data) // 2]).truncated

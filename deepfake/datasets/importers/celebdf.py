@@ -2,27 +2,27 @@
 
     Celeb-real/idA_NNNN.mp4
     YouTube-real/NNNNN.mp4
-    Celeb-synthesis/idA_idB_NNNN.mp4                        A is the target, B's face was put in
+    Celeb-synthesis/idA_idB_NNNN.mp4                        target A, source B
     Celeb-synthesis/<scenario>/<method>/idA_idB_NNNN.mp4    v3
     List_of_testing_videos.txt                              "1 <path>" is REAL, "0 <path>" is FAKE
 
-Some copies have a folder videos/ before the names.
+Some copies have the videos one level deeper, in a folder videos/.
 """
 
 import re
 from pathlib import Path, PurePosixPath
 
-from deepfake.base.errors import ManifestError, listed
+from deepfake.base.errors import ManifestError, format_list
 from deepfake.core.labels import FAKE, REAL
-from deepfake.core.media import kind_of
+from deepfake.core.media import kind_by_name
 from deepfake.datasets.listing import Listing, files_below, table_of
 
 FOLDERS = {"Celeb-real": REAL, "YouTube-real": REAL, "Celeb-synthesis": FAKE}
 LIST = "List_of_testing_videos.txt"
-LISTED_LABELS = {"1": REAL, "0": FAKE}  # the other way round than everywhere else
-FIRST_METHOD = "Celeb-DF"  # as v3 calls the fakes of v1 and v2
+LISTED_LABELS = {"1": REAL, "0": FAKE}  # the opposite of the labels here
+FIRST_METHOD = "Celeb-DF"  # the method of v1 and v2, as v3 names it
 
-GRAMMAR = {
+NAMES = {  # of videos without suffix, by folder
     "Celeb-real": re.compile(r"id(?P<target>\d+)_\d+"),
     "YouTube-real": re.compile(r"\d+"),
     "Celeb-synthesis": re.compile(
@@ -32,48 +32,48 @@ GRAMMAR = {
 
 
 def recognises(root: Path) -> bool:
-    """Whether there is a folder with one of the data set's names."""
+    """Whether there is a folder Celeb-real or Celeb-synthesis."""
     return any((root / name).is_dir() for name in ("Celeb-real", "Celeb-synthesis"))
 
 
 def listing(root: Path) -> Listing:
-    """Rows for every video of the three folders; people in YouTube-real are not known.
+    """Rows for every video of the three folders; the people in YouTube-real are unknown.
 
     Raises:
-        ManifestError: there is none of the folders, or the list of test videos is broken.
+        ManifestError: all three folders are missing, or the list of test videos is invalid.
     """
     folders = [name for name in FOLDERS if (root / name).is_dir()]
     if not folders:
         raise ManifestError(
-            f"{root} has no folder {', '.join(FOLDERS)} (see docs/datasets/celebdf.md)"
+            f"{root} has none of the folders {', '.join(FOLDERS)} (see docs/datasets/celebdf.md)"
         )
     files = [file for name in folders for file in files_below(root / name)]
-    videos = [file for file in files if kind_of(file) == "video"]
+    videos = [file for file in files if kind_by_name(file) == "video"]
     paths = [PurePosixPath(file.relative_to(root)) for file in videos]
-    good = [path for path in paths if GRAMMAR[path.parts[0]].fullmatch(path.stem)]
-    reals = {path.stem: path.as_posix() for path in good if path.parts[0] == "Celeb-real"}
+    matching = [path for path in paths if NAMES[path.parts[0]].fullmatch(path.stem)]
+    reals = {path.stem: path.as_posix() for path in matching if path.parts[0] == "Celeb-real"}
     in_test, notes = _read_list(root)
-    rows = [{**_row(path, reals), **_split(path, in_test)} for path in good]
-    absent = sorted((in_test or set()) - {_key(path) for path in good})
+    rows = [{**_row(path, reals), **_split(path, in_test)} for path in matching]
+    absent = sorted((in_test or set()) - {_key(path) for path in matching})
     if absent:
-        notes.append(listed(f"{len(absent)} videos in {LIST} are not there:", absent, 3))
-    known = {root / path for path in good}
-    strange = [file.relative_to(root).as_posix() for file in files if file not in known]
-    if strange:
-        title = f"{len(strange)} files are no videos named as in Celeb-DF and are left out:"
-        notes.append(listed(title, strange, 3))
+        notes.append(format_list(f"{len(absent)} videos in {LIST} are not on disk:", absent, 3))
+    matched = {root / path for path in matching}
+    others = [file.relative_to(root).as_posix() for file in files if file not in matched]
+    if others:
+        title = f"{len(others)} files are not named like videos of Celeb-DF, left out:"
+        notes.append(format_list(title, others, 3))
     return Listing(table_of(rows), notes)
 
 
 def _row(path: PurePosixPath, reals: dict[str, str]) -> dict[str, str | int]:
-    """What the path says of a video.
+    """The row of a video, from its path.
 
     Args:
-        path: below the root, of a video that fits `GRAMMAR`.
-        reals: paths of the videos in Celeb-real, by stem.
+        path: below the root; its name fits `NAMES`.
+        reals: the paths of the videos in Celeb-real, by stem.
     """
-    found = GRAMMAR[path.parts[0]].fullmatch(path.stem)
-    part = found.groupdict() if found else {}
+    match = NAMES[path.parts[0]].fullmatch(path.stem)
+    part = match.groupdict() if match else {}
     label = FOLDERS[path.parts[0]]
     row: dict[str, str | int] = {"path": path.as_posix(), "label": label, "method": "real"}
     if part.get("target"):
@@ -83,7 +83,7 @@ def _row(path: PurePosixPath, reals: dict[str, str]) -> dict[str, str | int]:
     if label == FAKE:
         original = f"id{part['target']}_{part['clip']}"
         row["original"] = reals.get(original, f"Celeb-real/{original}{path.suffix}")
-        row["method"] = PurePosixPath(FIRST_METHOD, *_plain(path).parts[1:-1]).name
+        row["method"] = PurePosixPath(FIRST_METHOD, *_without_videos_folder(path).parts[1:-1]).name
     return row
 
 
@@ -93,24 +93,25 @@ def _split(path: PurePosixPath, in_test: set[str] | None) -> dict[str, str]:
     return {"official_split": "test" if _key(path) in in_test else "train"}
 
 
-def _plain(path: PurePosixPath) -> PurePosixPath:
-    """The path without the folder videos/ that some copies have."""
+def _without_videos_folder(path: PurePosixPath) -> PurePosixPath:
+    """The path without the folder videos/, which only some copies have."""
     return PurePosixPath(*(part for part in path.parts if part != "videos"))
 
 
 def _key(path: PurePosixPath) -> str:
-    return _plain(path).as_posix()
+    return _without_videos_folder(path).as_posix()
 
 
 def _read_list(root: Path) -> tuple[set[str] | None, list[str]]:
-    """Paths of the test videos (None if there is no list), and a note if there is no list.
+    """Paths of the test videos and no note; None and a note if the list is missing.
 
     Raises:
-        ManifestError: naming the line that is none, or has a label that its folder contradicts.
+        ManifestError: a line is invalid, or its label contradicts its folder. The message names
+            the line.
     """
     path = root / LIST
     if not path.is_file():
-        return None, [f"{LIST} is not there: no official split is known"]
+        return None, [f"{LIST} is missing: the official split is unknown"]
     in_test = set()
     for number, line in enumerate(path.read_text("utf-8-sig", errors="replace").splitlines(), 1):
         if not line.strip():
@@ -120,12 +121,13 @@ def _read_list(root: Path) -> tuple[set[str] | None, list[str]]:
         folder = video.parts[0] if video.parts else ""
         if label not in LISTED_LABELS or folder not in FOLDERS:
             raise ManifestError(
-                f'{path}, line {number}: {line!r} is not like "1 Celeb-real/id0_0001.mp4"'
+                f"{path}, line {number}: expected a line like '1 Celeb-real/id0_0001.mp4', not"
+                f" {line!r}"
             )
         if LISTED_LABELS[label] != FOLDERS[folder]:
             raise ManifestError(
-                f"{path}, line {number}: {line!r} contradicts the folder; in this list 1 is REAL"
-                " and 0 is FAKE"
+                f"{path}, line {number}: the label in {line!r} contradicts the folder; in this"
+                " list 1 is REAL and 0 is FAKE"
             )
         in_test.add(_key(video))
     return in_test, []

@@ -1,10 +1,10 @@
-"""A table of your own: labels.csv with at least the columns path and label."""
+"""The user's own table: labels.csv with at least the columns path and label."""
 
 from pathlib import Path
 
 import pandas as pd
 
-from deepfake.base.errors import ManifestError, listed
+from deepfake.base.errors import ManifestError, format_list
 from deepfake.core.labels import FAKE, REAL
 from deepfake.datasets.listing import COLUMNS, Listing
 
@@ -13,7 +13,7 @@ LABELS = {"0": REAL, "real": REAL, "1": FAKE, "fake": FAKE}
 
 
 def recognises(root: Path) -> bool:
-    """Whether the table is there, and is not that of DFDC's test set."""
+    """Whether there is a labels.csv other than that of DFDC's test set."""
     path = root / TABLE
     if not path.is_file():
         return False
@@ -22,10 +22,10 @@ def recognises(root: Path) -> bool:
 
 
 def listing(root: Path) -> Listing:
-    """Rows of `root`/labels.csv; columns that are left out are filled with what is known.
+    """The rows of `root`/labels.csv.
 
     Raises:
-        ManifestError: as `read_table`.
+        ManifestError: labels.csv is missing or invalid, see `read_table`.
     """
     path = root / TABLE
     if not path.is_file():
@@ -34,14 +34,17 @@ def listing(root: Path) -> Listing:
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """A table of videos as people write it: all columns text, but `label`, which is 0 or 1.
+    """Read a table of videos that the user wrote.
 
-    Labels are 0 or REAL, 1 or FAKE. `identity` is read as `target` where there is none; `method` is
-    real or fake where none is given.
+    A label is REAL or 0, FAKE or 1, in any case. A missing column `target` is taken from
+    `identity`; a missing or empty `method` becomes "real" or "fake".
+
+    Returns:
+        The table's columns as text, `label` as REAL or FAKE; `target` and `method` are added.
 
     Raises:
-        ManifestError: the table or a needed column is missing or unreadable, or labels are
-            something else.
+        ManifestError: the file is not a CSV table, has no column path or label, or has other
+            labels. The message lists their rows.
     """
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
@@ -49,14 +52,17 @@ def read_table(path: Path) -> pd.DataFrame:
         raise ManifestError(f"{path} is not a CSV table in UTF-8: {error}") from error
     missing = [column for column in ("path", "label") if column not in table]
     if missing:
-        raise ManifestError(f"{path} has no column {' and '.join(missing)}; it has {list(table)}")
+        raise ManifestError(
+            f"{path} has no column {' and '.join(missing)}: add it (columns: {list(table)})"
+        )
     labels = table["label"].str.strip().str.lower().map(LABELS)
     if labels.isna().any():
         lines = [f"row {i + 2}: {table['label'][i]!r}" for i in labels.index[labels.isna()]]
-        raise ManifestError(listed(f"{path} has labels that are not REAL, FAKE, 0 or 1:", lines))
+        title = f"{path} has invalid labels, use REAL or 0 and FAKE or 1:"
+        raise ManifestError(format_list(title, lines))
     table = table.assign(label=labels.astype(int))
     if "target" not in table:
         table["target"] = table.get("identity", "")
-    plain = table["label"].map({REAL: "real", FAKE: "fake"})
-    methods = table.get("method", plain)
-    return table.assign(method=methods.where(methods != "", plain))
+    default = table["label"].map({REAL: "real", FAKE: "fake"})
+    methods = table.get("method", default)
+    return table.assign(method=methods.where(methods != "", default))

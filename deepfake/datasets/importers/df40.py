@@ -1,12 +1,11 @@
-"""DF40 (Yan et al., NeurIPS 2024): forty methods applied to FaceForensics++ and Celeb-DF, as frames.
+"""DF40 (Yan et al., NeurIPS 2024): frames of forty methods applied to FaceForensics++ and Celeb-DF.
 
-    <method>/{ff,cdf}/frames/<video>/NNN.png      fakes; their reals are those of the two data sets
-    <method>/{ff,cdf}/NNN.png                     single pictures, of methods that make whole faces
-    <method>/{fake,real}/[frames/<video>/]NNN.png methods that bring their own reals
+    <method>/{ff,cdf}/frames/<video>/NNN.png      fakes; the reals are those of the two data sets
+    <method>/{ff,cdf}/NNN.png                     single images, of methods that generate whole faces
+    <method>/{fake,real}/[frames/<video>/]NNN.png methods with their own reals
 
-The training and the test set may be in a folder train/ and test/. Archives unpack into folders of
-their own name (stargan/stargan/fake). A folder that holds images is one video, unless it is one of
-`OF_PICTURES`.
+Training and test set may be in folders train/ and test/. Archives unpack into folders of the same
+name (stargan/stargan/fake). A folder of images is one video, unless it is one of `IMAGE_FOLDERS`.
 """
 
 import os
@@ -15,23 +14,22 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from deepfake.base.errors import ManifestError
-from deepfake.core.labels import FAKE, REAL
+from deepfake.core.labels import FAKE, REAL, SPLITS
 from deepfake.core.media import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from deepfake.datasets.importers.reading import notes_on
 from deepfake.datasets.listing import Listing, table_of
 
-SPLITS = ("train", "val", "test")
-DOMAINS = {"ff": "ffpp", "cdf": "celebdf"}  # and whose names people have there
-PARTS = (*DOMAINS, "fake", "real")
-OWN_REALS = {  # methods with the folders fake and real, in lower case
+DOMAINS = {"ff": "ffpp", "cdf": "celebdf"}  # and the prefix of its people's names
+CLASS_FOLDERS = (*DOMAINS, "fake", "real")
+METHODS_WITH_REALS = {  # which have folders fake and real; in lower case
     *("collabdiff", "deepfacelab", "e4e", "heygen", "midjourney", "stargan", "starganv2"),
     *("styleclip", "whichfaceisreal", "whichisreal"),
 }
-OF_PICTURES = {  # folders that are no video
-    *(*PARTS, "frames", "inversions", "Celeb-real", "YouTube-real"),
+IMAGE_FOLDERS = {  # folders in which each image is a video of its own
+    *(*CLASS_FOLDERS, "frames", "inversions", "Celeb-real", "YouTube-real"),
     *("Fake_from_Celeb-real", "Fake_from_Youtube-real"),
 }
-LEFT_OUT = {"landmarks", "masks", "mask"}
+IGNORED_FOLDERS = {"landmarks", "masks", "mask"}
 NAMES = {
     "ff": re.compile(r"(?P<target>\d{3})(_(?P<source>\d{3}))?"),
     "cdf": re.compile(r"(?P<target>id\d+)(_(?P<source>id\d+))?_\d+"),
@@ -39,7 +37,7 @@ NAMES = {
 
 
 def recognises(root: Path) -> bool:
-    """Whether a folder below the root, or its train/ or test/, is laid out as a method's."""
+    """Whether a folder in the root, or in its train/, val/ or test/, has the layout of a method."""
     folders = [path for path in root.iterdir() if path.is_dir()]
     for split in SPLITS:
         folders += [path for path in (root / split).glob("*") if path.is_dir()]
@@ -47,40 +45,42 @@ def recognises(root: Path) -> bool:
 
 
 def listing(root: Path) -> Listing:
-    """Rows for every folder of frames, every single picture and every video file.
+    """Rows for every folder of frames, every single image and every video file.
 
     Raises:
-        ManifestError: nothing is there that belongs to a method.
+        ManifestError: no file belongs to a method.
     """
-    rows, strange = [], []
-    for folder, below, files in os.walk(root):
-        place = PurePosixPath(Path(folder).relative_to(root).as_posix())
-        below[:] = sorted(name for name in below if name not in LEFT_OUT and name[0] != ".")
+    rows, others = [], []
+    for folder, subfolders, files in os.walk(root):
+        path = PurePosixPath(Path(folder).relative_to(root).as_posix())
+        subfolders[:] = sorted(
+            name for name in subfolders if name not in IGNORED_FOLDERS and name[0] != "."
+        )
         names = sorted(name for name in files if name[0] != ".")
         images = [name for name in names if Path(name).suffix.lower() in IMAGE_SUFFIXES]
         videos = [name for name in names if Path(name).suffix.lower() in VIDEO_SUFFIXES]
-        if not _method(place):
-            strange += [str(place)] if images or videos else []
+        if not _method(path):
+            others += [str(path)] if images or videos else []
             continue
-        rows += [_row(place / name, PurePosixPath(name).stem) for name in videos]
-        if images and place.name in OF_PICTURES:
-            rows += [_row(place / name, "") for name in images]
+        rows += [_row(path / name, PurePosixPath(name).stem) for name in videos]
+        if images and path.name in IMAGE_FOLDERS:
+            rows += [_row(path / name, "") for name in images]
         elif images:
-            rows.append(_row(place, place.name))
-            below.clear()  # what is further down is read with it
+            rows.append(_row(path, path.name))
+            subfolders.clear()  # their images are frames of this video
     if not rows:
         raise ManifestError(
             f"{root} has no images or videos in <method>/ff, cdf, fake or real"
             " (see docs/datasets/df40.md)"
         )
-    return Listing(table_of(rows), notes_on(strange, "folders are no part of a method, left out"))
+    return Listing(table_of(rows), notes_on(others, "folders belong to no method, left out"))
 
 
 def _row(path: PurePosixPath, name: str) -> dict[str, Any]:
-    """What the path says; `name` is that of the video, which tells who is in it."""
+    """The row of a video, from its path; `name` names its people, "" if they are unknown."""
     domain = next((part for part in path.parts if part in DOMAINS), "")
-    found = NAMES[domain].fullmatch(name) if domain else None
-    people = found.groupdict() if found else {}
+    match = NAMES[domain].fullmatch(name) if domain else None
+    people = match.groupdict() if match else {}
     label = REAL if "real" in path.parts else FAKE
     return {
         "path": str(path),
@@ -92,11 +92,11 @@ def _row(path: PurePosixPath, name: str) -> dict[str, Any]:
 
 
 def _method(path: PurePosixPath) -> str:
-    """The first folder that is no split, if one of the parts is below it, else ""."""
+    """The first folder that is not a split, if a class folder is below it, else ""."""
     names = [part for part in path.parts if part not in SPLITS]
-    return names[0] if any(part in PARTS for part in names[1:]) else ""
+    return names[0] if any(part in CLASS_FOLDERS for part in names[1:]) else ""
 
 
 def _is_method(folder: Path) -> bool:
-    own = ("fake", "real") if folder.name.lower() in OWN_REALS else ()
-    return any((folder / name).is_dir() for name in (*DOMAINS, *own))
+    labels = ("fake", "real") if folder.name.lower() in METHODS_WITH_REALS else ()
+    return any((folder / name).is_dir() for name in (*DOMAINS, *labels))

@@ -5,8 +5,8 @@
     manipulated_sequences/<method>/{raw,c23,c40}/videos/TTT_SSS.mp4                 target, source
     manipulated_sequences/DeepFakeDetection/{...}/videos/TT_SS__scene__8CHARS.mp4   DFD
 
-train.json, val.json and test.json (pairs of sequences, valid in both orders) and
-conversion_dict.json (the YouTube video of each sequence) may be in any of `PLACES`.
+train.json, val.json and test.json (pairs of sequences, in either order) and conversion_dict.json
+(the YouTube video of each sequence) may be in any of `LIST_FOLDERS`.
 """
 
 import json
@@ -15,17 +15,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deepfake.base.errors import ManifestError, listed
-from deepfake.core.labels import FAKE, REAL
-from deepfake.core.media import kind_of
+from deepfake.base.errors import ManifestError, format_list
+from deepfake.core.labels import FAKE, REAL, SPLITS
+from deepfake.core.media import kind_by_name
 from deepfake.datasets.listing import Listing, files_below, table_of
 
-PLACES = ("", "splits", "dataset", "dataset/splits")  # below the root
-SPLITS = ("train", "val", "test")
+LIST_FOLDERS = ("", "splits", "dataset", "dataset/splits")  # below the root
 CONVERSION = "conversion_dict.json"
 
 _VIDEOS = r"(?P<compression>raw|c0|c23|c40)/videos"
-GRAMMAR = [
+PATHS = [
     re.compile(rf"original_sequences/youtube/{_VIDEOS}/(?P<target>\d{{3}})\.\w+"),
     re.compile(rf"original_sequences/actors/{_VIDEOS}/(?P<target>\d\d)__(?P<scene>\w+)\.\w+"),
     re.compile(
@@ -41,17 +40,17 @@ SEQUENCE = re.compile(r"\d{3}")
 
 
 def recognises(root: Path) -> bool:
-    """Whether there are folders of videos where this data set has them."""
+    """Whether there are folders videos/ at the paths of this data set."""
     return any(root.glob("original_sequences/*/*/videos")) or any(
         root.glob("manipulated_sequences/*/*/videos")
     )
 
 
 def listing(root: Path) -> Listing:
-    """Rows for every video; masks, images and what else is beside them is left out.
+    """Rows for every video; masks, images and other files are left out.
 
     Raises:
-        ManifestError: there is no folder of videos, or a list is broken.
+        ManifestError: there is no folder of videos, or a list is invalid.
     """
     if not recognises(root):
         raise ManifestError(
@@ -61,35 +60,36 @@ def listing(root: Path) -> Listing:
     people, notes = read_people(root)
     splits, notes_on_splits = _read_splits(root)
     folders = [folder for folder in sorted(root.glob("*_sequences/*/*/*")) if folder.is_dir()]
-    rows, strange = [], []
+    rows, others = [], []
     for folder in folders:
         for file in files_below(folder) if folder.name == "videos" else []:
             path = file.relative_to(root).as_posix()
-            row = _row(path, people, splits) if kind_of(file) == "video" else None
+            row = _row(path, people, splits) if kind_by_name(file) == "video" else None
             if row is None:
-                strange.append(path)
+                others.append(path)
             else:
                 rows.append(row)
-    others = [folder.relative_to(root).as_posix() for folder in folders if folder.name != "videos"]
+    left_out = [folder for folder in folders if folder.name != "videos"]
     if not any(row["target"].startswith("ffpp:") for row in rows):
-        notes, notes_on_splits = [], []  # all of it is DFD, which has neither
-    return Listing(table_of(rows), notes + notes_on_splits + _left_out(others, strange))
+        notes, notes_on_splits = [], []  # all videos are of DFD, which has no such lists
+    return Listing(table_of(rows), notes + notes_on_splits + _left_out(root, left_out, others))
 
 
 def read_people(root: Path) -> tuple[dict[str, str], list[str]]:
-    """Names of the people in sequences that share a YouTube video, and a note if it is not known.
+    """Names of the people, the same for all sequences of a YouTube video.
 
     Returns:
-        By sequence ("756"), the name for all that share its video ("ffpp:755"): that of the first.
+        The name by sequence: that of the first sequence of its video, such as "ffpp:755" for "756".
+        And no note; without conversion_dict.json, no names and a note.
 
     Raises:
-        ManifestError: conversion_dict.json is broken.
+        ManifestError: conversion_dict.json is invalid.
     """
     path = _find(root, CONVERSION)
     if path is None:
         return {}, [
-            f"{CONVERSION} is not there: 45 of the 1000 sequences come from 22 YouTube videos, and"
-            " the people in them are taken for 45 different ones"
+            f"{CONVERSION} is missing: 45 of the 1000 sequences come from 22 YouTube videos, but"
+            " count as 45 different people"
         ]
     videos = _json(path)
     valid = isinstance(videos, dict) and all(
@@ -98,7 +98,7 @@ def read_people(root: Path) -> tuple[dict[str, str], list[str]]:
     )
     if not valid:
         raise ManifestError(
-            f'{path} must be like {{"000": "<YouTube id> 0", ...}}: take it from the data set'
+            f'{path} must be like {{"000": "<YouTube id> 0", ...}}: restore it from the data set'
         )
     first: dict[str, str] = {}
     for sequence in sorted(videos):
@@ -109,24 +109,24 @@ def read_people(root: Path) -> tuple[dict[str, str], list[str]]:
 def _row(
     path: str, people: Mapping[str, str], splits: Mapping[frozenset[str], str]
 ) -> dict[str, Any] | None:
-    """What the path says of a video, or None if it is not one of the data set's."""
-    found = next(filter(None, (pattern.fullmatch(path) for pattern in GRAMMAR)), None)
-    if found is None:
+    """The row of a video, from its path; None if the data set has no such path."""
+    match = next(filter(None, (pattern.fullmatch(path) for pattern in PATHS)), None)
+    if match is None:
         return None
-    part = found.groupdict()
-    dfd = "scene" in part
+    part = match.groupdict()
+    is_dfd = "scene" in part
     ids = [part[role] for role in ("target", "source") if role in part]
-    names = [f"dfd:{i}" if dfd else people.get(i, f"ffpp:{i}") for i in ids]
+    names = [f"dfd:{i}" if is_dfd else people.get(i, f"ffpp:{i}") for i in ids]
     row = {
         "path": path,
         "label": FAKE if "method" in part else REAL,
         "method": part.get("method", "real"),
         "compression": part["compression"],
         "target": names[0],
-        "official_split": "" if dfd else splits.get(frozenset(ids), ""),
+        "official_split": "" if is_dfd else splits.get(frozenset(ids), ""),
     }
     if "method" in part:
-        folder, stem = ("actors", f"{ids[0]}__{part['scene']}") if dfd else ("youtube", ids[0])
+        folder, stem = ("actors", f"{ids[0]}__{part['scene']}") if is_dfd else ("youtube", ids[0])
         folder = f"original_sequences/{folder}/{part['compression']}/videos"
         row["original"] = f"{folder}/{stem}{part['suffix']}"
         row["source"] = names[1]
@@ -134,7 +134,7 @@ def _row(
 
 
 def _read_splits(root: Path) -> tuple[dict[frozenset[str], str], list[str]]:
-    """The official split of every listed pair and of each sequence in it, and a note on lists."""
+    """The official split of every listed pair and sequence, and a note on missing lists."""
     split_of: dict[frozenset[str], str] = {}
     missing = []
     for split in SPLITS:
@@ -147,10 +147,10 @@ def _read_splits(root: Path) -> tuple[dict[frozenset[str], str], list[str]]:
                 if split_of.setdefault(names, split) != split:
                     raise ManifestError(
                         f"{path}: {' and '.join(sorted(names))} is also in {split_of[names]}.json;"
-                        " take the three lists from the data set"
+                        " restore the three lists from the data set"
                     )
-    text = f"no official split is known from {', '.join(missing)}: not there"
-    return split_of, [text] if missing else []
+    note = f"{', '.join(missing)}: missing, so the official split is unknown"
+    return split_of, [note] if missing else []
 
 
 def _pairs(path: Path) -> list[list[str]]:
@@ -160,7 +160,7 @@ def _pairs(path: Path) -> list[list[str]]:
         if not valid or not all(isinstance(i, str) and SEQUENCE.fullmatch(i) for i in pair):
             raise ManifestError(
                 f'{path}: entry {index} is {str(pair)[:60]}, not two sequences like ["012", "026"];'
-                " take the list from the data set"
+                " restore the list from the data set"
             )
     return list(pairs)
 
@@ -169,21 +169,24 @@ def _json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ManifestError(f"{path} is not JSON ({error}): take it from the data set") from error
+        raise ManifestError(
+            f"{path} is not JSON ({error}): restore it from the data set"
+        ) from error
 
 
 def _find(root: Path, name: str) -> Path | None:
-    return next((path for place in PLACES if (path := root / place / name).is_file()), None)
+    return next((path for folder in LIST_FOLDERS if (path := root / folder / name).is_file()), None)
 
 
-def _left_out(folders: list[str], strange: list[str]) -> list[str]:
+def _left_out(root: Path, folders: list[Path], files: list[str]) -> list[str]:
     notes = []
     if folders:
-        title = f"{len(folders)} folders beside videos/ (masks, images, models) are left out:"
-        notes.append(listed(title, folders, 3))
-    if strange:
+        names = [folder.relative_to(root).as_posix() for folder in folders]
+        title = f"{len(folders)} folders other than videos/ (masks, images, models), left out:"
+        notes.append(format_list(title, names, 3))
+    if files:
         title = (
-            f"{len(strange)} files in videos/ have other names than videos here and are left out:"
+            f"{len(files)} files in videos/ are not named like videos of this data set, left out:"
         )
-        notes.append(listed(title, strange, 3))
+        notes.append(format_list(title, files, 3))
     return notes

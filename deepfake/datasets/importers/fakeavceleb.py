@@ -1,27 +1,27 @@
-"""FakeAVCeleb 1.2: celebrities of VoxCeleb2 whose picture, voice or both were changed.
+"""FakeAVCeleb 1.2: celebrities of VoxCeleb2 with manipulated video, audio or both.
 
     <type>/<race>/<gender>/<id>/<clip>.mp4
     meta_data.csv
 
-The type is one of `LABELS`. <id> is the person in the picture, and a fake's name begins with that
-of the real clip: 00109_id04727_AAnyugIAXao.mp4 is made from RealVideo-RealAudio/.../00109.mp4. In
-meta_data.csv `source` is that person, target1 and target2 are others, "-" is nothing, and `path`
-is the name of the file alone.
+The type is one of `LABELS`. <id> is the person in the video. A fake's name begins with that of its
+original: 00109_id04727_AAnyugIAXao.mp4 is made from RealVideo-RealAudio/.../00109.mp4. In
+meta_data.csv, `source` is <id>, target1 and target2 are other people ("-" for none), and `path` is
+the file name.
 """
 
 import csv
 import re
 from pathlib import Path
 
-from deepfake.base.errors import ManifestError, listed
+from deepfake.base.errors import ManifestError, format_list
 from deepfake.core.labels import FAKE, REAL
-from deepfake.core.media import kind_of
+from deepfake.core.media import kind_by_name
 from deepfake.datasets.listing import Listing, files_below, table_of
 
-SILENT = "RealVideo-FakeAudio"  # a picture that nobody changed
+FAKE_AUDIO = "RealVideo-FakeAudio"  # the video is not manipulated
 LABELS = {
     "RealVideo-RealAudio": REAL,
-    SILENT: REAL,
+    FAKE_AUDIO: REAL,
     "FakeVideo-RealAudio": FAKE,
     "FakeVideo-FakeAudio": FAKE,
 }
@@ -29,7 +29,7 @@ METADATA = "meta_data.csv"
 COLUMNS = ("source", "target1", "target2", "method", "type", "path")
 
 PATH = re.compile(
-    r"(?P<type>[^/]+)/(?P<place>[^/]+/[^/]+)/(?P<person>id\d+)"
+    r"(?P<type>[^/]+)/(?P<folders>[^/]+/[^/]+)/(?P<person>id\d+)"
     r"/(?P<clip>[^/_]+)(?P<rest>_[^/]*)?(?P<suffix>\.\w+)"
 )
 PERSON = re.compile(r"id\d+")
@@ -39,7 +39,7 @@ Metadata = dict[Key, dict[str, str]]
 
 
 def recognises(root: Path) -> bool:
-    """Whether there is a folder with the name of a type."""
+    """Whether there is the folder of a type."""
     return any((root / name).is_dir() for name in LABELS)
 
 
@@ -47,50 +47,51 @@ def listing(root: Path) -> Listing:
     """Rows for every video of the four types; RealVideo-FakeAudio is REAL.
 
     Raises:
-        ManifestError: there is none of the folders, or meta_data.csv is broken.
+        ManifestError: all four folders are missing, or meta_data.csv is invalid.
     """
     if not recognises(root):
         raise ManifestError(
-            f"{root} has no folder {', '.join(LABELS)} (see docs/datasets/fakeavceleb.md)"
+            f"{root} has none of the folders {', '.join(LABELS)} (see docs/datasets/fakeavceleb.md)"
         )
     metadata = _read_metadata(root / METADATA)
-    rows, keys, strange = [], [], []
+    rows, keys, others = [], [], []
     for file in (file for name in LABELS for file in files_below(root / name)):
         path = file.relative_to(root).as_posix()
-        found = PATH.fullmatch(path)
-        if not found or kind_of(file) != "video":
-            strange.append(path)
+        match = PATH.fullmatch(path)
+        if not match or kind_by_name(file) != "video":
+            others.append(path)
             continue
-        keys.append((found["type"], found["person"], file.name))
-        rows.append(_row(found, (metadata or {}).get(keys[-1], {})))
-    return Listing(table_of(rows), _notes(metadata, keys, strange))
+        keys.append((match["type"], match["person"], file.name))
+        rows.append(_row(match, (metadata or {}).get(keys[-1], {})))
+    return Listing(table_of(rows), _notes(metadata, keys, others))
 
 
-def _row(found: re.Match[str], known: dict[str, str]) -> dict[str, str | int]:
-    """What the path of a video says, and its line of meta_data.csv ({} if there is none)."""
-    kind, person = found["type"], found["person"]
+def _row(match: re.Match[str], line: dict[str, str]) -> dict[str, str | int]:
+    """The row of a video, from its path and its line of meta_data.csv ({} if there is none)."""
+    type_name, person = match["type"], match["person"]
     row: dict[str, str | int] = {
-        "path": found[0],
-        "label": LABELS[kind],
+        "path": match[0],
+        "label": LABELS[type_name],
         "method": "real",
         "target": f"fakeavceleb:{person}",
     }
-    if LABELS[kind] == FAKE:
-        clip = f"{found['place']}/{person}/{found['clip']}{found['suffix']}"
+    if LABELS[type_name] == FAKE:
+        clip = f"{match['folders']}/{person}/{match['clip']}{match['suffix']}"
         row["original"] = f"RealVideo-RealAudio/{clip}"
-        row["method"] = known.get("method", kind)
-        named = [known.get("target1", ""), known.get("target2", "")]
-        named += (found["rest"] or "").split("_")
-        others = [name for name in named if PERSON.fullmatch(name) and name != person]
-        row["source"] = f"fakeavceleb:{others[0]}" if others else ""
+        row["method"] = line.get("method", type_name)
+        names = [line.get("target1", ""), line.get("target2", "")]
+        names += (match["rest"] or "").split("_")
+        sources = [name for name in names if PERSON.fullmatch(name) and name != person]
+        row["source"] = f"fakeavceleb:{sources[0]}" if sources else ""
     return row
 
 
 def _read_metadata(path: Path) -> Metadata | None:
-    """Lines of meta_data.csv, or None if it is not there.
+    """Lines of meta_data.csv by `Key`; None if the file is missing.
 
     Raises:
-        ManifestError: it is no table with `COLUMNS`, or a line has an unknown type or no method.
+        ManifestError: the file is not a table with `COLUMNS`, or a line has an unknown type, or is
+            of a fake and has no method.
     """
     if not path.is_file():
         return None
@@ -111,29 +112,33 @@ def _read_metadata(path: Path) -> Metadata | None:
 
 
 def _check(line: dict[str, str], where: str) -> None:
-    kind, method = line["type"], line["method"]
-    if kind not in LABELS:
-        raise ManifestError(f"{where}: type {kind!r} is not one of {', '.join(LABELS)}")
-    if LABELS[kind] == FAKE and method in ("", "-", "real"):
-        raise ManifestError(f"{where}: a {kind} with method {method!r}; it must name what made it")
+    type_name, method = line["type"], line["method"]
+    if type_name not in LABELS:
+        raise ManifestError(f"{where}: type {type_name!r} is not one of {', '.join(LABELS)}")
+    if LABELS[type_name] == FAKE and method in ("", "-", "real"):
+        raise ManifestError(
+            f"{where}: {type_name} has method {method!r}: restore the file from the data set"
+        )
 
 
-def _notes(metadata: Metadata | None, keys: list[Key], strange: list[str]) -> list[str]:
+def _notes(metadata: Metadata | None, keys: list[Key], others: list[str]) -> list[str]:
     notes = []
-    silent = sum(key[0] == SILENT for key in keys)
-    if silent:
-        notes.append(f"{silent} videos of {SILENT} are REAL: only their sound is fake")
+    fake_audio = sum(key[0] == FAKE_AUDIO for key in keys)
+    if fake_audio:
+        notes.append(f"{fake_audio} videos of {FAKE_AUDIO} are REAL: only their audio is fake")
     if metadata is None:
-        notes.append(f"{METADATA} is not there: the type of a fake stands for its method")
+        notes.append(f"{METADATA} is missing: the type of a fake is used as its method")
     else:
         absent = ["/".join(key) for key in sorted(metadata.keys() - set(keys))]
-        unknown = ["/".join(key) for key in keys if key not in metadata]
+        unlisted = ["/".join(key) for key in keys if key not in metadata]
         if absent:
-            notes.append(listed(f"{len(absent)} videos in {METADATA} are not there:", absent, 3))
-        if unknown:
-            title = f"{len(unknown)} videos are not in {METADATA}, so their method is their type:"
-            notes.append(listed(title, unknown, 3))
-    if strange:
-        title = f"{len(strange)} files are no videos named as in FakeAVCeleb and are left out:"
-        notes.append(listed(title, strange, 3))
+            notes.append(
+                format_list(f"{len(absent)} videos in {METADATA} are not on disk:", absent, 3)
+            )
+        if unlisted:
+            title = f"{len(unlisted)} videos are not in {METADATA}, so their type is their method:"
+            notes.append(format_list(title, unlisted, 3))
+    if others:
+        title = f"{len(others)} files are not named like videos of FakeAVCeleb, left out:"
+        notes.append(format_list(title, others, 3))
     return notes

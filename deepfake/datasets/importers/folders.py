@@ -13,14 +13,14 @@ LABELS = {"real": REAL, "fake": FAKE}
 
 
 def recognises(root: Path) -> bool:
-    """Whether there are the two folders."""
+    """Whether the folder has real/ and fake/."""
     return all((root / name).is_dir() for name in LABELS)
 
 
 def listing(root: Path) -> Listing:
-    """Rows for every file below `root`/real and `root`/fake, hidden files left out.
+    """Rows for every file below real/ and fake/, except hidden files.
 
-    Nothing says who is in them, so each video is a group of its own.
+    The layout does not say who is in a video, so `target` and `source` are "".
 
     Raises:
         ManifestError: one of the two folders is missing.
@@ -39,6 +39,6 @@ def listing(root: Path) -> Listing:
 
 
 def _method(root: Path, file: Path) -> str:
-    """The first folder below fake/, or the name of the folder itself."""
+    """The first folder below fake/; "fake" or "real" if there is none."""
     label, *below = file.relative_to(root).parts[:-1]
     return below[0] if label == "fake" and below else label

@@ -1,9 +1,9 @@
 """WildDeepfake (Zi et al., ACM MM 2020): face crops of videos from the internet.
 
-    {real,fake}_{train,test}/N.tar.gz    or a folder N of images where it was unpacked
+    {real,fake}_{train,test}/N.tar.gz    or the unpacked archive, a folder N of images
 
-Each archive holds the numbered crops of one video, perhaps in folders, one for each sequence. The
-numbers N start anew in every folder, so the folder belongs to the name. Nothing says who is in them.
+An archive holds the numbered crops of one video, sometimes in one folder per sequence. The numbers N
+are unique only within their folder. The people are unknown.
 """
 
 import re
@@ -25,39 +25,40 @@ METHOD = "wild"
 
 
 def recognises(root: Path) -> bool:
-    """Whether one of the four folders is there."""
+    """Whether there is one of the four folders."""
     return any((root / name).is_dir() for name in FOLDERS)
 
 
 def listing(root: Path) -> Listing:
-    """Rows for every archive or unpacked folder; of both, the folder.
+    """Rows for every archive or unpacked folder; if both exist, for the folder.
 
     Raises:
-        ManifestError: none of the four folders is there.
+        ManifestError: all four folders are missing.
     """
     if not recognises(root):
         raise ManifestError(
-            f"{root} has no folder {', '.join(FOLDERS)} (see docs/datasets/wilddeepfake.md)"
+            f"{root} has none of the folders {', '.join(FOLDERS)} (see docs/datasets/wilddeepfake.md)"
         )
-    rows, strange, twice = [], [], []
+    rows, others, unpacked = [], [], []
     for name, (label, split) in FOLDERS.items():
         folder = root / name
         method = "real" if label == REAL else METHOD
         row = {"label": label, "method": method, "official_split": split}
         for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-            found = VIDEO.fullmatch(path.name)
-            place = path.relative_to(root).as_posix()
-            if found and found["archive"] and _holds_images(folder / found["number"]):
-                twice.append(place)
-            elif found and (path.is_file() if found["archive"] else _holds_images(path)):
-                rows.append({"path": place, **row})
+            match = VIDEO.fullmatch(path.name)
+            relative = path.relative_to(root).as_posix()
+            if match and match["archive"] and _has_images(folder / match["number"]):
+                unpacked.append(relative)
+            elif match and (path.is_file() if match["archive"] else _has_images(path)):
+                rows.append({"path": relative, **row})
             elif not path.name.startswith("."):
-                strange.append(place)
-    notes = notes_on(strange, "files and folders are no numbered archive of images, left out")
-    return Listing(table_of(rows), notes + notes_on(twice, "archives are unpacked too, left out"))
+                others.append(relative)
+    notes = notes_on(others, "files and folders are not numbered archives of images, left out")
+    notes += notes_on(unpacked, "archives are also unpacked, so the archives are left out")
+    return Listing(table_of(rows), notes)
 
 
-def _holds_images(folder: Path) -> bool:
+def _has_images(folder: Path) -> bool:
     return folder.is_dir() and any(
         path.suffix.lower() in IMAGE_SUFFIXES for path in folder.rglob("*")
     )

@@ -1,3 +1,3 @@
-"""The web page. It has a folder of its own because Streamlit puts the folder of its script first on
-the import path, where `queue` and `html` must be those of Python.
+"""The web page. It is in its own folder because Streamlit puts the folder of its script first on
+the import path, where modules named `queue` and `html` would hide those of Python.
 """

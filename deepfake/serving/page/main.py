@@ -1,4 +1,4 @@
-"""What `deepfake app` shows. Streamlit runs this file anew whenever somebody does something."""
+"""The page of `deepfake app`. Streamlit runs this file again at every interaction."""
 
 import os
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ from deepfake.predict.output import as_json
 from deepfake.predict.report import report_name
 from deepfake.serving.html import comparison_part, model_part, people_part, style, verdict_part
 from deepfake.serving.page_command import PageSettings
-from deepfake.serving.sample_clips import samples
-from deepfake.serving.service import Examined, Service
+from deepfake.serving.sample_clips import existing_clips
+from deepfake.serving.service import Analysis, Service
 
 SETTINGS = PageSettings.from_environment(os.environ)
-SEEN = "examined"  # of the session: what is shown at the moment, by its key
+ANALYSES = "analyses"  # in the session state: analyses on the page, by the key of their file
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """A file to look at: its key tells it from others of the same name."""
+class ChosenFile:
+    """A file to analyse; its key differs from that of every other file, also of the same name."""
 
     key: str
     name: str
@@ -30,7 +30,7 @@ class Chosen:
 
 
 def main() -> None:
-    """The page."""
+    """Show the page."""
     st.set_page_config("Deepfake detector", layout="wide")
     st.html(style())
     st.title("Was a face swapped?")
@@ -41,12 +41,12 @@ def main() -> None:
         st.stop()
     check, compare, model = st.tabs(["Check a file", "Compare two", "The model"])
     with check:
-        shown = [check_tab(service)]
+        files = [check_tab(service)]
     with compare:
-        shown += compare_tab(service)
+        files += compare_tab(service)
     with model:
         st.html(model_part(service.detector.card))
-    forget_all_but({chosen.key for chosen in shown if chosen})
+    forget_other_analyses({file.key for file in files if file})
 
 
 def _load(settings: PageSettings) -> Service:
@@ -58,38 +58,37 @@ load_service = st.cache_resource(
 )(_load)
 
 
-def check_tab(service: Service) -> Chosen | None:
-    """One file in full; which."""
-    chosen = choose("one", "Drop an image or a video")
-    examined = look_at(service, chosen) if chosen else None
-    if examined:
-        st.html(verdict_part(examined.result))
-        st.html(people_part(examined.result, examined.people))
-        offer(examined)
-    return chosen
+def check_tab(service: Service) -> ChosenFile | None:
+    """Show one file with all details; returns the file."""
+    file = choose_file("one", "Drop an image or a video")
+    analysis = analyse(service, file) if file else None
+    if analysis:
+        show(analysis)
+        offer_downloads(analysis)
+    return file
 
 
-def compare_tab(service: Service) -> list[Chosen | None]:
-    """Two files beside each other; which."""
+def compare_tab(service: Service) -> list[ChosenFile | None]:
+    """Show two files side by side; returns the files."""
     titles = {"first": "Drop the first file", "second": "Drop the second file"}
-    found = []
-    for side, (key, title) in zip(st.columns(2), titles.items(), strict=True):
-        with side:
-            chosen = choose(key, title)
-            examined = look_at(service, chosen) if chosen else None
-            if examined:
-                st.html(verdict_part(examined.result))
-                st.html(people_part(examined.result, examined.people))
-            found.append((chosen, examined))
-    (_, first), (_, second) = found
+    files, analyses = [], []
+    for column, (key, title) in zip(st.columns(2), titles.items(), strict=True):
+        with column:
+            file = choose_file(key, title)
+            analysis = analyse(service, file) if file else None
+            if analysis:
+                show(analysis)
+        files.append(file)
+        analyses.append(analysis)
+    first, second = analyses
     if first and second:
-        st.subheader("Compared")
+        st.subheader("Comparison")
         st.html(comparison_part(first.result, second.result))
-    return [chosen for chosen, _ in found]
+    return files
 
 
-def choose(key: str, title: str) -> Chosen | None:
-    """A place to drop a file, and samples; an own file goes first."""
+def choose_file(key: str, title: str) -> ChosenFile | None:
+    """Show a file uploader, and sample clips while nothing is uploaded."""
     limits = SETTINGS.limits
     uploaded = st.file_uploader(
         f"{title}, up to {limits.megabytes} MB and {limits.minutes:g} minutes", key=f"{key}-file"
@@ -97,60 +96,66 @@ def choose(key: str, title: str) -> Chosen | None:
     invitation = st.empty()
     if uploaded is not None:
         invitation.empty()
-        return Chosen(f"{key}-{uploaded.file_id}", uploaded.name, uploaded)
-    titles = {one.title: one for one in samples()}
+        return ChosenFile(f"{key}-{uploaded.file_id}", uploaded.name, uploaded)
+    clips = {clip.title: clip for clip in existing_clips()}
     with invitation.container():
-        sample = (
-            st.pills("Or try one of these", list(titles), key=f"{key}-sample") if titles else None
+        title_of_clip = (
+            st.pills("Or try one of these", list(clips), key=f"{key}-sample") if clips else None
         )
-        st.caption("A file is judged on this machine, sent nowhere, and deleted afterwards.")
-    if sample is None:
+        st.caption("Files are analysed on this machine, sent nowhere, and deleted afterwards.")
+    if title_of_clip is None:
         return None
-    path = titles[sample].path
-    return Chosen(f"{key}-{path}", path.name, BytesIO(path.read_bytes()))
+    path = clips[title_of_clip].path
+    return ChosenFile(f"{key}-{path}", path.name, BytesIO(path.read_bytes()))
 
 
-def look_at(service: Service, chosen: Chosen) -> Examined | None:
-    """What was found out about a file, now or before; None if it could not be taken."""
-    seen: dict[str, Examined] = st.session_state.setdefault(SEEN, {})
-    place = st.empty()  # there in each run, since Streamlit tells elements by their order
-    if chosen.key not in seen:
+def analyse(service: Service, file: ChosenFile) -> Analysis | None:
+    """The analysis of a file, made now or in an earlier run; None if the file is refused."""
+    analyses: dict[str, Analysis] = st.session_state.setdefault(ANALYSES, {})
+    place = st.empty()  # in every run, because Streamlit identifies elements by their order
+    if file.key not in analyses:
         with place.status("Reading the file") as status:
             try:
-                chosen.stream.seek(0)
-                seen[chosen.key] = service.examine(
-                    chosen.stream, chosen.name, lambda words: status.update(label=words)
+                file.stream.seek(0)
+                analyses[file.key] = service.analyse(
+                    file.stream, file.name, lambda message: status.update(label=message)
                 )
             except DeepfakeError as error:
-                status.update(label=f"Not judged: {error}", state="error")
-                st.button("Try again", key=f"{chosen.key}-again")  # that runs the page anew
+                status.update(label=f"Not analysed: {error}", state="error")
+                st.button("Try again", key=f"{file.key}-again")  # which runs the page again
                 return None
         place.empty()
-    return seen[chosen.key]
+    return analyses[file.key]
 
 
-def offer(examined: Examined) -> None:
-    """The report and the JSON, to keep."""
-    name = report_name(examined.result.path, ())
-    json_side, html_side = st.columns(2)
-    json_side.download_button(
+def show(analysis: Analysis) -> None:
+    """Show the verdict and the people."""
+    st.html(verdict_part(analysis.result))
+    st.html(people_part(analysis.result, analysis.people))
+
+
+def offer_downloads(analysis: Analysis) -> None:
+    """Show the buttons that save the JSON and the report."""
+    name = report_name(analysis.result.path, ())
+    json_column, report_column = st.columns(2)
+    json_column.download_button(
         "Save as JSON",
-        as_json(examined.result, with_frames=True),
+        as_json(analysis.result, with_frames=True),
         f"{PurePath(name).stem}.json",
         "application/json",
         on_click="ignore",
         width="stretch",
     )
-    html_side.download_button(
-        "Save the report", examined.report, name, "text/html", on_click="ignore", width="stretch"
+    report_column.download_button(
+        "Save the report", analysis.report, name, "text/html", on_click="ignore", width="stretch"
     )
 
 
-def forget_all_but(keys: set[str]) -> None:
-    """Drop what is shown no longer."""
-    seen: dict[str, Examined] = st.session_state.get(SEEN, {})
-    for key in set(seen) - keys:
-        del seen[key]
+def forget_other_analyses(keys: set[str]) -> None:
+    """Forget the analyses of files that are no longer on the page."""
+    analyses: dict[str, Analysis] = st.session_state.get(ANALYSES, {})
+    for key in set(analyses) - keys:
+        del analyses[key]
 
 
 if __name__ == "__main__":

@@ -24,10 +24,10 @@ def rows_of(root: Path) -> pd.DataFrame:
 
 
 def test_real_fake_and_unknown_person(tmp_path: Path) -> None:
-    found = celebdf.listing(tree(tmp_path, *VIDEOS))
-    assert list(found.rows.columns) == COLUMNS
+    listing = celebdf.listing(tree(tmp_path, *VIDEOS))
+    assert list(listing.rows.columns) == COLUMNS
     empty = dict.fromkeys(COLUMNS, "")
-    assert found.rows.sort_values("path").to_dict("records") == [
+    assert listing.rows.sort_values("path").to_dict("records") == [
         {
             **empty,
             "path": VIDEOS[0],
@@ -46,21 +46,21 @@ def test_real_fake_and_unknown_person(tmp_path: Path) -> None:
         },
         {**empty, "path": VIDEOS[2], "label": REAL, "method": "real"},
     ]
-    assert found.notes == [f"{LIST} is not there: no official split is known"]
+    assert listing.notes == [f"{LIST} is missing: the official split is unknown"]
 
 
 def test_listed_videos_are_test_and_all_others_train(tmp_path: Path) -> None:
     text = "1 YouTube-real/00170.mp4\n0 Celeb-synthesis/id0_id16_0000.mp4"  # no newline at the end
-    found = celebdf.listing(tree(tmp_path, *VIDEOS, files={LIST: text}))
-    assert found.rows.set_index("path").loc[VIDEOS, "official_split"].tolist() == [
+    listing = celebdf.listing(tree(tmp_path, *VIDEOS, files={LIST: text}))
+    assert listing.rows.set_index("path").loc[VIDEOS, "official_split"].tolist() == [
         "train",
         "test",
         "test",
     ]
-    assert found.notes == []
+    assert listing.notes == []
 
 
-def test_copies_with_a_folder_more(tmp_path: Path) -> None:
+def test_copies_with_videos_one_level_deeper(tmp_path: Path) -> None:
     paths = [path.replace("/", "/videos/") for path in VIDEOS]
     text = "\n".join(["1 Celeb-real/id0_0000.mp4", "0 Celeb-synthesis/id0_id16_0000.mp4", ""])
     table = rows_of(tree(tmp_path, *paths, files={LIST: text})).loc[paths]
@@ -88,33 +88,33 @@ def test_third_version_has_methods(tmp_path: Path) -> None:
     assert table["official_split"].tolist() == ["train", "test", "train"]
 
 
-def test_listed_but_absent_and_there_but_strange(tmp_path: Path) -> None:
-    strange = ["Celeb-real/frames/id0_0000/000.png", "Celeb-synthesis/clip.mp4", "Celeb-real/a.txt"]
+def test_absent_videos_and_other_files_are_noted(tmp_path: Path) -> None:
+    others = ["Celeb-real/frames/id0_0000/000.png", "Celeb-synthesis/clip.mp4", "Celeb-real/a.txt"]
     text = "1 Celeb-real/id0_0000.mp4\n1 Celeb-real/id0_0001.mp4\n"
-    found = celebdf.listing(tree(tmp_path, *VIDEOS, *strange, files={LIST: text}))
-    assert sorted(found.rows["path"]) == VIDEOS
-    absent, left_out = found.notes
+    listing = celebdf.listing(tree(tmp_path, *VIDEOS, *others, files={LIST: text}))
+    assert sorted(listing.rows["path"]) == VIDEOS
+    absent, left_out = listing.notes
     assert absent.splitlines() == [
-        f"1 videos in {LIST} are not there:",
+        f"1 videos in {LIST} are not on disk:",
         "  Celeb-real/id0_0001.mp4",
     ]
     assert left_out.startswith("3 files ")
-    assert all(path in left_out for path in strange)
+    assert all(path in left_out for path in others)
 
 
 @pytest.mark.parametrize(
-    ("line", "complaint"),
+    ("line", "error"),
     [
         ("0 Celeb-real/id0_0000.mp4", "contradicts the folder"),
         ("1 Celeb-synthesis/id0_id16_0000.mp4", "contradicts the folder"),
-        ("REAL Celeb-real/id0_0000.mp4", "is not like"),
-        ("1 somewhere/id0_0000.mp4", "is not like"),
-        ("1", "is not like"),
+        ("REAL Celeb-real/id0_0000.mp4", "expected a line like '1 Celeb-real"),
+        ("1 somewhere/id0_0000.mp4", "expected a line like '1 Celeb-real"),
+        ("1", "expected a line like '1 Celeb-real"),
     ],
 )
-def test_broken_list_is_named_with_the_line(tmp_path: Path, line: str, complaint: str) -> None:
+def test_invalid_line_of_the_list_is_named(tmp_path: Path, line: str, error: str) -> None:
     root = tree(tmp_path, *VIDEOS, files={LIST: f"1 YouTube-real/00170.mp4\n{line}\n"})
-    with pytest.raises(ManifestError, match=complaint) as caught:
+    with pytest.raises(ManifestError, match=error) as caught:
         celebdf.listing(root)
     assert str(caught.value).startswith(f"{root / LIST}, line 2: ")
 
@@ -126,7 +126,7 @@ def test_recognises(tmp_path: Path) -> None:
 
 
 def test_folder_of_something_else(tmp_path: Path) -> None:
-    with pytest.raises(ManifestError, match="has no folder Celeb-real, YouTube-real"):
+    with pytest.raises(ManifestError, match="has none of the folders Celeb-real, YouTube-real"):
         celebdf.listing(tree(tmp_path, "real/a.mp4"))
 
 
@@ -134,8 +134,8 @@ def test_empty_folders_give_no_rows(tmp_path: Path) -> None:
     assert celebdf.listing(tree(tmp_path, "Celeb-real/", "Celeb-synthesis/")).rows.empty
 
 
-def test_the_real_list(tmp_path: Path, repository: Path) -> None:
-    """518 lines, 178 REAL and 340 FAKE; neither the first nor the last is lost."""
+def test_published_list(tmp_path: Path, repository: Path) -> None:
+    """518 lines, 178 REAL and 340 FAKE, including the first and the last."""
     lists_folder = repository.parent / "shared" / "bench" / "dataset_files"
     path = lists_folder / f"celebdf_{LIST}"
     if not path.is_file():
@@ -143,11 +143,11 @@ def test_the_real_list(tmp_path: Path, repository: Path) -> None:
     text = path.read_text()
     names = [line.split(" ")[1] for line in text.splitlines()]
     root = tree(tmp_path, *names, "Celeb-real/id0_9999.mp4", files={LIST: text})
-    found = celebdf.listing(root)
-    table = found.rows.set_index("path")
+    listing = celebdf.listing(root)
+    table = listing.rows.set_index("path")
     test = table[table["official_split"] == "test"]
     assert test["label"].value_counts().to_dict() == {REAL: 178, FAKE: 340}
     assert test.loc["YouTube-real/00170.mp4", "label"] == REAL  # the first line
     assert test.loc[names[-1], "label"] == FAKE
     assert table.loc["Celeb-real/id0_9999.mp4", "official_split"] == "train"
-    assert found.notes == []
+    assert listing.notes == []

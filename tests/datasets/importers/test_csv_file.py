@@ -1,4 +1,4 @@
-"""labels.csv: labels in any spelling, columns that may be left out, broken tables."""
+"""labels.csv: labels in any case, optional columns, invalid tables."""
 
 from pathlib import Path
 
@@ -27,13 +27,13 @@ def rows(root: Path, content: str | bytes) -> list[dict[str, object]]:
         ("1", 1, "fake"),
     ],
 )
-def test_polarity_of_labels(tmp_path: Path, text: str, label: int, method: str) -> None:
-    (found,) = rows(tmp_path, f"path,label\na.mp4,{text}\n")
-    assert (found["label"], found["method"]) == (label, method)
+def test_labels_in_any_case(tmp_path: Path, text: str, label: int, method: str) -> None:
+    (video,) = rows(tmp_path, f"path,label\na.mp4,{text}\n")
+    assert (video["label"], video["method"]) == (label, method)
 
 
 @pytest.mark.parametrize("text", ["", "2", "-1", "0.0", "true", "genuine", "real fake"])
-def test_other_labels_are_named_by_row(tmp_path: Path, text: str) -> None:
+def test_invalid_labels_are_named_with_their_row(tmp_path: Path, text: str) -> None:
     with pytest.raises(ManifestError) as caught:
         rows(tmp_path, f"path,label\na.mp4,0\nb.mp4,{text}\nc.mp4,1\n")
     message = str(caught.value)
@@ -41,15 +41,15 @@ def test_other_labels_are_named_by_row(tmp_path: Path, text: str) -> None:
     assert message.splitlines()[1:] == [f"  row 3: {text!r}"]
 
 
-def test_columns_that_are_left_out_are_empty(tmp_path: Path) -> None:
-    (found,) = rows(tmp_path, "path,label,note\na.mp4,0,hello\n")
+def test_missing_columns_are_empty(tmp_path: Path) -> None:
+    (video,) = rows(tmp_path, "path,label,note\na.mp4,0,hello\n")
     empty = dict.fromkeys(["compression", "target", "source", "original", "official_split"], "")
-    assert found == {"path": "a.mp4", "label": 0, "method": "real", **empty}
+    assert video == {"path": "a.mp4", "label": 0, "method": "real", **empty}
 
 
 def test_given_columns_are_text(tmp_path: Path) -> None:
-    (found,) = rows(tmp_path, "path,label,method,target,source,original\n1.mp4,1,NA,007,1.0,null\n")
-    assert [found[key] for key in ("path", "method", "target", "source", "original")] == [
+    (video,) = rows(tmp_path, "path,label,method,target,source,original\n1.mp4,1,NA,007,1.0,null\n")
+    assert [video[key] for key in ("path", "method", "target", "source", "original")] == [
         *("1.mp4", "NA", "007", "1.0", "null")
     ]
 
@@ -62,40 +62,43 @@ def test_given_columns_are_text(tmp_path: Path) -> None:
         ("target", "bob", "bob"),
     ],
 )
-def test_identity_stands_for_target(tmp_path: Path, header: str, row: str, target: str) -> None:
-    (found,) = rows(tmp_path, f"path,label,{header}\na.mp4,0,{row}\n")
-    assert found["target"] == target
+def test_identity_is_used_as_target(tmp_path: Path, header: str, row: str, target: str) -> None:
+    (video,) = rows(tmp_path, f"path,label,{header}\na.mp4,0,{row}\n")
+    assert video["target"] == target
 
 
-def test_table_of_a_spreadsheet(tmp_path: Path) -> None:
-    """A byte order mark, CRLF line ends and cells left out at the end of a row."""
-    found = rows(tmp_path, "\ufeffpath,label,target\r\na.mp4,0\r\nZoë.mp4,1,Zoë\r\n".encode())
-    assert [row["path"] for row in found] == ["a.mp4", "Zoë.mp4"]
-    assert [row["target"] for row in found] == ["", "Zoë"]
+def test_table_saved_by_a_spreadsheet(tmp_path: Path) -> None:
+    """A byte order mark, CRLF line ends, and cells missing at the end of a row."""
+    videos = rows(tmp_path, "\ufeffpath,label,target\r\na.mp4,0\r\nZoë.mp4,1,Zoë\r\n".encode())
+    assert [video["path"] for video in videos] == ["a.mp4", "Zoë.mp4"]
+    assert [video["target"] for video in videos] == ["", "Zoë"]
 
 
-def test_header_alone(tmp_path: Path) -> None:
+def test_header_only(tmp_path: Path) -> None:
     assert rows(tmp_path, "path,label\n") == []
 
 
-def test_table_is_missing(tmp_path: Path) -> None:
+def test_missing_table(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match=r"labels\.csv is missing"):
         csv_file.listing(tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("content", "complaint"),
+    ("content", "error"),
     [
-        ("path\na.mp4\n", "has no column label; it has ['path']"),
-        ("name,class\na.mp4,1\n", "has no column path and label; it has ['name', 'class']"),
-        ("path;label\na.mp4;1\n", "has no column path and label; it has ['path;label']"),
+        ("path\na.mp4\n", "has no column label: add it (columns: ['path'])"),
+        (
+            "name,class\na.mp4,1\n",
+            "has no column path and label: add it (columns: ['name', 'class'])",
+        ),
+        ("path;label\na.mp4;1\n", "has no column path and label: add it (columns: ['path;label'])"),
         ("", "labels.csv"),
         ("path,label\na.mp4,0\nb,1.mp4,1\n", "line 3"),
         ("path,label,target\na.mp4,0,Zoë\n".encode("latin-1"), "labels.csv"),
     ],
     ids=["no label", "other names", "semicolons", "empty file", "comma in a name", "not UTF-8"],
 )
-def test_broken_tables_are_named(tmp_path: Path, content: str | bytes, complaint: str) -> None:
+def test_invalid_table_is_named(tmp_path: Path, content: str | bytes, error: str) -> None:
     with pytest.raises(ManifestError, match=r"labels\.csv") as caught:
         rows(tmp_path, content)
-    assert complaint in str(caught.value)
+    assert error in str(caught.value)

@@ -1,4 +1,4 @@
-"""Deepfake-Eval-2024: what nobody knows to be real or fake is left out, and said."""
+"""Deepfake-Eval-2024: labels and splits from the table; unknown videos are left out and noted."""
 
 from pathlib import Path
 
@@ -21,25 +21,25 @@ VIDEOS = [f"video-data/{name}.mp4" for name in ("-d", "a", "b", "c", "x")]
 
 
 def test_rows(tmp_path: Path) -> None:
-    sounds = {"audio-metadata-publish.csv": "Filename,Ground Truth\na.mp4,Fake\n"}
-    root = tree(tmp_path, *VIDEOS, "video-data/notes.txt", files={NAME: TABLE, **sounds})
+    audio = {"audio-metadata-publish.csv": "Filename,Ground Truth\na.mp4,Fake\n"}
+    root = tree(tmp_path, *VIDEOS, "video-data/notes.txt", files={NAME: TABLE, **audio})
     assert deepfake_eval_2024.recognises(root)
-    found = deepfake_eval_2024.listing(root)
+    listing = deepfake_eval_2024.listing(root)
     columns = ["path", "label", "method", "official_split"]
-    assert found.rows[columns].values.tolist() == [
+    assert listing.rows[columns].values.tolist() == [
         ["video-data/-d.mp4", 0, "real", ""],
-        ["video-data/a.mp4", 0, "real", "train"],  # only its sound is fake
+        ["video-data/a.mp4", 0, "real", "train"],  # only its audio is fake
         ["video-data/b.mp4", 1, "in the wild", "test"],
     ]
-    assert (found.rows[["target", "source", "original"]] == "").all(axis=None)
-    assert found.notes == [
-        "1 videos are neither known as real nor as fake, left out:\n  video-data/c.mp4",
+    assert (listing.rows[["target", "source", "original"]] == "").all(axis=None)
+    assert listing.notes == [
+        "1 videos are neither Real nor Fake, left out:\n  video-data/c.mp4",
         f"1 videos are not in {NAME}, left out:\n  video-data/x.mp4",
-        f"1 videos of {NAME} are not on disk:\n  gone.mp4",
+        f"1 videos in {NAME} are not on disk:\n  gone.mp4",
     ]
 
 
-def test_any_table_one_level_deeper_without_a_split(tmp_path: Path) -> None:
+def test_table_of_another_name_and_folder_without_splits(tmp_path: Path) -> None:
     files = {"tables/mine.csv": '\ufeffFilename,"Video Ground Truth"\na.mp4,Fake\n'}
     root = tree(tmp_path, "video-data/a.mp4", files=files)
     assert deepfake_eval_2024.recognises(root)
@@ -48,24 +48,24 @@ def test_any_table_one_level_deeper_without_a_split(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("table", "complaint"),
+    ("table", "error"),
     [
         ("Filename,Truth\na.mp4,Real\n", "no CSV table with the columns"),
         ("Filename,Video Ground Truth\na.mp4,1\n", "row 2: '1'"),
         ("Filename,Video Ground Truth\na.mp4,Real\nb.mp4,\n", "row 3: ''"),
         (
             "Filename,Video Ground Truth\na.mp4,Real\na.mp4,Fake\n",
-            "says different things of a.mp4",
+            "has contradictory rows for a.mp4",
         ),
         ('Filename,Video Ground Truth\n"a.mp4,Real\n', "is not a CSV table"),
     ],
 )
-def test_broken_table(tmp_path: Path, table: str, complaint: str) -> None:
-    with pytest.raises(ManifestError, match=complaint):
+def test_invalid_table(tmp_path: Path, table: str, error: str) -> None:
+    with pytest.raises(ManifestError, match=error):
         deepfake_eval_2024.listing(tree(tmp_path, "video-data/a.mp4", files={NAME: table}))
 
 
-def test_the_same_row_twice_is_no_contradiction(tmp_path: Path) -> None:
+def test_repeated_row_is_not_an_error(tmp_path: Path) -> None:
     files = {NAME: "Filename,Video Ground Truth\na.mp4,Real\na.mp4,real\n"}
     assert (
         len(deepfake_eval_2024.listing(tree(tmp_path, "video-data/a.mp4", files=files)).rows) == 1

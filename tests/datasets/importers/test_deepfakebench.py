@@ -1,4 +1,4 @@
-"""DeepfakeBench's JSON: paths of another machine, levels that differ, videos in several splits."""
+"""DeepfakeBench's JSON: paths of another machine, optional levels, videos in several splits."""
 
 import json
 from pathlib import Path
@@ -45,9 +45,9 @@ CELEB = {
 }
 
 
-def test_splits_without_a_look_at_the_disk(tmp_path: Path) -> None:
+def test_videos_without_frames_on_disk_are_read(tmp_path: Path) -> None:
     (tmp_path / "f.json").write_text(json.dumps({**CONTENT, **CELEB}))
-    rows = deepfakebench.read_splits(tmp_path / "f.json").set_index("video_id")
+    rows = deepfakebench.read_videos(tmp_path / "f.json").set_index("video_id")
     assert rows["label"].to_dict() == {
         f"{FF}/FF-real/c23/000": 0,
         f"{FF}/FF-DF/c23/000_003": 1,
@@ -62,7 +62,7 @@ def test_splits_without_a_look_at_the_disk(tmp_path: Path) -> None:
     assert (other["target"], other["source"]) == ("celebdf:id0", "celebdf:id1")
 
 
-def test_folders_are_found_by_the_end_of_their_path(tmp_path: Path) -> None:
+def test_folders_are_matched_by_the_end_of_their_path(tmp_path: Path) -> None:
     root = tree(
         tmp_path,
         f"rgb/{FF}/youtube/c23/frames/000/000.png",
@@ -70,17 +70,17 @@ def test_folders_are_found_by_the_end_of_their_path(tmp_path: Path) -> None:
         files={"dataset_json/f.json": json.dumps(CONTENT)},
     )
     assert deepfakebench.recognises(root)
-    found = deepfakebench.listing(root)
-    assert found.rows["path"].tolist() == [
+    listing = deepfakebench.listing(root)
+    assert listing.rows["path"].tolist() == [
         f"rgb/{FF}/youtube/c23/frames/000",
         f"rgb/{FF}/Deepfakes/c23/frames/000_003",
     ]
-    assert found.notes == [f"1 videos have no frames on disk:\n  {FF}/FF-DF/c23/003_000"]
+    assert listing.notes == [f"1 videos have no frames on disk:\n  {FF}/FF-DF/c23/003_000"]
 
 
-def one(class_name: str, name: str = "a", dataset: str = "X", **more: Any) -> str:
+def single_video(class_name: str, name: str = "a", dataset: str = "X", **fields: Any) -> str:
     """A JSON file with one video."""
-    content = {**video(class_name, "x/0.png"), **more}
+    content = {**video(class_name, "x/0.png"), **fields}
     return json.dumps({dataset: {class_name: {"test": {name: content}}}})
 
 
@@ -95,9 +95,9 @@ def one(class_name: str, name: str = "a", dataset: str = "X", **more: Any) -> st
         *(("sd2.1_Real", 0), ("e4s_Fake", 1), ("real", 0), ("fake", 1)),
     ],
 )
-def test_classes_of_its_label_dict(tmp_path: Path, class_name: str, label: int) -> None:
-    (tmp_path / "f.json").write_text(one(class_name))
-    rows = deepfakebench.read_splits(tmp_path / "f.json")
+def test_labels_of_known_classes(tmp_path: Path, class_name: str, label: int) -> None:
+    (tmp_path / "f.json").write_text(single_video(class_name))
+    rows = deepfakebench.read_videos(tmp_path / "f.json")
     assert rows["label"].tolist() == [label]
     assert rows["method"].tolist() == [class_name if label else "real"]
 
@@ -105,10 +105,10 @@ def test_classes_of_its_label_dict(tmp_path: Path, class_name: str, label: int) 
 @pytest.mark.parametrize(
     "class_name", ["FF-XX", "FakeVideo-RealAudio", "RealVideo-FakeAudio", "unreal", "realistic_GAN"]
 )
-def test_unknown_classes_are_not_guessed(tmp_path: Path, class_name: str) -> None:
-    (tmp_path / "f.json").write_text(one(class_name))
+def test_unknown_class_is_an_error(tmp_path: Path, class_name: str) -> None:
+    (tmp_path / "f.json").write_text(single_video(class_name))
     with pytest.raises(ManifestError, match=f"class {class_name} is real or fake"):
-        deepfakebench.read_splits(tmp_path / "f.json")
+        deepfakebench.read_videos(tmp_path / "f.json")
 
 
 @pytest.mark.parametrize(
@@ -137,8 +137,8 @@ def test_unknown_classes_are_not_guessed(tmp_path: Path, class_name: str) -> Non
 def test_people_of_known_data_sets(
     tmp_path: Path, dataset: str, class_name: str, name: str, target: str, source: str
 ) -> None:
-    (tmp_path / "f.json").write_text(one(class_name, name, dataset))
-    row = deepfakebench.read_splits(tmp_path / "f.json").loc[0]
+    (tmp_path / "f.json").write_text(single_video(class_name, name, dataset))
+    row = deepfakebench.read_videos(tmp_path / "f.json").loc[0]
     assert (row["target"], row["source"]) == (target, source)
 
 
@@ -147,96 +147,99 @@ def test_path_of_a_video(tmp_path: Path) -> None:
     frames |= {"c": ["/d/c/0.png"], "d": []}
     videos = {name: {"label": "X_real", "frames": paths} for name, paths in frames.items()}
     (tmp_path / "f.json").write_text(json.dumps({"X": {"X_real": {"test": videos}}}))
-    paths = deepfakebench.read_splits(tmp_path / "f.json")["path"]
+    paths = deepfakebench.read_videos(tmp_path / "f.json")["path"]
     assert paths.tolist() == ["/d/a", "/d/b", "/d/c/0.png", ""]
 
 
-def test_video_in_several_splits_is_kept_for_test(tmp_path: Path) -> None:
-    """As in Celeb-DF-v2.json, whose train has all videos, and whose val is its test."""
+def test_video_in_several_splits_is_assigned_to_test(tmp_path: Path) -> None:
+    """As in Celeb-DF-v2.json, where train has all videos and val is the same as test."""
     a, b, c = ({name: video("X_real", f"d/{name}/0.png", f"d/{name}/1.png")} for name in "abc")
     content = {"X": {"X_real": {"train": {**a, **b, **c}, "val": {**b, **c}, "test": c}}}
     names = [f"d/{name}/0.png" for name in "abc"]
     root = tree(tmp_path, *names, files={"f.json": json.dumps(content)})
-    assert len(deepfakebench.read_splits(root / "f.json")) == 6
-    found = deepfakebench.listing(root)
-    assert list(found.rows.columns) == COLUMNS
-    splits = found.rows.set_index("path")["official_split"].to_dict()
+    assert len(deepfakebench.read_videos(root / "f.json")) == 6
+    listing = deepfakebench.listing(root)
+    assert list(listing.rows.columns) == COLUMNS
+    splits = listing.rows.set_index("path")["official_split"].to_dict()
     assert splits == {"d/a": "train", "d/b": "val", "d/c": "test"}
-    assert found.notes == [
-        "2 videos are in several splits, taken for the first of test, val, train:\n  d/b\n  d/c"
+    assert listing.notes == [
+        "2 videos are in several splits, assigned to the first of test, val, train:\n  d/b\n  d/c"
     ]
 
 
 def test_files_that_name_the_same_video(tmp_path: Path) -> None:
     files = {"f.json": json.dumps(CONTENT), "FF-DF.json": json.dumps({"FF-DF": CONTENT[FF]})}
-    found = deepfakebench.listing(tree(tmp_path, "frames/000_003/000.png", files=files))
-    assert found.rows["path"].tolist() == ["frames/000_003"]
-    assert len(found.notes) == 1
-    assert found.notes[0].startswith("4 videos have no frames on disk:")
+    listing = deepfakebench.listing(tree(tmp_path, "frames/000_003/000.png", files=files))
+    assert listing.rows["path"].tolist() == ["frames/000_003"]
+    assert len(listing.notes) == 1
+    assert listing.notes[0].startswith("4 videos have no frames on disk:")
 
 
-def test_single_frames_of_one_folder_are_single_pictures(tmp_path: Path) -> None:
+def test_single_frames_of_one_folder_are_single_images(tmp_path: Path) -> None:
     """As in DF40's e4e_ff.json."""
     videos = {name: video("e4e_Fake", f"ff/inversions/{name}.jpg") for name in ("1", "2")}
     text = json.dumps({"e4e_ff": {"e4e_Fake": {"test": videos}}})
     root = tree(tmp_path, "ff/inversions/1.jpg", "ff/inversions/2.jpg", files={"f.json": text})
-    found = deepfakebench.listing(root)
-    assert found.rows["path"].tolist() == ["ff/inversions/1.jpg", "ff/inversions/2.jpg"]
-    assert found.notes == []
+    listing = deepfakebench.listing(root)
+    assert listing.rows["path"].tolist() == ["ff/inversions/1.jpg", "ff/inversions/2.jpg"]
+    assert listing.notes == []
 
 
 def test_folder_of_several_videos_is_left_out(tmp_path: Path) -> None:
     names = [f"d/{name}_{i}.png" for name in "ab" for i in range(2)]
     videos = {"a": video("X_real", *names[:2]), "b": video("X_real", *names[2:])}
     text = json.dumps({"X": {"X_real": {"test": videos}}})
-    found = deepfakebench.listing(tree(tmp_path, *names, files={"f.json": text}))
-    assert found.rows.empty
-    assert found.notes == ["1 folders have the frames of several videos, left out:\n  d"]
+    listing = deepfakebench.listing(tree(tmp_path, *names, files={"f.json": text}))
+    assert listing.rows.empty
+    assert listing.notes == ["1 folders have frames of several videos, left out:\n  d"]
 
 
-def test_folder_that_is_real_and_fake(tmp_path: Path) -> None:
+def test_folder_listed_as_real_and_fake(tmp_path: Path) -> None:
     classes = {name: {"test": {"a": video(name, "d/0.png")}} for name in ("X_real", "X_fake")}
     root = tree(tmp_path, "d/0.png", files={"f.json": json.dumps({"X": classes})})
-    with pytest.raises(ManifestError, match=r"once REAL and once FAKE:\n  d/0.png"):
+    with pytest.raises(ManifestError, match=r"listed as REAL and as FAKE; .*:\n  d/0.png"):
         deepfakebench.listing(root)
 
 
-def test_nameless_video_of_dfdc_is_passed_over(tmp_path: Path) -> None:
+def test_video_of_dfdc_without_a_name_is_skipped(tmp_path: Path) -> None:
     a = video("DFDC_Fake", "d/a/0.png")
     content = {"DFDC": {"DFDC_Fake": {"test": {"a": a}, "val": a}}}
     (tmp_path / "f.json").write_text(json.dumps(content))
-    rows = deepfakebench.read_splits(tmp_path / "f.json")
+    rows = deepfakebench.read_videos(tmp_path / "f.json")
     assert rows[["video_id", "official_split"]].values.tolist() == [["DFDC/DFDC_Fake/a", "test"]]
 
 
-def test_no_frames_at_all_on_disk(tmp_path: Path) -> None:
-    found = deepfakebench.listing(tree(tmp_path, files={"f.json": json.dumps(CONTENT)}))
-    assert found.rows.empty
-    assert list(found.rows.columns) == COLUMNS
-    assert len(found.notes) == 1
+def test_no_frames_on_disk(tmp_path: Path) -> None:
+    listing = deepfakebench.listing(tree(tmp_path, files={"f.json": json.dumps(CONTENT)}))
+    assert listing.rows.empty
+    assert list(listing.rows.columns) == COLUMNS
+    assert len(listing.notes) == 1
 
 
 @pytest.mark.parametrize(
-    ("content", "complaint"),
+    ("content", "error"),
     [
         ("{", "is not JSON"),
         ("[]", "holds a list"),
-        ('{"X": []}', "X is not made as"),
-        ('{"X": {"X_real": {"test": {"a": {"b": 1}}}}}', "b is not made as"),
-        (one("X_real", frames=1), "a of X_real has no list of frames"),
-        (one("X_real", frames=[1]), "a of X_real has no list of frames"),
-        (one("X_real", frames=["/a/0.png", "a/1.png"]), "a of X_real has frames in unrelated"),
-        (one("X_real", label="X_fake"), "a of X_real has the label X_fake"),
+        ('{"X": []}', "X does not have the structure"),
+        ('{"X": {"X_real": {"test": {"a": {"b": 1}}}}}', "b does not have the structure"),
+        (single_video("X_real", frames=1), "a of X_real has no list of frames"),
+        (single_video("X_real", frames=[1]), "a of X_real has no list of frames"),
+        (
+            single_video("X_real", frames=["/a/0.png", "a/1.png"]),
+            "a of X_real has frames in unrelated",
+        ),
+        (single_video("X_real", label="X_fake"), "a is in X_real but has the label X_fake"),
     ],
 )
-def test_broken_json(tmp_path: Path, content: str, complaint: str) -> None:
+def test_invalid_json(tmp_path: Path, content: str, error: str) -> None:
     (tmp_path / "f.json").write_text(content)
-    with pytest.raises(ManifestError, match=complaint):
-        deepfakebench.read_splits(tmp_path / "f.json")
+    with pytest.raises(ManifestError, match=error):
+        deepfakebench.read_videos(tmp_path / "f.json")
 
 
 @pytest.mark.parametrize("text", ['{"a": 1}', "{}", "", '{"a.mp4": {"label": "FAKE"}}', "[]"])
-def test_nothing_to_read(tmp_path: Path, text: str) -> None:
+def test_other_json_is_not_recognised(tmp_path: Path, text: str) -> None:
     (tmp_path / "other.json").write_text(text)
     assert not deepfakebench.recognises(tmp_path)
     with pytest.raises(ManifestError, match="no JSON file of DeepfakeBench"):
@@ -254,7 +257,7 @@ def test_published_excerpt(tmp_path: Path, bench: Path) -> None:
         for compression, videos in compressions.items()
         for name, video in videos.items()
     }
-    rows = deepfakebench.read_splits(path)
+    rows = deepfakebench.read_videos(path)
     assert rows.set_index("video_id")["official_split"].to_dict() == expected
     assert len(rows) == len(expected) == text.count('"frames"')
     real = rows["video_id"].str.contains("/FF-real/")
@@ -264,6 +267,6 @@ def test_published_excerpt(tmp_path: Path, bench: Path) -> None:
     folder = "original_sequences/youtube/c23/frames"
     names = [f"rgb/{FF}/{folder}/{video_id[-3:]}/0.png" for video_id in expected]
     root = tree(tmp_path, *names, files={"dataset_json/excerpt.json": text})
-    found = deepfakebench.listing(root)
-    assert found.notes == []
-    assert sorted(found.rows["path"]) == sorted(name[: -len("/0.png")] for name in names)
+    listing = deepfakebench.listing(root)
+    assert listing.notes == []
+    assert sorted(listing.rows["path"]) == sorted(name[: -len("/0.png")] for name in names)

@@ -1,4 +1,4 @@
-"""DF40: frames of forty methods; the people keep their names from the two data sets."""
+"""DF40: frames of forty methods; people have the same names as in their original data sets."""
 
 from pathlib import Path
 
@@ -13,9 +13,9 @@ COLUMNS = ["path", "label", "method", "target", "source", "official_split"]
 
 
 def rows_of(root: Path) -> list[list[object]]:
-    found = df40.listing(root)
-    assert found.notes == []
-    rows: list[list[object]] = sorted(found.rows[COLUMNS].values.tolist())
+    listing = df40.listing(root)
+    assert listing.notes == []
+    rows: list[list[object]] = sorted(listing.rows[COLUMNS].values.tolist())
     return rows
 
 
@@ -39,7 +39,7 @@ def test_folders_of_frames(tmp_path: Path) -> None:
     ]
 
 
-def test_single_pictures_show_nobody_known(tmp_path: Path) -> None:
+def test_people_in_single_images_are_unknown(tmp_path: Path) -> None:
     names = (
         "DiT/ff/071.png",
         "DiT/ff/10.png",
@@ -57,7 +57,7 @@ def test_single_pictures_show_nobody_known(tmp_path: Path) -> None:
     ]
 
 
-def test_source_folder_of_celebdf_is_no_real_class(tmp_path: Path) -> None:
+def test_folder_named_celeb_real_is_fake(tmp_path: Path) -> None:
     root = tree(
         tmp_path,
         *("dagan/cdf/Fake_from_Celeb-real/id3_0001/0.png", "dagan/cdf/Celeb-real/id4_0001/0.png"),
@@ -99,21 +99,19 @@ def test_video_files(tmp_path: Path) -> None:
     ]
 
 
-def test_what_is_below_a_video_is_part_of_it(tmp_path: Path) -> None:
+def test_folder_below_a_video_is_part_of_it(tmp_path: Path) -> None:
     root = tree(tmp_path, "lia/ff/000_001/0.png", "lia/ff/000_001/more/1.png")
     assert [row[0] for row in rows_of(root)] == ["lia/ff/000_001"]
     rows = scanning.scan(root, "df40", "auto", "*").rows
     assert rows[["video_id", "kind"]].values.tolist() == [["df40/lia/ff/000_001", "frames"]]
 
 
-def test_what_is_of_no_method_is_left_out(tmp_path: Path) -> None:
-    strange = ("figures/1.png", "0.png", "simswap/readme.png", "simswap/ff/frames/.x/0.png")
-    root = tree(tmp_path, *strange, "simswap/ff/frames/000_003/0.png", "simswap/ff/._0.png")
-    found = df40.listing(root)
-    assert found.rows["path"].tolist() == ["simswap/ff/frames/000_003"]
-    assert found.notes == [
-        "3 folders are no part of a method, left out:\n  .\n  figures\n  simswap"
-    ]
+def test_files_of_no_method_are_left_out(tmp_path: Path) -> None:
+    others = ("figures/1.png", "0.png", "simswap/readme.png", "simswap/ff/frames/.x/0.png")
+    root = tree(tmp_path, *others, "simswap/ff/frames/000_003/0.png", "simswap/ff/._0.png")
+    listing = df40.listing(root)
+    assert listing.rows["path"].tolist() == ["simswap/ff/frames/000_003"]
+    assert listing.notes == ["3 folders belong to no method, left out:\n  .\n  figures\n  simswap"]
 
 
 @pytest.mark.parametrize(
@@ -125,7 +123,7 @@ def test_what_is_of_no_method_is_left_out(tmp_path: Path) -> None:
         ("heygen/real/", True),
         ("MidJourney/fake/", True),
         ("real/a.mp4", False),
-        ("train/real/a.mp4", False),  # what many people have
+        ("train/real/a.mp4", False),  # a common layout
         ("mine/fake/a.mp4", False),
         ("UADFV/real/frames/0000/", False),
     ],
@@ -134,13 +132,13 @@ def test_recognised_by_the_folders_of_a_method(tmp_path: Path, name: str, expect
     assert df40.recognises(tree(tmp_path, name)) is expected
 
 
-def test_plain_folders_are_not_taken(tmp_path: Path) -> None:
+def test_folders_real_and_fake_are_not_recognised(tmp_path: Path) -> None:
     root = tree(tmp_path, "real/a.mp4", "fake/b.mp4")
     assert not df40.recognises(root)
     assert folders.recognises(root)
 
 
 @pytest.mark.parametrize("names", [(), ("simswap/ff/frames/",), ("simswap/0.png",)])
-def test_nothing_to_read(tmp_path: Path, names: tuple[str, ...]) -> None:
+def test_no_videos(tmp_path: Path, names: tuple[str, ...]) -> None:
     with pytest.raises(ManifestError, match="has no images or videos in <method>/ff"):
         df40.listing(tree(tmp_path, *names))

@@ -1,4 +1,4 @@
-"""FaceForensics++ and DFD: labels, people, originals and the official pairs from the names."""
+"""FaceForensics++ and DFD: labels, people and originals from the names, splits from the lists."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,7 @@ SPLITS = {
 
 
 def lists(**more: object) -> dict[str, str]:
-    """The official lists, or what a test wants in the place of one, as text by name."""
+    """The official lists as text by name; `more` replaces some of them."""
     return {name: json.dumps(content) for name, content in {**SPLITS, **more}.items()}
 
 
@@ -70,11 +70,11 @@ def test_any_method_in_any_compression(tmp_path: Path) -> None:
     ]
 
 
-def test_actors_are_other_people_without_official_split(tmp_path: Path) -> None:
+def test_dfd_has_other_people_and_no_official_split(tmp_path: Path) -> None:
     fake = f"{DFD}/01_02__walking_down_street__YVGY8LOK.mp4"
     real = "original_sequences/actors/c40/videos/01__walking_down_street.mp4"
-    found = faceforensics.listing(tree(tmp_path, fake, real, files=lists()))
-    table = found.rows.set_index("path")
+    listing = faceforensics.listing(tree(tmp_path, fake, real, files=lists()))
+    table = listing.rows.set_index("path")
     assert table.loc[fake].to_dict() == {
         "label": FAKE,
         "method": "DeepFakeDetection",
@@ -91,18 +91,18 @@ def test_actors_are_other_people_without_official_split(tmp_path: Path) -> None:
         "compression": "c40",
         "target": "dfd:01",
     }
-    assert found.notes == []  # the conversion dictionary is of no use to these
+    assert listing.notes == []  # DFD needs no conversion dictionary
 
 
 @pytest.mark.parametrize("place", ["", "splits/", "dataset/", "dataset/splits/"])
-def test_pairs_are_valid_in_both_orders_and_places(tmp_path: Path, place: str) -> None:
+def test_pairs_match_in_either_order_and_in_every_folder(tmp_path: Path, place: str) -> None:
     files = {place + name: text for name, text in lists().items()}
     names = [f"{REALS}/030.mp4", *(f"{DEEPFAKES}/{n}.mp4" for n in ("026_012", "755_030"))]
     table = rows_of(tree(tmp_path, *names, files=files))
     assert table.loc[names, "official_split"].tolist() == ["val", "train", "val"]
 
 
-def test_fake_of_no_listed_pair_has_no_official_split(tmp_path: Path) -> None:
+def test_fake_of_an_unlisted_pair_has_no_official_split(tmp_path: Path) -> None:
     # Both sequences are in train or val, but not with each other.
     table = rows_of(tree(tmp_path, f"{DEEPFAKES}/012_030.mp4", files=lists()))
     assert table["official_split"].tolist() == [""]
@@ -110,32 +110,32 @@ def test_fake_of_no_listed_pair_has_no_official_split(tmp_path: Path) -> None:
 
 def test_missing_lists_are_noted(tmp_path: Path) -> None:
     files = {"train.json": json.dumps(SPLITS["train.json"])}
-    found = faceforensics.listing(
+    listing = faceforensics.listing(
         tree(tmp_path, f"{REALS}/012.mp4", f"{REALS}/030.mp4", files=files)
     )
-    assert found.rows["official_split"].tolist() == ["train", ""]
-    assert "no official split is known from val.json, test.json: not there" in found.notes
+    assert listing.rows["official_split"].tolist() == ["train", ""]
+    assert "val.json, test.json: missing, so the official split is unknown" in listing.notes
 
 
-def test_one_youtube_video_is_one_person(tmp_path: Path) -> None:
+def test_sequences_of_one_youtube_video_are_one_person(tmp_path: Path) -> None:
     videos = {"030": "a 0", "755": "b 0", "756": "b 1", "040": "c_-x 0"}
     files = {"splits/conversion_dict.json": json.dumps(videos), **lists()}
     names = [f"{REALS}/755.mp4", f"{REALS}/756.mp4", f"{DEEPFAKES}/040_756.mp4"]
-    found = faceforensics.listing(tree(tmp_path, *names, files=files))
-    table = found.rows.set_index("path").loc[names]
+    listing = faceforensics.listing(tree(tmp_path, *names, files=files))
+    table = listing.rows.set_index("path").loc[names]
     assert table["target"].tolist() == ["ffpp:755", "ffpp:755", "ffpp:040"]
     assert table["source"].tolist() == ["", "", "ffpp:755"]
-    assert table["official_split"].tolist() == ["val", "test", "test"]  # known by sequence still
-    assert found.notes == []
+    assert table["official_split"].tolist() == ["val", "test", "test"]  # still by sequence
+    assert listing.notes == []
 
 
-def test_without_conversion_there_is_a_note(tmp_path: Path) -> None:
-    found = faceforensics.listing(tree(tmp_path, f"{REALS}/756.mp4", files=lists()))
-    assert found.rows["target"].tolist() == ["ffpp:756"]
-    assert [note.startswith("conversion_dict.json is not there") for note in found.notes] == [True]
+def test_missing_conversion_is_noted(tmp_path: Path) -> None:
+    listing = faceforensics.listing(tree(tmp_path, f"{REALS}/756.mp4", files=lists()))
+    assert listing.rows["target"].tolist() == ["ffpp:756"]
+    assert [note.startswith("conversion_dict.json is missing") for note in listing.notes] == [True]
 
 
-def test_what_is_beside_the_videos_is_left_out(tmp_path: Path) -> None:
+def test_other_files_are_left_out(tmp_path: Path) -> None:
     root = tree(
         tmp_path,
         f"{REALS}/012.mp4",
@@ -146,9 +146,9 @@ def test_what_is_beside_the_videos_is_left_out(tmp_path: Path) -> None:
         f"{DEEPFAKES}/012_026.txt",
         f"{DEEPFAKES}/.012_026.mp4",
     )
-    found = faceforensics.listing(root)
-    assert found.rows["path"].tolist() == [f"{REALS}/012.mp4"]
-    folders, files = found.notes[-2:]
+    listing = faceforensics.listing(root)
+    assert listing.rows["path"].tolist() == [f"{REALS}/012.mp4"]
+    folders, files = listing.notes[-2:]
     assert folders.splitlines()[1:] == [
         "  manipulated_sequences/Deepfakes/c23/masks",
         "  original_sequences/youtube/c23/images",
@@ -157,7 +157,7 @@ def test_what_is_beside_the_videos_is_left_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "complaint"),
+    ("name", "text", "error"),
     [
         ("val.json", "[[", "is not JSON"),
         ("val.json", '["755"]', "entry 0"),
@@ -170,9 +170,9 @@ def test_what_is_beside_the_videos_is_left_out(tmp_path: Path) -> None:
         ("conversion_dict.json", '{"video": "a 0"}', "must be like"),
     ],
 )
-def test_broken_lists_are_named(tmp_path: Path, name: str, text: str, complaint: str) -> None:
+def test_invalid_list_is_named(tmp_path: Path, name: str, text: str, error: str) -> None:
     root = tree(tmp_path, f"{REALS}/012.mp4", files={**lists(), name: text})
-    with pytest.raises(ManifestError, match=complaint) as caught:
+    with pytest.raises(ManifestError, match=error) as caught:
         faceforensics.listing(root)
     assert str(root / name) in str(caught.value)
 
@@ -191,8 +191,8 @@ def test_empty_folder_is_recognised_and_has_no_rows(tmp_path: Path, folder: str)
     assert faceforensics.listing(root).rows.empty
 
 
-def test_the_real_lists(tmp_path: Path, repository: Path) -> None:
-    """All 1000 sequences and the 1000 fakes of a method: 360, 70 and 70 pairs, 977 people."""
+def test_published_lists(tmp_path: Path, repository: Path) -> None:
+    """All 1000 sequences and the 1000 fakes of one method: 360, 70 and 70 pairs, 977 people."""
     lists_folder = repository.parent / "shared" / "bench" / "dataset_files"
     if not lists_folder.is_dir():
         pytest.skip(f"needs the data set's own lists in {lists_folder}")
@@ -206,13 +206,13 @@ def test_the_real_lists(tmp_path: Path, repository: Path) -> None:
     ]
     fakes = [f"{DEEPFAKES}/{a}_{b}.mp4" for pair in pairs for a, b in (pair, pair[::-1])]
     root = tree(tmp_path, *(f"{REALS}/{i:03}.mp4" for i in range(1000)), *fakes, files=files)
-    found = faceforensics.listing(root)
-    for _, rows in found.rows.groupby("label"):
+    listing = faceforensics.listing(root)
+    for _, rows in listing.rows.groupby("label"):
         assert rows["official_split"].value_counts().to_dict() == {
             "train": 720,
             "val": 140,
             "test": 140,
         }
         assert rows["target"].nunique() == 977
-    assert set(found.rows["original"]) == {"", *(f"{REALS}/{i:03}.mp4" for i in range(1000))}
-    assert found.notes == []
+    assert set(listing.rows["original"]) == {"", *(f"{REALS}/{i:03}.mp4" for i in range(1000))}
+    assert listing.notes == []

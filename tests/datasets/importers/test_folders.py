@@ -1,4 +1,4 @@
-"""real/ and fake/: the folder gives the label, the one below fake/ the method."""
+"""real/ and fake/: the folder gives the label, a folder below fake/ the method."""
 
 from pathlib import Path
 
@@ -42,14 +42,14 @@ def test_empty_folders_give_no_rows(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("there", "complaint"),
+    ("folder", "error"),
     [
         ("real/", "has no folder fake "),
         ("fake/", "has no folder real "),
         ("Real/", "has no folder real and no fake "),
     ],
 )
-def test_missing_folder_is_named(tmp_path: Path, there: str, complaint: str) -> None:
+def test_missing_folder_is_named(tmp_path: Path, folder: str, error: str) -> None:
     with pytest.raises(ManifestError) as caught:
-        folders.listing(tree(tmp_path, there))
-    assert str(caught.value).startswith(f"{tmp_path} {complaint}")
+        folders.listing(tree(tmp_path, folder))
+    assert str(caught.value).startswith(f"{tmp_path} {error}")

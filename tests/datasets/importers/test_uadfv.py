@@ -1,4 +1,4 @@
-"""UADFV: pairs by number, and no claim to other people's real/ and fake/."""
+"""UADFV: videos are paired by number; folders real/ and fake/ with other names are not UADFV."""
 
 from pathlib import Path
 
@@ -14,10 +14,10 @@ PAIR = ["real/0007.mp4", "fake/0007_fake.mp4"]
 
 
 def test_real_and_fake_of_one_pair(tmp_path: Path) -> None:
-    found = uadfv.listing(tree(tmp_path, *PAIR))
+    listing = uadfv.listing(tree(tmp_path, *PAIR))
     empty = dict.fromkeys(COLUMNS, "")
-    assert list(found.rows.columns) == COLUMNS
-    assert found.rows.to_dict("records") == [
+    assert list(listing.rows.columns) == COLUMNS
+    assert listing.rows.to_dict("records") == [
         {**empty, "path": PAIR[0], "label": REAL, "method": "real", "target": "uadfv:0007"},
         {
             **empty,
@@ -28,21 +28,21 @@ def test_real_and_fake_of_one_pair(tmp_path: Path) -> None:
             "original": PAIR[0],
         },
     ]
-    assert found.notes == []
+    assert listing.notes == []
 
 
-def test_original_need_not_be_there(tmp_path: Path) -> None:
-    found = uadfv.listing(tree(tmp_path, "real/", "fake/0008_fake.mp4"))
-    assert found.rows["original"].tolist() == ["real/0008.mp4"]
+def test_original_need_not_be_on_disk(tmp_path: Path) -> None:
+    listing = uadfv.listing(tree(tmp_path, "real/", "fake/0008_fake.mp4"))
+    assert listing.rows["original"].tolist() == ["real/0008.mp4"]
 
 
-def test_frames_and_strange_names_are_left_out(tmp_path: Path) -> None:
-    strange = ["real/frames/0007/000.png", "fake/frames/0007_fake/000.png", "fake/0009.mp4"]
-    found = uadfv.listing(tree(tmp_path, *PAIR, *strange))
-    assert found.rows["path"].tolist() == PAIR
-    (note,) = found.notes
+def test_frames_and_other_names_are_left_out(tmp_path: Path) -> None:
+    others = ["real/frames/0007/000.png", "fake/frames/0007_fake/000.png", "fake/0009.mp4"]
+    listing = uadfv.listing(tree(tmp_path, *PAIR, *others))
+    assert listing.rows["path"].tolist() == PAIR
+    (note,) = listing.notes
     assert note.startswith("3 files ")
-    assert all(path in note for path in strange)
+    assert all(path in note for path in others)
 
 
 def test_recognises_with_folders_of_frames(tmp_path: Path) -> None:
@@ -63,21 +63,21 @@ def test_recognises_with_folders_of_frames(tmp_path: Path) -> None:
         ["real/0007.mp4"],
     ],
 )
-def test_does_not_claim_other_folders(tmp_path: Path, names: list[str]) -> None:
+def test_other_folders_are_not_recognised(tmp_path: Path, names: list[str]) -> None:
     assert not uadfv.recognises(tree(tmp_path, *names))
 
 
 @pytest.mark.parametrize(
-    ("there", "complaint"),
+    ("folder", "error"),
     [
         ("real/", "has no folder fake "),
         ("fake/", "has no folder real "),
         ("x/", "real and no fake"),
     ],
 )
-def test_missing_folder_is_named(tmp_path: Path, there: str, complaint: str) -> None:
-    with pytest.raises(ManifestError, match=complaint):
-        uadfv.listing(tree(tmp_path, there))
+def test_missing_folder_is_named(tmp_path: Path, folder: str, error: str) -> None:
+    with pytest.raises(ManifestError, match=error):
+        uadfv.listing(tree(tmp_path, folder))
 
 
 def test_empty_folders_give_no_rows(tmp_path: Path) -> None:
