@@ -92,7 +92,7 @@ def tar_bytes() -> bytes:
         (image_bytes(".webp"), "image"),
         (image_bytes(".tiff"), "image"),
         (tar_bytes(), "frames"),
-        (gzip.compress(tar_bytes()), "frames"),
+        (gzip.compress(tar_bytes(), mtime=0), "frames"),
         (b"GIF89a", "video"),
         (b"RIFF\0\0\0\0AVI LIST", "video"),
         (b"", "video"),
