@@ -81,7 +81,7 @@ def _pq_to_light(signal: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _light_to_pq(light: NDArray[np.float32] | float) -> NDArray[np.float32]:
     power = (np.asarray(light, np.float32) / 10_000) ** np.float32(M1)
-    return ((C1 + C2 * power) / (1 + C3 * power)) ** np.float32(M2)
+    return np.asarray(((C1 + C2 * power) / (1 + C3 * power)) ** M2, np.float32)
 
 
 def _compress(light: NDArray[np.float32], peak: float, white: float) -> NDArray[np.float32]:
