@@ -18,7 +18,10 @@ def rank_metrics(labels: Labels, scores: Floats) -> dict[str, float]:
     """
     if len(np.unique(labels)) < 2:
         return {"roc_auc": NAN, "pr_auc": NAN, "eer": NAN}
-    false_positive_rate, true_positive_rate, _ = sk.roc_curve(labels, scores)
+    # All thresholds: by default, scikit-learn leaves out those that do not change the curve.
+    false_positive_rate, true_positive_rate, _ = sk.roc_curve(
+        labels, scores, drop_intermediate=False
+    )
     nearest = np.abs(1 - true_positive_rate - false_positive_rate).argmin()
     errors = 1 - true_positive_rate[nearest] + false_positive_rate[nearest]
     return {

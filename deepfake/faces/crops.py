@@ -34,7 +34,7 @@ def crop_settings(params: CropsParams) -> dict[str, Any]:
 
 def crop_step(params: CropsParams) -> Step:
     """The step that makes the crops of one video."""
-    packages = [detectors.DETECTOR_PACKAGES[params.detector], *DLIB_PACKAGES]
+    packages = [detectors.DETECTORS[params.detector].package, *DLIB_PACKAGES]
     return Step(cropping.crop_archive, code_version(cropping.crop_archive, packages))
 
 

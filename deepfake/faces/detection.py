@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from deepfake.core.image import Image
 from deepfake.faces.detectors import (
+    DETECTORS,
     Box,
     Boxes,
     brightened,
@@ -38,8 +39,6 @@ SEARCH_RATIO = 3.0  # around the last position: the face may move by its own siz
 CONFIRM_RATIO = 1.6  # the face has 80 pixels in this view
 LANDMARK_RATIO = 1.6
 LANDMARK_VIEW_SIDE = 256  # pixels; large, because the model's points are whole pixels
-# From the mean of the landmarks down to the centre of the box, in sides of the box (medians).
-LANDMARKS_TO_CENTER = {"libfacedetection": 0.06, "hog": 0.13}
 MAX_CORRECTION = 0.15  # sides of the box; landmarks that are further off are not trusted
 
 
@@ -173,7 +172,7 @@ def _to_face(image: Image, box: NDArray[np.float64], detector: str) -> Face:
     middle = (box[:2] + box[2:4]) / 2
     angle = np.radians(eye_angle(points))
     down = np.array([-np.sin(angle), np.cos(angle)])
-    correction = points.mean(axis=0) + LANDMARKS_TO_CENTER[detector] * size * down - middle
+    correction = points.mean(axis=0) + DETECTORS[detector].center_offset * size * down - middle
     length = float(np.hypot(*correction))
     correction *= min(1.0, MAX_CORRECTION * size / max(length, 1e-9))
     moved = box[:4] + np.tile(correction, 2)

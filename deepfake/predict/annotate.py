@@ -25,7 +25,7 @@ from deepfake.core.labels import FAKE, LABEL_NAMES, REAL, UNDECIDED
 from deepfake.jobs.step import Failure
 from deepfake.predict.result import Face, Result
 from deepfake.video.decoding import check_file
-from deepfake.video.pixels import upright_rgb
+from deepfake.video.pixels import displayed_rgb, pixel_aspect_of
 
 if TYPE_CHECKING:
     from deepfake.predict.detector import Detector
@@ -180,11 +180,11 @@ def write_annotated(
 
 
 def _frames(source: Any, stream: Any) -> Iterator[Image]:
-    """All frames, upright, up to the first decoding error; raises it if there is no frame before."""
+    """All frames as they are displayed, up to the first decoding error; raises it if there is no frame before."""
     any_decoded = False
     try:
         for frame in source.decode(stream):
-            yield upright_rgb(frame)
+            yield displayed_rgb(frame, pixel_aspect_of(stream))
             any_decoded = True
     except FFmpegError:
         if not any_decoded:

@@ -161,7 +161,10 @@ class TrainingRun:
         self.params = params
         self.fabric = Fabric(accelerator="auto", devices=1, precision=cast(Any, _precision(params)))
         self.device = self.fabric.device
-        self.network = build_model(params.init).to(memory_format=torch.channels_last)
+        self.precision = self.fabric.strategy.precision  # holds the scaler of the loss in 16 bit
+        # On its device before it is copied for the average and given to the optimiser.
+        network = build_model(params.init).to(memory_format=torch.channels_last)
+        self.network = self.fabric.to_device(network)
         self.average = AveragedModel(
             self.network, multi_avg_fn=ema_with_warmup(params.ema), use_buffers=True
         )
@@ -244,7 +247,9 @@ def _precision(params: TrainParams) -> str:
         return "bf16-mixed"
     if params.precision == "float32" or not torch.cuda.is_available():
         return "32-true"
-    return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
+    # Older GPUs (T4, V100) only emulate bfloat16, which is slow.
+    native = torch.cuda.is_bf16_supported(including_emulation=False)
+    return "bf16-mixed" if native else "16-mixed"
 
 
 def _val_metrics(table: pd.DataFrame, logits: Floats, params: ScoreParams) -> dict[str, float]:

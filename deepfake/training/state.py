@@ -13,7 +13,13 @@ from deepfake.params.schema import ScoreParams, TrainParams
 from deepfake.training.crop_set import CropSet
 
 STATE_FILE = "state.pt"
-STATEFUL = ("network", "average", "optimizer", "schedule")  # attributes of a run that are stored
+STATEFUL = (
+    "network",
+    "average",
+    "optimizer",
+    "schedule",
+    "precision",
+)  # attributes of a run that are stored
 
 
 def state_path(

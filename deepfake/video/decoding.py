@@ -23,7 +23,7 @@ import numpy as np
 from av.error import FFmpegError
 
 from deepfake.core.image import MAX_PIXELS, Image
-from deepfake.video.pixels import upright_rgb
+from deepfake.video.pixels import displayed_rgb, pixel_aspect_of
 from deepfake.video.record import DAMAGED, OK, TRUNCATED
 
 # Silences the FFmpeg in OpenCV (AV_LOG_QUIET), which reads this variable when the process opens its
@@ -348,7 +348,7 @@ def _decode_chosen(
                 decoded = _decode_run(stream.codec_context, source, packets, run, set(index_of))
                 for frame in _checked(decoded, packets[run.start].pts if run.start else None):
                     if frame.pts in index_of:
-                        frames[index_of[frame.pts]] = _to_rgb(frame)
+                        frames[index_of[frame.pts]] = _to_rgb(frame, stream)
     except (FFmpegError, _SingleFrameError):
         return None
     return _DecodedFrames(frames, len(shown)) if list(frames) == wanted else None
@@ -425,7 +425,7 @@ def _decode_all(path: Path, packet_list: _PacketList, wanted: list[int]) -> _Dec
                 if frame.is_corrupt:
                     bad.add(source)
                 if count in keep:
-                    frames[count] = _to_rgb(frame)
+                    frames[count] = _to_rgb(frame, stream)
                 count += 1
     if packet_list.regular:
         bad.update(pending.values())
@@ -440,9 +440,9 @@ def _packets_and_end(container: Any, stream: Any) -> Iterator[Any]:
     yield None
 
 
-def _to_rgb(frame: Any) -> Image:
+def _to_rgb(frame: Any, stream: Any) -> Image:
     try:
-        return upright_rgb(frame)
+        return displayed_rgb(frame, pixel_aspect_of(stream))
     except (FFmpegError, ValueError) as error:
         raise _PyAVError("its pixels cannot be converted to RGB") from error
 

@@ -143,3 +143,17 @@ def test_published_predictions_give_the_published_auc(
     metrics = rank_metrics(labels, np.array(table["pred"]))
     assert len(labels) == videos
     assert round(metrics["roc_auc"], 4) == roc_auc
+
+
+@given(st.integers(0, 10_000), st.integers(2, 12), st.booleans())
+def test_eer_considers_every_threshold(seed: int, count: int, ties: bool) -> None:
+    rng = np.random.default_rng(seed)
+    labels = rng.permutation(np.arange(count) % 2)
+    scores = rng.random(count).round(1 if ties else 6)
+    thresholds = [*scores, np.inf]
+    misses = np.array([(scores[labels == 1] < limit).mean() for limit in thresholds])
+    alarms = np.array([(scores[labels == 0] >= limit).mean() for limit in thresholds])
+    nearest = np.abs(misses - alarms).min()
+    means = ((misses + alarms) / 2)[np.abs(misses - alarms) <= nearest + 1e-12]
+    eer = rank_metrics(labels, scores)["eer"]
+    assert np.abs(means - eer).min() < 1e-12

@@ -1,5 +1,8 @@
 """Faces of one image: their boxes and landmarks."""
 
+from importlib.metadata import version
+from typing import get_args
+
 import cv2
 import numpy as np
 import pytest
@@ -7,7 +10,8 @@ from numpy.typing import NDArray
 
 from deepfake.core.image import Image
 from deepfake.faces.detection import Face, eye_angle, find_faces, find_faces_near
-from deepfake.faces.detectors import DETECTOR_PACKAGES, DETECTORS
+from deepfake.faces.detectors import DETECTORS
+from deepfake.params.schema import CropsParams
 
 # The head in the photo, measured by hand: left, top, right, bottom in pixels.
 HEAD = (170, 45, 275, 190)
@@ -157,8 +161,10 @@ def test_the_image_is_not_modified(portrait: Image) -> None:
     assert (portrait == before).all()
 
 
-def test_every_detector_names_its_package() -> None:
-    assert DETECTOR_PACKAGES.keys() == DETECTORS.keys()
+def test_params_and_code_know_the_same_detectors() -> None:
+    names = CropsParams.model_fields["detector"].annotation
+    assert {*get_args(names)} == {*DETECTORS}
+    assert all(version(detector.package) for detector in DETECTORS.values())
 
 
 def test_size_is_the_longer_side() -> None:

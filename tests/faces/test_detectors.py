@@ -79,11 +79,11 @@ def test_non_maximum_suppression_keeps_the_best_box_of_a_face() -> None:
 @pytest.mark.parametrize("shape", [(128, 128), (97, 61), (1, 1), (3, 200)])
 def test_libfacedetection_frees_its_memory(shape: tuple[int, int]) -> None:
     image = np.full((*shape, 3), 99, np.uint8)
-    detectors.DETECTORS["libfacedetection"](image)
+    detectors.DETECTORS["libfacedetection"].find(image)
     gc.collect()
     before = resident_kilobytes()
     for _ in range(100):
-        detectors.DETECTORS["libfacedetection"](image)
+        detectors.DETECTORS["libfacedetection"].find(image)
     assert resident_kilobytes() - before < 3000
 
 
