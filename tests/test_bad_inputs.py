@@ -62,6 +62,7 @@ def path_of(bad: BadInput) -> str:
     return f"fake/{BAD_INPUTS.index(bad):02d}/{bad.name}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bad", BAD_INPUTS, ids=lambda bad: ascii(bad.name)[:40])
 def test_status(tables: dict[str, pd.DataFrame], bad: BadInput) -> None:
     row = tables["frames"].loc[path_of(bad)]

@@ -21,6 +21,8 @@ from deepfake.core import archive
 from deepfake.core.tables import read_csv
 from deepfake.predict.detector import Detector
 
+pytestmark = pytest.mark.slow
+
 PEOPLE = [f"orl{number:02d}" for number in range(1, 9)]  # four closed pairs
 CODE = ["deepfake", "stages", "dvc.yaml", "params.yaml", ".dvcignore", ".gitignore"]
 DATASET = {"root": "data/raw", "layout": "auto", "include": "*"}

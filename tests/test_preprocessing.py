@@ -20,6 +20,8 @@ from deepfake.params.schema import Params
 from deepfake.video import record
 from deepfake.video.frames import STATUSES, extract_frames, failures
 
+pytestmark = pytest.mark.slow
+
 CLIPS = ("real/astronaut_1.mp4", "real/carphone_1.mp4", "real/orl01_1.mp4", "real/pyfeat_3.mp4")
 
 

@@ -61,6 +61,7 @@ def test_edits_of_code_count_and_edits_of_comments_do_not(
     assert version_of_module(monkeypatch, tmp_path / "c", changed) != version
 
 
+@pytest.mark.slow
 def test_versions_of_packages_count(monkeypatch: pytest.MonkeyPatch) -> None:
     version = code_version(hash_frames)
     assert code_version(hash_frames, ["torch"]) != version

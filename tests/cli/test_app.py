@@ -20,6 +20,8 @@ from web_server import Served
 
 from deepfake.cli.app import app
 
+pytestmark = pytest.mark.slow
+
 
 def predict(*arguments: object, given: str = "") -> tuple[int, str, str]:
     result = CliRunner().invoke(app, ["predict", *map(str, arguments)], input=given)

@@ -20,6 +20,8 @@ from deepfake.params.schema import DatasetParams, Params
 from deepfake.splits.near_duplicates import hash_videos
 from deepfake.video.frames import extract_frames
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def settings(params: Params) -> Params:

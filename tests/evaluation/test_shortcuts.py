@@ -45,6 +45,7 @@ def test_a_codec_of_the_fakes_is_a_shortcut() -> None:
     assert row["videos"] == 40
 
 
+@pytest.mark.slow
 def test_noise_is_no_shortcut() -> None:
     rows = [audit(noise(seed)) for seed in range(5)]
     assert 0.4 < np.mean([row["roc_auc"] for row in rows]) < 0.6

@@ -25,6 +25,8 @@ from deepfake.model.network import build_model, load_model, save_model
 from deepfake.params.overlay import ExperimentError, merge
 from deepfake.params.schema import Params
 
+pytestmark = pytest.mark.slow
+
 TOP = Path(__file__).resolve().parents[2]
 PEOPLE = [f"orl{number:02d}" for number in range(1, 9)]  # four closed pairs
 SMALL: dict[str, Any] = {

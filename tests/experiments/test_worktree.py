@@ -81,6 +81,7 @@ def test_a_deleted_folder_is_made_again_and_a_foreign_one_refused(tmp_path: Path
     assert files_in(tmp_path / "other") == {"x"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "stays"),
     [("schema: '2.0'\nstages: {}\n", True), ("", False), ("schema: '2", False), ("sch", False)],

@@ -154,6 +154,7 @@ def test_damaged_frames_are_named(frames: Path, tmp_path: Path, settings: CropsP
         crops.extract_crops(MANIFEST, frames, tmp_path / "crops", settings, execution())
 
 
+@pytest.mark.slow
 def test_only_new_videos_are_computed(
     frames: Path, tmp_path: Path, settings: CropsParams, calls: Calls
 ) -> None:

@@ -76,6 +76,7 @@ def test_non_maximum_suppression_keeps_the_best_box_of_a_face() -> None:
     assert box_iou(boxes[0], boxes[2]) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(128, 128), (97, 61), (1, 1), (3, 200)])
 def test_libfacedetection_frees_its_memory(shape: tuple[int, int]) -> None:
     image = np.full((*shape, 3), 99, np.uint8)

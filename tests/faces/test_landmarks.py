@@ -124,6 +124,7 @@ def test_landmarks_are_in_the_order_of_the_table(in_threads: Path, astronaut: Im
     np.testing.assert_array_equal(stored, found)
 
 
+@pytest.mark.slow
 def test_landmarks_are_computed_once(
     in_threads: Path, monkeypatch: pytest.MonkeyPatch, astronaut: Image
 ) -> None:

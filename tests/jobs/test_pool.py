@@ -88,6 +88,7 @@ def test_results_are_in_order_and_cached(tmp_path: Path) -> None:
     assert cached_files(tmp_path) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "status", "reason"),
     [
@@ -113,12 +114,14 @@ def test_a_video_that_ends_its_process_is_reported_and_the_others_continue(
         assert "ValueError: 1.txt is bad" in printed
 
 
+@pytest.mark.slow
 def test_a_video_that_crashed_is_tried_twice(tmp_path: Path) -> None:
     paths = write(tmp_path, "crash once")
     assert list(map_videos(step(tmp_path), videos(paths), execution(), "t")) == [b"CRASH ONCE!"]
     assert paths[0].with_suffix(".tried").exists()
 
 
+@pytest.mark.slow
 def test_a_pool_of_one_process_survives_many_crashes(tmp_path: Path) -> None:
     """Each crash is attributed to the right video."""
     paths = write(tmp_path, *["exit", "b"] * 6)
@@ -154,6 +157,7 @@ def test_work_is_done_in_another_process_with_one_thread(tmp_path: Path) -> None
     assert int(process) != os.getpid()
 
 
+@pytest.mark.slow
 def test_processes_end_with_a_killed_run(tmp_path: Path) -> None:
     """After `kill -9` of the run, no process continues to compute."""
     paths = write(tmp_path, "a", "b")

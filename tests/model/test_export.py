@@ -29,6 +29,7 @@ def crops() -> list[bytes]:
     return [encode_jpeg(image, 95, "4:4:4") for image in images]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [0, 1, 5, BATCH_SIZE + 3])
 def test_any_number_of_crops_has_the_logits_of_torch(
     random_model: Path, portable: Path, crops: list[bytes], count: int
@@ -39,6 +40,7 @@ def test_any_number_of_crops_has_the_logits_of_torch(
     assert found == pytest.approx(predict_logits(network, crops[:count], card.image_size), abs=1e-4)
 
 
+@pytest.mark.slow
 def test_the_trained_model_agrees_on_real_crops(trained: Path) -> None:
     network, card = load_model(trained / "models")
     images = export.sample_crops(read_csv(trained / "data/crops.csv"), trained / "data/crops")
@@ -48,6 +50,7 @@ def test_the_trained_model_agrees_on_real_crops(trained: Path) -> None:
     assert export.check_parity(network, card, exported, images) <= export.TOLERANCE
 
 
+@pytest.mark.slow
 def test_the_same_model_gives_the_same_bytes_without_paths(
     random_model: Path, portable: Path, repository: Path
 ) -> None:
@@ -57,6 +60,7 @@ def test_the_same_model_gives_the_same_bytes_without_paths(
         assert words.encode() not in data
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shift", [0.001, float("nan")])
 def test_different_logits_are_an_error(
     random_model: Path, portable: Path, crops: list[bytes], shift: float
@@ -73,6 +77,7 @@ def test_different_logits_are_an_error(
         export.check_parity(changed, card, exported, crops[:4])
 
 
+@pytest.mark.slow
 def test_rounding_of_huge_logits_is_allowed(random_model: Path, crops: list[bytes]) -> None:
     network, card = load_model(random_model)
     changed = copy.deepcopy(network)

@@ -97,6 +97,7 @@ def similarity(maps: list[Heat], others: list[Heat]) -> float:
     return float(np.mean([spearmanr(a, b)[0] if b.any() else 0 for a, b in pairs]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parts", [["fc"], ["fc", "layer4"], ["fc", "layer4", "layer3"]])
 def test_randomised_weights_change_the_map_of_the_trained_model(
     trained: Path, parts: list[str]

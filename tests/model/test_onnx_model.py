@@ -11,6 +11,8 @@ from deepfake.base.errors import ModelError
 from deepfake.model.card import read_card
 from deepfake.model.onnx_model import CARD_KEY, OnnxModel, load_onnx
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_file_holds_its_card(random_model: Path, portable: Path) -> None:
     assert load_onnx(portable).card == read_card(random_model)

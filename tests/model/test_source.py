@@ -109,6 +109,7 @@ def versions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("revision", "expected"), [("v1", "v1"), ("main", "v2"), ("main~1", "v1")])
 def test_the_model_of_a_revision(
     versions: Path, revision: str, expected: str, monkeypatch: pytest.MonkeyPatch

@@ -79,6 +79,7 @@ FIGURES: dict[str, MakeFigure] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", FIGURES.values(), ids=FIGURES.keys())
 def test_same_data_gives_the_same_png(tmp_path: Path, make: MakeFigure) -> None:
     for name in ("one.png", "other.png"):

@@ -33,6 +33,7 @@ def frames_of(path: Path) -> list[Image]:
         return [frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)]
 
 
+@pytest.mark.slow
 def test_a_video_is_annotated(detector: Detector, demo_root: Path, tmp_path: Path) -> None:
     path = demo_root / "real/orl01_1.mp4"
     result = detector.predict(path)

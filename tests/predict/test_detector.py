@@ -20,6 +20,8 @@ from deepfake.predict.preprocess import Preprocessor
 from deepfake.predict.report import html_report
 from deepfake.predict.result import UndecidedCause
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("runtime", ["torch", "onnx"])
 def test_the_test_split_gets_the_crops_and_scores_of_the_pipeline(

@@ -82,6 +82,7 @@ def test_a_person_in_too_few_frames_is_reported(demo_root: Path, settings: dict[
     assert file.reason == "too few frames with the same face (110% needed)"
 
 
+@pytest.mark.slow
 def test_results_are_in_order_and_broken_files_do_not_stop_others(
     demo_root: Path,
     tmp_path: Path,
@@ -100,6 +101,7 @@ def test_results_are_in_order_and_broken_files_do_not_stop_others(
     assert files[3].video.reason.startswith("cannot be downloaded: FileNotFound")
 
 
+@pytest.mark.slow
 def test_an_address_without_a_response_times_out(served: Served, settings: dict[str, Any]) -> None:
     limited = Preprocessor(execution(workers=1, video_seconds=2))
     result = limited.one(InputFile(served.url("hang")), settings)

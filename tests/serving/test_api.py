@@ -19,6 +19,8 @@ from deepfake.cli.app import app
 from deepfake.serving.service import Service
 from deepfake.serving.uploads import UploadLimits
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def client(detector: Detector) -> Iterator[Client]:

@@ -40,7 +40,10 @@ COLOURS = 256  # of a screenshot, so that it is small enough for docs/pictures
 RESTING = "[data-testid=stApp][data-test-script-state=notRunning]"
 MARGIN = 30  # pixels below the content
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no browser: apt-get install chromium")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no browser: apt-get install chromium"),
+]
 
 
 @dataclass(frozen=True)

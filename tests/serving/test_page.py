@@ -69,6 +69,7 @@ def test_a_sample_clip(page: AppTest) -> None:
     assert "No score: no face found." in text_of(page)
 
 
+@pytest.mark.slow
 def test_an_upload_and_its_downloads(page: AppTest, demo_root: Path) -> None:
     upload(page, (demo_root / "real/orl01_1.mp4").read_bytes(), "<b>my clip</b>.mp4")
     text = text_of(page)
@@ -98,6 +99,7 @@ def test_a_removed_file_is_forgotten(page: AppTest) -> None:
     assert len(page.session_state["analyses"]) == 0
 
 
+@pytest.mark.slow
 def test_two_files_are_compared(page: AppTest, demo_root: Path) -> None:
     upload(page, (demo_root / "real/orl01_1.mp4").read_bytes(), "a.mp4", 1)
     upload(page, (demo_root / "real/orl02_1.mp4").read_bytes(), "b.mp4", 2)

@@ -44,6 +44,7 @@ def test_the_runtime_is_passed_to_the_detector(random_model: Path) -> None:
         Service.load(str(random_model), SMALL, "onnx")
 
 
+@pytest.mark.slow
 def test_the_result_is_that_of_the_detector(
     service: Service, detector: Detector, demo_root: Path, tmp_path: Path
 ) -> None:

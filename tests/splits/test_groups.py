@@ -64,6 +64,7 @@ def test_only_real_videos_link_names_to_people(videos: pd.DataFrame) -> None:
         assert same == expected[ids[i]] & {ids[j] for j in real}
 
 
+@pytest.mark.slow
 @given(manifests)
 def test_videos_without_a_common_person_share_no_name(videos: pd.DataFrame) -> None:
     """So people can be divided without leaks, if the fakes of people on both sides are left out."""

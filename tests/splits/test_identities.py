@@ -94,6 +94,7 @@ def videos(*ids: str) -> pd.DataFrame:
     return pd.DataFrame({"video_id": ids, "sha256": [f"{i:064x}" for i in range(len(ids))]})
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("in_threads")
 def test_embeddings_of_one_person_are_near_and_videos_without_faces_have_none(
     tmp_path: Path, astronaut: Image, params: Params

@@ -34,6 +34,7 @@ def with_official(videos: pd.DataFrame) -> pd.DataFrame:
     return videos.assign(official_split=[names[i % len(names)] for i in range(len(videos))])
 
 
+@pytest.mark.slow
 @given(manifests, settings, ratio_sets)
 def test_splits_never_leak_and_lose_nothing(
     videos: pd.DataFrame, changes: dict[str, Any], ratios: tuple[float, float, float]
@@ -56,6 +57,7 @@ def test_splits_never_leak_and_lose_nothing(
         assert (found.left_out["label"] == FAKE).all(), "no REAL video is left out"
 
 
+@pytest.mark.slow
 @given(manifests)
 def test_whole_groups_stay_together(videos: pd.DataFrame) -> None:
     try:
@@ -67,6 +69,7 @@ def test_whole_groups_stay_together(videos: pd.DataFrame) -> None:
     assert (videos["video_id"].map(of_video).groupby(number).nunique() == 1).all()
 
 
+@pytest.mark.slow
 @given(manifests, settings)
 def test_equal_tables_give_equal_splits(videos: pd.DataFrame, changes: dict[str, Any]) -> None:
     params = split_params(test_datasets=["e"], **changes)

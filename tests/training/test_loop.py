@@ -28,7 +28,7 @@ from deepfake.training.sampler import ExampleKey
 
 SCORE_PARAMS = ScoreParams(video_score="mean_logit", min_frames=1)
 Run = Callable[..., TrainingResult]
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 
 @pytest.fixture(autouse=True, scope="module")

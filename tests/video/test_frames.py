@@ -104,6 +104,7 @@ def test_video_that_crashes_its_process_is_a_row(
     assert archive.read(tmp_path / "d" / "a.tar").images == {}
 
 
+@pytest.mark.slow
 def test_only_new_or_changed_videos_are_decoded(root: Path, tmp_path: Path, calls: Calls) -> None:
     def run(*names: str, **changes: Any) -> list[str]:
         calls.clear()
