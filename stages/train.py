@@ -36,7 +36,7 @@ def main(params: Params) -> None:
     save_model(Path("models"), result.weights, card)
     write_metrics(Path("metrics/train.json"), summarize_training(result, calibration))
     write_csv(Path("plots/train/history.tsv"), result.history)
-    shutil.rmtree(SCRATCH)  # the resumable state
+    shutil.rmtree(result.state_folder)
 
 
 def publish_starter(params: Params) -> None:

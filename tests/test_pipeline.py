@@ -362,9 +362,13 @@ def test_killed_training_resumes_with_the_same_result(project: Path) -> None:
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
     (project / "models/model.safetensors").unlink()
+    other = states / "of another run/state.pt"
+    other.parent.mkdir()
+    other.write_text("state")
     assert "resuming after epoch" in call(project, *command)
     assert (project / "models/model.safetensors").read_bytes() == undisturbed
     assert (project / "plots/train/history.tsv").read_bytes() == history
+    assert [path.parent for path in states.glob("*/state.pt")] == [other.parent], "only its own"
 
 
 def test_predicting_a_file_gives_the_crops_and_score_of_the_pipeline(finished: Path) -> None:

@@ -23,8 +23,10 @@ from deepfake.core.labels import Floats, Labels
 from deepfake.core.roc import roc_auc
 from deepfake.evaluation.intervals import group_bootstrap
 
-COLUMNS = ["shortcut", "videos", "roc_auc", "low", "high", "warning"]
+COLUMNS = ["shortcut", "videos", "groups", "roc_auc", "low", "high", "warning"]
 WARNING_ROC_AUC = 0.6  # a higher ROC-AUC gives a warning
+CHANCE = 0.5  # if the interval is above it
+MIN_GROUPS = 10  # of test; with fewer, the interval says nothing
 TREES = 300
 BLOCK = 8  # pixels: side of the blocks of JPEG and most video codecs
 BORDER_FRACTION = 0.1  # width of the border over the crop's side; shows no face at margin 1.3
@@ -142,8 +144,9 @@ def audit_shortcuts(
         seed: of the forests and the group bootstrap.
 
     Returns:
-        One row per shortcut: shortcut, videos (of test), roc_auc with its 95 % interval low to high,
-        warning (0 or 1). The ROC-AUC is NaN if a label is missing in either split.
+        One row per shortcut: shortcut, videos and groups (of test), roc_auc with its 95 % interval
+        low to high, warning (1 if it is above `WARNING_ROC_AUC`, its interval above chance, and there
+        are `MIN_GROUPS` groups, else 0). The ROC-AUC is NaN if a label is missing in either split.
     """
     rows = []
     for name, table in features.items():
@@ -157,7 +160,9 @@ def audit_shortcuts(
             value = roc_auc(labels, scores)
             bounds = group_bootstrap(_statistics, labels, scores, groups, resamples, seed)
             low, high = bounds["roc_auc"]
-        rows.append((name, len(scored), value, low, high, int(value > WARNING_ROC_AUC)))
+        count = int(scored["group"].nunique())
+        warning = value > WARNING_ROC_AUC and low > CHANCE and count >= MIN_GROUPS
+        rows.append((name, len(scored), count, value, low, high, int(warning)))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -176,15 +181,18 @@ def describe(table: pd.DataFrame) -> str:
         table: as `audit_shortcuts` returns it.
     """
     lines = []
-    for row in table.itertuples():
-        if row.warning:
+    for row in table.to_dict("records"):
+        name = row["shortcut"]
+        if row["groups"] < MIN_GROUPS:
+            lines.append(f"{name}: cannot tell from {row['groups']} groups of test videos")
+        if row["warning"]:
             lines.append(
-                f"WARNING: {row.shortcut} alone separates FAKE from REAL; a model may learn it"
-                " instead of the faces"
+                f"WARNING: {name} alone separates FAKE from REAL; a model may learn it instead of the"
+                " faces"
             )
-        indent = "  " if row.warning else ""
-        values = f"ROC-AUC {row.roc_auc:.3f} ({row.low:.3f} to {row.high:.3f})"
-        lines.append(f"{indent}{row.shortcut}: {values}")
+        indent = "  " if row["warning"] else ""
+        values = f"ROC-AUC {row['roc_auc']:.3f} ({row['low']:.3f} to {row['high']:.3f})"
+        lines.append(f"{indent}{name}: {values}")
     return "\n".join(lines)
 
 

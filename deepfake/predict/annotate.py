@@ -86,8 +86,11 @@ def annotate(result: Result, path: Path, out: Path, detector: "Detector") -> Non
         detector: analyses more frames; the scores at the boxes are those of single frames.
 
     Raises:
-        AnnotateError: the file is not a video that can be decoded, or `out` cannot be written.
+        AnnotateError: the file is not a video that can be decoded, or `out` is that file or cannot
+            be written.
     """
+    if out.exists() and path.exists() and out.samefile(path):
+        raise AnnotateError(f"{out} is the video itself: give the annotated one another name")
     video = result.video
     if not video.codec:
         raise AnnotateError(f"{result.path}: only a video can be annotated")

@@ -1,10 +1,12 @@
 """The crops of one split, as the training loop reads them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import yaml
 
 from deepfake.core.landmarks import LandmarkTable, read_landmarks
 from deepfake.core.tables import read_csv
@@ -20,12 +22,14 @@ class CropSet:
         folder: the folder of the crop archives.
         landmarks: landmarks of each row, NaN where they are unknown.
         margin: side of the crops over the longer side of the face's box.
+        version: changes whenever the bytes of crops or landmarks do; "" if unknown.
     """
 
     table: pd.DataFrame
     folder: Path
     landmarks: LandmarkTable
     margin: float
+    version: str = ""
 
 
 def read_crop_set(
@@ -43,7 +47,21 @@ def read_crop_set(
     videos = read_csv(Path(f"data/splits/{split}.csv"))
     selected = select_crops(sample_originals(videos, share, seed), crops, main_track_only)
     landmarks = read_landmarks(Path("data/landmarks.npy"), selected["row"])
-    return CropSet(selected, Path("data/crops"), landmarks, margin)
+    version = stored_version(Path("dvc.lock"), ("data/crops", "data/landmarks.npy"))
+    return CropSet(selected, Path("data/crops"), landmarks, margin, version)
+
+
+def stored_version(lock: Path, paths: Sequence[str]) -> str:
+    """DVC's digests of stage outputs, joined; "" for those that no stage has made yet.
+
+    Args:
+        lock: dvc.lock, where DVC writes the digests when a stage ends.
+        paths: of the outputs.
+    """
+    content = yaml.safe_load(lock.read_bytes()) if lock.is_file() else {}
+    stages = content.get("stages", {}).values()
+    digests = {out["path"]: out.get("md5", "") for stage in stages for out in stage.get("outs", [])}
+    return " ".join(digests.get(path, "") for path in paths)
 
 
 def sample_originals(split: pd.DataFrame, share: float, seed: int) -> pd.DataFrame:

@@ -48,6 +48,7 @@ class TrainingResult:
         weights: state dict of the best epoch, float32 on the CPU.
         best_epoch: counted from 1.
         history: one row per epoch, with `HISTORY_COLUMNS`.
+        state_folder: of the resumable state, which is of no use once the result is stored.
         val_logits: logits of the best epoch, one per row of the val table, in float32 as in every
             later prediction. The history is computed in the precision of training.
     """
@@ -55,6 +56,7 @@ class TrainingResult:
     weights: dict[str, Tensor]
     best_epoch: int
     history: pd.DataFrame
+    state_folder: Path
     val_logits: Floats
 
 
@@ -112,6 +114,7 @@ def train(
         progress["weights"],
         progress["best_epoch"],
         pd.DataFrame(progress["history"], columns=HISTORY_COLUMNS),
+        state_file.parent,
         predict_logits(best, images, params.image_size, run.device),
     )
 

@@ -43,6 +43,7 @@ def state_path(
     digest = hashlib.sha256()
     for crops in crop_sets:
         digest.update(crops.table.to_csv(index=False).encode())
+        digest.update(crops.version.encode())
     for section in params:
         digest.update(section.model_dump_json().encode())
     digest.update(code.encode())

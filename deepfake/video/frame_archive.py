@@ -129,7 +129,9 @@ def _is_image(name: str) -> bool:
 
 def _natural_order(name: str) -> list[tuple[int, str]]:
     """A sort key that compares numbers in names as numbers: 2.png precedes 10.png."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+    return [
+        (int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)
+    ]
 
 
 READERS = {"video": _read_video, "image": _read_image, "frames": _read_frame_images}

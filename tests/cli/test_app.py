@@ -229,3 +229,10 @@ def test_an_interrupt_keeps_finished_results_and_deletes_downloads(
     assert "interrupted" in error
     assert "Traceback" not in error
     assert list(tmp_path.iterdir()) == [], "downloads are deleted"
+
+
+@pytest.mark.parametrize("module", ["deepfake", "deepfake.cli"])
+def test_the_packages_run_as_the_command(module: str) -> None:
+    command = [sys.executable, "-m", module, "predict", "no such file"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, "no such file" in done.stderr) == (1, True)

@@ -45,6 +45,21 @@ def test_a_codec_of_the_fakes_is_a_shortcut() -> None:
     assert row["videos"] == 40
 
 
+@pytest.mark.parametrize(("groups", "warning"), [(10, 1), (9, 0)])
+def test_few_groups_give_no_warning(groups: int, warning: int) -> None:
+    test = TEST.assign(group=np.arange(len(TEST)) % groups)
+    codecs = pd.Series(np.where(BOTH["label"] == 1, "mpeg4", "h264"), index=BOTH["video_id"])
+    features = {"x": noise(0).assign(codec=codecs)}
+    row = shortcuts.audit_shortcuts(features, TRAIN, test, 50, 0).iloc[0]
+    assert (row["groups"], row["warning"]) == (groups, warning)
+
+
+def test_an_interval_that_holds_chance_gives_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    codecs = pd.Series(np.where(BOTH["label"] == 1, "mpeg4", "h264"), index=BOTH["video_id"])
+    monkeypatch.setattr(shortcuts, "group_bootstrap", lambda *_: {"roc_auc": (0.49, 0.9)})
+    assert audit(noise(0).assign(codec=codecs))["warning"] == 0
+
+
 @pytest.mark.slow
 def test_noise_is_no_shortcut() -> None:
     rows = [audit(noise(seed)) for seed in range(5)]
@@ -68,14 +83,15 @@ def test_nan_without_features_in_train(empty: bool) -> None:
 
 def test_report_and_metrics() -> None:
     table = pd.DataFrame(
-        [("metadata", 40, 0.7, 0.6, 0.8, 1), ("border", 40, 0.5, 0.4, 0.6, 0)],
+        [("metadata", 40, 20, 0.7, 0.6, 0.8, 1), ("border", 40, 9, 0.5, 0.4, 0.6, 0)],
         columns=shortcuts.COLUMNS,
     )
     text = shortcuts.describe(table)
     assert text.count("WARNING") == 1
     assert "WARNING: metadata alone separates FAKE from REAL" in text
     metrics = shortcuts.summarize_shortcuts(table)
-    expected = {"videos": 40, "roc_auc": 0.5, "low": 0.4, "high": 0.6, "warning": 0}
+    assert "border: cannot tell from 9 groups" in text
+    expected = {"videos": 40, "groups": 9, "roc_auc": 0.5, "low": 0.4, "high": 0.6, "warning": 0}
     assert metrics["border"] == expected
 
 

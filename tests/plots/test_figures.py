@@ -42,8 +42,8 @@ SCORES = {
 }
 ROBUSTNESS = measure(SCORES, VIDEOS[:4].assign(group=range(4)), 0.5, 20, 0)
 SHORTCUTS = pd.DataFrame(
-    [("metadata", 40, 0.7, 0.6, 0.8, 1), ("border", 40, 0.5, 0.4, 0.6, 0)],
-    columns=["shortcut", "videos", "roc_auc", "low", "high", "warning"],
+    [("metadata", 40, 20, 0.7, 0.6, 0.8, 1), ("border", 40, 20, 0.5, 0.4, 0.6, 0)],
+    columns=["shortcut", "videos", "groups", "roc_auc", "low", "high", "warning"],
 )
 BALANCE = pd.DataFrame(
     [

@@ -63,6 +63,23 @@ def test_a_file_that_is_not_a_video_is_an_error(detector: Detector, tmp_path: Pa
     assert not (tmp_path / "out.mp4").exists()
 
 
+@pytest.mark.parametrize("link", [None, "symbolic", "hard"])
+def test_the_video_itself_is_never_overwritten(
+    detector: Detector, demo_root: Path, tmp_path: Path, link: str | None
+) -> None:
+    path = tmp_path / "evidence.mp4"
+    path.write_bytes((demo_root / "real/astronaut_1.mp4").read_bytes())
+    before = path.read_bytes()
+    out = path if link is None else tmp_path / "other.mp4"
+    if link == "symbolic":
+        out.symlink_to(path)
+    elif link == "hard":
+        out.hardlink_to(path)
+    with pytest.raises(AnnotateError, match="is the video itself"):
+        annotate(THREE_PEOPLE, path, out, detector)
+    assert path.read_bytes() == before
+
+
 def test_an_output_that_cannot_be_written_is_an_error(
     detector: Detector, make_clip: ClipMaker, tmp_path: Path
 ) -> None:

@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from deepfake.core.landmarks import NO_LANDMARKS
-from deepfake.training.crop_set import read_crop_set, sample_originals
+from deepfake.training.crop_set import read_crop_set, sample_originals, stored_version
 
 
 def test_crop_set_of_a_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,3 +51,12 @@ def test_sampled_originals_keep_their_fakes(named: bool) -> None:
     assert half == [name for name in split["video_id"] if name in half]
     assert sample_originals(split, 0.5, 1)["video_id"].tolist() != half
     assert len(sample_originals(split, 0.001, 0)) == 2
+
+
+def test_the_version_follows_the_bytes_that_dvc_saw(tmp_path: Path) -> None:
+    lock = tmp_path / "dvc.lock"
+    assert stored_version(lock, ["data/crops"]) == ""
+    stages = {"crops": {"outs": [{"path": "data/crops", "md5": "1.dir"}, {"path": "x"}]}}
+    lock.write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}))
+    assert stored_version(lock, ["data/crops", "data/landmarks.npy"]) == "1.dir "
+    assert stored_version(lock, ["x"]) == ""

@@ -40,10 +40,11 @@ def test_state_path_depends_on_everything_that_decides_the_result(
     others = [
         path((val_set, train_set)),
         path((train_set, smaller_val_set)),
+        path((train_set, dataclasses.replace(val_set, version="crops of another JPEG quality"))),
         path(params=(more_epochs, score_params)),
         path(params=(train_params, two_frames)),
         path(code="other code"),
         path(weights="other weights of the same name"),
     ]
     assert path() == path()
-    assert len({path(), *others}) == 7
+    assert len({path(), *others}) == 8

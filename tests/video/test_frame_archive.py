@@ -239,3 +239,8 @@ def test_broken_link_is_unreadable(tmp_path: Path, kind: str) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "gone")
     stored = sample(tmp_path / "link", kind)
     assert (stored.meta["status"], stored.meta["reason"]) == ("unreadable", "broken link")
+
+
+def test_digits_that_are_no_numbers_are_letters_of_a_name() -> None:
+    names = ["a10.png", "a2.png", "a².png"]
+    assert sorted(names, key=frame_archive._natural_order)[:2] == ["a2.png", "a10.png"]
