@@ -46,7 +46,7 @@ def sample_frames(path: Path, count: int) -> list[Image]:
 
 def crop_images(images: Sequence[Image], settings: dict[str, Any]) -> Archive:
     """Crop the faces of these frames as the crops stage does."""
-    members = {f"{i:06d}.jpg": encode_jpeg(image, 95, "4:4:4") for i, image in enumerate(images)}
+    members = {f"{i:06d}.jpg": encode_jpeg(image, 95, "yuv444") for i, image in enumerate(images)}
     return unpack(crop_frames(Archive({"status": "ok"}, members), **settings))
 
 

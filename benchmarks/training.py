@@ -84,7 +84,7 @@ def enlarge(data: bytes, size: int) -> bytes:
     image: Image = decode_image(data)
     if image.shape[0] >= size:
         return data
-    return encode_jpeg(cv2.resize(image, (size, size)), 95, "4:4:4")
+    return encode_jpeg(cv2.resize(image, (size, size)), 95, "yuv444")
 
 
 @dataclass(frozen=True)

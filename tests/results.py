@@ -7,7 +7,7 @@ from deepfake.predict.result import Face, FaceFrame, Result, UndecidedCause
 from deepfake.video.record import VideoMeta
 
 VIDEO = VideoMeta("ok", "", 640, 480, 25.0, 100, 12345, "h264", (0, 25, 50, 75))
-CROP = encode_jpeg(np.full((40, 40, 3), 90, np.uint8), 95, "4:4:4")
+CROP = encode_jpeg(np.full((40, 40, 3), 90, np.uint8), 95, "yuv444")
 
 
 def make_face(track: int, scores: dict[int, float], score: float | None) -> Face:

@@ -184,6 +184,22 @@ def test_self_blending_runs_landmarks_and_train(project: Path) -> None:
     assert "landmark_archive" in call(project, "deepfake", "cache")
 
 
+def test_experiments_of_dvc_change_values(project: Path) -> None:
+    """Also with --temp and --queue; the workspace keeps its metrics."""
+    one, other = "train.epochs=1", "dataset.mine.include='*real*'"
+    output = call(project, "dvc", "exp", "run", "--set-param", one)
+    assert "train" in stages_run(output)
+    assert yaml.safe_load((project / "params.yaml").read_text())["train"]["epochs"] == 1
+    call(project, "dvc", "exp", "run", "--temp", "--set-param", "train.epochs=3", "train")
+    call(project, "dvc", "exp", "run", "--queue", "--set-param", "evaluate.bootstrap=10")
+    call(project, "dvc", "exp", "run", "--run-all")
+    assert (project / "metrics/train.json").is_file()
+    output = call(project, "dvc", "exp", "run", "--set-param", other, "manifest")
+    assert stages_run(output)[0] == "scan@mine"
+    paths = read_csv(project / "data/manifest.csv")["path"]
+    assert all("real" in path for path in paths)
+
+
 def test_the_number_of_workers_reruns_nothing(project: Path) -> None:
     change(project, {"execution": {"workers": 1}})
     assert stages_run(call(project, "dvc", "repro")) == []

@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]  # height x width x 3, RGB, 0..255
-Chroma = Literal["4:4:4", "4:2:2", "4:2:0"]
+Chroma = Literal["yuv444", "yuv422", "yuv420"]
 
 _SAMPLING: dict[Chroma, int] = {
-    "4:4:4": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
-    "4:2:2": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422,
-    "4:2:0": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,
+    "yuv444": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+    "yuv422": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422,
+    "yuv420": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,
 }
 
 # Twice 8K video, and the largest photos of phones. An image of this size takes 200 MB as an array

@@ -79,10 +79,26 @@ def check_crops(card: ModelCard, crops: CropsParams) -> None:
         )
 
 
+OLD_CHROMA = {"4:4:4": "yuv444", "4:2:2": "yuv422", "4:2:0": "yuv420"}  # until version 0.1.0
+
+
+def parse_card(text: str) -> ModelCard:
+    """The card in its JSON; one of an earlier version gets the words of today.
+
+    Raises:
+        ValueError, TypeError: it is not a card.
+    """
+    card = ModelCard(**json.loads(text))
+    for section in card.preprocessing.values():
+        chroma = section.get("jpeg_chroma")
+        section["jpeg_chroma"] = OLD_CHROMA.get(chroma, chroma)
+    return card
+
+
 def read_card(folder: Path) -> ModelCard:
     """The card of a published model; raises ModelError as `network.load_model` does."""
     try:
-        card = ModelCard(**json.loads((folder / CARD).read_text(encoding="utf-8")))
+        card = parse_card((folder / CARD).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ModelError(f"no model in {folder}: run `dvc repro` or `dvc pull`") from error
     except (ValueError, TypeError) as error:

@@ -1,6 +1,5 @@
 """The ONNX model: one file with weights and card, run by ONNX Runtime."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -14,7 +13,7 @@ from torchvision.transforms import v2
 from deepfake.base.errors import ModelError
 from deepfake.core.image import decode_image
 from deepfake.core.labels import Floats
-from deepfake.model.card import ARCHITECTURE, ONNX, ModelCard
+from deepfake.model.card import ARCHITECTURE, ONNX, ModelCard, parse_card
 from deepfake.model.inputs import to_tensor
 from deepfake.model.scores import BATCH_SIZE
 from deepfake.transforms.evaluation import evaluation_transform
@@ -93,7 +92,7 @@ def load_onnx(path: Path) -> OnnxModel:
 
 def _card(metadata: dict[str, str], name: str) -> ModelCard:
     try:
-        card = ModelCard(**json.loads(metadata[CARD_KEY]))
+        card = parse_card(metadata[CARD_KEY])
     except (KeyError, ValueError, TypeError) as error:
         raise ModelError(
             f"{name} has no model card of this version ({error}): {EXPORT_AGAIN}"

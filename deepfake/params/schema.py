@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
 Quality = Annotated[int, Field(ge=1, le=100)]
-Chroma = Literal["4:4:4", "4:2:2", "4:2:0"]
+Chroma = Literal["yuv444", "yuv422", "yuv420"]
 
 
 class Section(BaseModel):

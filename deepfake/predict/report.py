@@ -110,7 +110,7 @@ def _person_view(face: Face, detector: "Detector", threshold: float) -> PersonVi
 
 def _frame_view(frame: FaceFrame, heat: Heat) -> FrameView:
     picture = encode_jpeg(
-        blend_heat_map(decode_image(frame.image), heat), HEAT_MAP_QUALITY, "4:4:4"
+        blend_heat_map(decode_image(frame.image), heat), HEAT_MAP_QUALITY, "yuv444"
     )
     return FrameView(frame, data_url(frame.image), data_url(picture), is_cold=not heat.any())
 

@@ -72,7 +72,7 @@ def downscale(image: Image, factor: int) -> Image:
 
 def jpeg(image: Image, quality: int) -> Image:
     """Encode as JPEG with `quality` 1..100 and colours at half the resolution, then decode."""
-    return decode_image(encode_jpeg(image, quality, "4:2:0"))
+    return decode_image(encode_jpeg(image, quality, "yuv420"))
 
 
 def h264(images: Sequence[Image], crf: int) -> list[Image]:

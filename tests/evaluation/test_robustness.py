@@ -56,7 +56,7 @@ def crops_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for frame in range(FRAMES if number < 7 else 0):
             image = generator.integers(40, 180, (24, 24, 3), np.uint8)
             image[..., 0] += np.uint8(8 * number + 20 * (number % 2))
-            images[f"0-{frame:06d}.jpg"] = encode_jpeg(image, 95, "4:4:4")
+            images[f"0-{frame:06d}.jpg"] = encode_jpeg(image, 95, "yuv444")
         archive.write(folder, f"v/{number}", archive.pack({"status": "ok"}, images))
     return folder
 

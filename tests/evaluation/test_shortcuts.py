@@ -142,7 +142,7 @@ def test_videos_without_images_are_left_out(tmp_path: Path, astronaut: Image) ->
     archive.write(
         tmp_path,
         "a",
-        archive.pack({"status": "ok"}, {"0.jpg": encode_jpeg(astronaut, 95, "4:4:4")}),
+        archive.pack({"status": "ok"}, {"0.jpg": encode_jpeg(astronaut, 95, "yuv444")}),
     )
     archive.write(tmp_path, "b", archive.pack({"status": "unreadable"}, {}))
     assert shortcuts.quality_features(["a", "b"], tmp_path).index.tolist() == ["a"]

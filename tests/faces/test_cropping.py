@@ -23,7 +23,7 @@ SETTINGS: dict[str, Any] = {
     "margin": 1.3,
     "size": 96,
     "jpeg_quality": 95,
-    "jpeg_chroma": "4:4:4",
+    "jpeg_chroma": "yuv444",
 }
 BLACK = np.zeros((60, 80, 3), np.uint8)
 
@@ -31,7 +31,7 @@ BLACK = np.zeros((60, 80, 3), np.uint8)
 def packed(images: Sequence[Image], status: str = "ok") -> archive.Archive:
     """Frames 0, 5, 10, ... as the frames stage stores them."""
     members = {
-        f"{5 * i:06d}.jpg": encode_jpeg(image, 95, "4:4:4") for i, image in enumerate(images)
+        f"{5 * i:06d}.jpg": encode_jpeg(image, 95, "yuv444") for i, image in enumerate(images)
     }
     return archive.Archive({"status": status}, members)
 

@@ -39,8 +39,8 @@ def settings(params: Params) -> CropsParams:
 def frames(in_threads: Path, astronaut: Image) -> Path:
     """Frame archives of videos: a face in 2 of 3 frames, no face, unreadable, another face."""
     folder = in_threads / "frames"
-    face = encode_jpeg(np.ascontiguousarray(astronaut[:260, 90:350]), 95, "4:4:4")
-    wall = encode_jpeg(np.full((260, 260, 3), 99, np.uint8), 95, "4:4:4")
+    face = encode_jpeg(np.ascontiguousarray(astronaut[:260, 90:350]), 95, "yuv444")
+    wall = encode_jpeg(np.full((260, 260, 3), 99, np.uint8), 95, "yuv444")
     videos = {
         "d/face": ("ok", [face, wall, face]),
         "d/empty": ("ok", [wall]),

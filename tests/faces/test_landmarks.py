@@ -76,7 +76,7 @@ def test_landmarks_scale_with_the_margin(astronaut: Image) -> None:
 
 
 def pack(**crops: Image) -> bytes:
-    images = {f"{name}.jpg": encode_jpeg(crop, 95, "4:4:4") for name, crop in crops.items()}
+    images = {f"{name}.jpg": encode_jpeg(crop, 95, "yuv444") for name, crop in crops.items()}
     return archive.pack({"status": "ok", "crops": []}, images)
 
 
@@ -90,7 +90,7 @@ def test_archive_as_json(tmp_path: Path, astronaut: Image) -> None:
     archive.write(tmp_path, "a", pack(b=crop, a=crop[:, ::-1].copy()))
     found = json.loads(landmark_archive(archive.path_of(tmp_path, "a"), MARGIN))
     assert list(found) == ["a.jpg", "b.jpg"]
-    jpeg = decode_image(encode_jpeg(crop, 95, "4:4:4"))
+    jpeg = decode_image(encode_jpeg(crop, 95, "yuv444"))
     expected = find_landmarks(jpeg, MARGIN)
     np.testing.assert_allclose(found["b.jpg"], expected, atol=0.05)
     assert all(round(value, 1) == value for point in found["a.jpg"] for value in point)
@@ -118,7 +118,7 @@ def test_landmarks_are_in_the_order_of_the_table(in_threads: Path, astronaut: Im
     assert np.isfinite(found[[0, 2, 3]]).all()
     np.testing.assert_array_equal(found[0], found[3])
     assert np.median(found[3] - found[2], axis=0) == pytest.approx([9, 0], abs=2)
-    near = find_landmarks(decode_image(encode_jpeg(crop, 95, "4:4:4")), MARGIN)
+    near = find_landmarks(decode_image(encode_jpeg(crop, 95, "yuv444")), MARGIN)
     np.testing.assert_allclose(found[2].astype(np.float32), near, atol=0.1)
     stored = np.load(io.BytesIO(landmarks_to_bytes(found)), allow_pickle=False)
     np.testing.assert_array_equal(stored, found)

@@ -38,7 +38,7 @@ def crops(astronaut: Image) -> list[bytes]:
     (face,) = find_faces(astronaut, "libfacedetection", 640, 0.8, 0.05)
     close, wide = (crop_face(astronaut, face, margin, 160) for margin in (1.3, 2.5))
     pictures = [close, close[:, ::-1], wide, (close * 0.5).astype(np.uint8)]
-    return [encode_jpeg(np.ascontiguousarray(one), 95, "4:4:4") for one in pictures]
+    return [encode_jpeg(np.ascontiguousarray(one), 95, "yuv444") for one in pictures]
 
 
 def with_head(network: nn.Module, weight: float) -> nn.Module:
@@ -51,7 +51,7 @@ def with_head(network: nn.Module, weight: float) -> nn.Module:
 def test_maps_have_the_size_of_their_crops_and_lie_between_0_and_1(
     network: nn.Module, crops: list[bytes]
 ) -> None:
-    small = encode_jpeg(np.zeros((30, 50, 3), np.uint8), 95, "4:4:4")
+    small = encode_jpeg(np.zeros((30, 50, 3), np.uint8), 95, "yuv444")
     maps = heat_maps(network, [*crops, small], SIZE)
     assert [one.shape for one in maps] == [(160, 160)] * 4 + [(30, 50)]
     assert all(one.min() >= 0 and one.max() <= 1 for one in maps)

@@ -16,7 +16,7 @@ from deepfake.model.inputs import select_crops, stored_images, to_tensor
 @pytest.fixture
 def table(tmp_path: Path) -> pd.DataFrame:
     """One crop, stored in the test's folder."""
-    image = encode_jpeg(np.zeros((24, 24, 3), np.uint8), 95, "4:4:4")
+    image = encode_jpeg(np.zeros((24, 24, 3), np.uint8), 95, "yuv444")
     archive.write(tmp_path, "d/b", archive.pack({"status": "ok"}, {"0-000000.jpg": image}))
     return pd.DataFrame({"video_id": ["d/b"], "image": ["0-000000.jpg"]})
 

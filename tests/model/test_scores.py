@@ -32,7 +32,7 @@ class Brightness(nn.Module):
 
 
 def grey(values: Sequence[int]) -> list[bytes]:
-    return [encode_jpeg(np.full((20, 20, 3), value, np.uint8), 95, "4:4:4") for value in values]
+    return [encode_jpeg(np.full((20, 20, 3), value, np.uint8), 95, "yuv444") for value in values]
 
 
 @pytest.mark.parametrize("count", [0, 1, 64, 65, 130])

@@ -39,7 +39,7 @@ def test_mappings_are_merged_and_other_values_replaced(
     [
         ("train.epochs=12", {"train": {"epochs": 12}}),
         ("split.test_datasets=[a, b]", {"split": {"test_datasets": ["a", "b"]}}),
-        ('frames.jpeg_chroma="4:2:0"', {"frames": {"jpeg_chroma": "4:2:0"}}),
+        ('frames.jpeg_chroma="yuv420"', {"frames": {"jpeg_chroma": "yuv420"}}),
         ("train.init=a=b", {"train": {"init": "a=b"}}),
     ],
 )

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 from conftest import execution
+from dvc.utils.serialize import modify_yaml
 from pydantic import BaseModel
 
 from deepfake.base.errors import ParamsError
@@ -187,3 +188,33 @@ def test_a_root_may_have_characters_that_a_shell_would_interpret(
 ) -> None:
     loaded = load(tmp_path, {**content, "dataset": {"a": {**DATASET, "root": root}}})
     assert loaded.dataset["a"].root == root
+
+
+def values(content: Any) -> list[Any]:
+    """All values in nested mappings and lists, keys included."""
+    if isinstance(content, dict):
+        return [one for pair in content.items() for part in pair for one in values(part)]
+    return (
+        [one for part in content for one in values(part)]
+        if isinstance(content, list)
+        else [content]
+    )
+
+
+def test_no_value_changes_when_its_quotes_go(repository: Path) -> None:
+    """`dvc exp run -S` writes params.yaml without quotes; DVC and we read it by different rules."""
+    text = (repository / "params.yaml").read_text()
+    for value in values(yaml.safe_load(text)):
+        if isinstance(value, str) and value != "*":  # which is written with quotes
+            assert yaml.safe_load(value) == value
+
+
+def test_params_survive_the_writer_of_dvc(
+    repository: Path, tmp_path: Path, content: dict[str, Any]
+) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text((repository / "params.yaml").read_text())
+    with modify_yaml(str(path)) as written:
+        written["train"]["epochs"] = 12
+    content["train"]["epochs"] = 12
+    assert loading.load_params(path).model_dump() == content

@@ -27,7 +27,7 @@ def shown(figure: Figure) -> list[tuple[str, int]]:
 
 def store(folder: Path, video_id: str, **brightness: int) -> None:
     images = {
-        f"{name}.jpg": encode_jpeg(np.full((16, 16, 3), value, np.uint8), 95, "4:4:4")
+        f"{name}.jpg": encode_jpeg(np.full((16, 16, 3), value, np.uint8), 95, "yuv444")
         for name, value in brightness.items()
     }
     archive.write(folder, video_id, archive.pack({"status": "ok"}, images))

@@ -85,7 +85,7 @@ def test_summary_uses_named_real_videos_of_one_person() -> None:
 
 def crop_archive(*crops: Image) -> bytes:
     records = [{"track": i % 2, "image": f"{i}.jpg"} for i in range(len(crops))]
-    images = {f"{i}.jpg": encode_jpeg(crop, 95, "4:4:4") for i, crop in enumerate(crops)}
+    images = {f"{i}.jpg": encode_jpeg(crop, 95, "yuv444") for i, crop in enumerate(crops)}
     return archive.pack({"status": "ok", "crops": records}, images)
 
 

@@ -19,7 +19,9 @@ from deepfake.splits.frame_hashes import hash_frames
 
 
 def hashes_of(folder: Path, *images: Image, quality: int = 95) -> list[int]:
-    stored = {f"{i:06}.jpg": encode_jpeg(image, quality, "4:4:4") for i, image in enumerate(images)}
+    stored = {
+        f"{i:06}.jpg": encode_jpeg(image, quality, "yuv444") for i, image in enumerate(images)
+    }
     archive.write(folder, "v", archive.pack({"status": "ok"}, stored))
     return [int(text, 16) for text in json.loads(hash_frames(folder / "v.tar"))]
 
@@ -94,7 +96,7 @@ def test_summary() -> None:
 def test_hashes_of_a_folder_and_none_for_an_unreadable_video(
     in_threads: Path, astronaut: Image
 ) -> None:
-    images = {"000000.jpg": encode_jpeg(astronaut, 95, "4:4:4")}
+    images = {"000000.jpg": encode_jpeg(astronaut, 95, "yuv444")}
     archive.write(in_threads, "d/a", archive.pack({"status": "ok"}, images))
     archive.write(in_threads, "d/b", archive.pack({"status": "unreadable"}, {}))
     rows = pd.DataFrame({"video_id": ["d/a", "d/b"], "sha256": ["a" * 64, ""]})

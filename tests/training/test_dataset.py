@@ -33,7 +33,7 @@ def table(tmp_path: Path) -> pd.DataFrame:
     images: dict[str, dict[str, bytes]] = {"d/a": {}, "d/b": {}}
     for video_id, name, _ in ROWS:
         image = generator.integers(0, 256, (SIDE, SIDE, 3), np.uint8)
-        images[video_id][name] = encode_jpeg(image, 95, "4:4:4")
+        images[video_id][name] = encode_jpeg(image, 95, "yuv444")
     for video_id, members in images.items():
         archive.write(tmp_path, video_id, archive.pack({"status": "ok"}, members))
     return pd.DataFrame(ROWS, columns=["video_id", "image", "label"])

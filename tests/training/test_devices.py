@@ -46,7 +46,7 @@ def settings(params: Params) -> TrainParams:
 
 @pytest.fixture
 def crops(tmp_path: Path) -> CropSet:
-    jpeg = encode_jpeg(np.zeros((32, 32, 3), np.uint8), 90, "4:4:4")
+    jpeg = encode_jpeg(np.zeros((32, 32, 3), np.uint8), 90, "yuv444")
     rows = []
     for number in range(4):
         archive.write(tmp_path, f"d/{number}", archive.pack({"status": "ok"}, {"0.jpg": jpeg}))
@@ -88,7 +88,7 @@ class Spy(nn.Module):
 
 
 def test_predictions_move_the_crops_to_the_device_of_the_network() -> None:
-    jpeg = encode_jpeg(np.zeros((32, 32, 3), np.uint8), 90, "4:4:4")
+    jpeg = encode_jpeg(np.zeros((32, 32, 3), np.uint8), 90, "yuv444")
     spy = Spy()
     predict_logits(spy, [jpeg], 32, META)
     assert spy.seen == {"meta"}
@@ -104,7 +104,7 @@ def test_heat_maps_move_the_crops_too(monkeypatch: pytest.MonkeyPatch) -> None:
             return torch.ones(len(batch), 1, 4, 4)
 
     monkeypatch.setattr("captum.attr.LayerGradCam", Attribution)
-    jpeg = encode_jpeg(np.zeros((32, 32, 3), np.uint8), 90, "4:4:4")
+    jpeg = encode_jpeg(np.zeros((32, 32, 3), np.uint8), 90, "yuv444")
     assert heat_maps.heat_maps(Spy(), [jpeg], 32, META)[0].shape == (32, 32)
 
 

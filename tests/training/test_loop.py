@@ -52,7 +52,7 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> tuple[CropSet, CropSet]:
         for frame in range(2):
             image = generator.integers(60, 120, (32, 32, 3), np.uint8)
             image[..., 2 * label] += 100
-            images[f"0-{frame:06d}.jpg"] = encode_jpeg(image, 95, "4:4:4")
+            images[f"0-{frame:06d}.jpg"] = encode_jpeg(image, 95, "yuv444")
         archive.write(folder, video_id, archive.pack({"status": "ok"}, images))
         rows += [(video_id, name, 0, label) for name in images]
     table = pd.DataFrame(rows, columns=["video_id", "image", "track", "label"])

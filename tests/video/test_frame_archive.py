@@ -19,7 +19,7 @@ def sample(
     path: Path, kind: str = "video", per_video: int = 8, min_frames: int = 2
 ) -> archive.Archive:
     return archive.unpack(
-        frame_archive.frame_archive(path, kind, per_video, min_frames, 95, "4:4:4")
+        frame_archive.frame_archive(path, kind, per_video, min_frames, 95, "yuv444")
     )
 
 
@@ -149,7 +149,7 @@ def test_unreadable_image(tmp_path: Path, content: bytes, reason: str) -> None:
 
 def test_bytes_are_repeatable(tmp_path: Path, make_clip: ClipMaker) -> None:
     path = make_clip(tmp_path / "clip.mp4", 20)
-    arguments = (path, "video", 4, 2, 95, "4:2:0")
+    arguments = (path, "video", 4, 2, 95, "yuv420")
     assert frame_archive.frame_archive(*arguments) == frame_archive.frame_archive(*arguments)
 
 

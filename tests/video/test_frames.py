@@ -61,7 +61,7 @@ def settings(**changes: Any) -> FramesParams:
         "per_video": 4,
         "min_frames": 2,
         "jpeg_quality": 90,
-        "jpeg_chroma": "4:2:0",
+        "jpeg_chroma": "yuv420",
         "max_failed_fraction": 0.34,
     }
     return FramesParams(**{**values, **changes})
@@ -126,5 +126,5 @@ def test_settings_are_the_arguments_of_the_function() -> None:
         "per_video": 4,
         "min_frames": 2,
         "jpeg_quality": 90,
-        "jpeg_chroma": "4:2:0",
+        "jpeg_chroma": "yuv420",
     }
