@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+IMAGE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".heic", ".heif", ".avif"}
+)
 VIDEO_SUFFIXES = frozenset(
     {".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".gif"}
 )
@@ -34,3 +36,38 @@ IMAGE_MAGICS = (
     b"II+\0",
     b"MM\0+",
 )
+VIDEO_MAGICS = (
+    b"GIF8",
+    b"\x1aE\xdf\xa3",  # Matroska, WebM
+    b"\0\0\1\xba",  # MPEG program stream
+    b"\0\0\1\xb3",  # MPEG video
+    b"FLV\1",
+    b"OggS",
+    b"0&\xb2u\x8ef\xcf\x11",  # ASF, WMV
+)
+MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
+IMAGE_BRANDS = (b"avif", b"heic", b"heix", b"heim", b"heis", b"mif1")  # of a ftyp box: AVIF, HEIF
+# Packets of an MPEG transport stream: their size, and where in them the sync byte is. AVCHD cameras
+# put a time stamp of four bytes first.
+TS_PACKETS = ((188, 0), (192, 4))
+TS_SYNC = b"G"
+HEAD_BYTES = 512  # enough to tell the kind of a file
+
+
+def kind_by_content(head: bytes) -> str:
+    """The kind of a file by its first `HEAD_BYTES`: image, video, or "" for anything else.
+
+    >>> kind_by_content(b"#EXTM3U")
+    ''
+    """
+    riff = head[8:12] if head[:4] == b"RIFF" else b""
+    is_heif = head[4:8] == b"ftyp" and head[8:12] in IMAGE_BRANDS
+    if riff == b"WEBP" or is_heif or head.startswith(IMAGE_MAGICS):
+        return "image"
+    is_mp4 = head[4:8] in MP4_BOXES
+    is_ts = any(
+        head[at : at + 1] == head[at + size : at + size + 1] == TS_SYNC for size, at in TS_PACKETS
+    )
+    if riff == b"AVI " or is_mp4 or is_ts or head.startswith(VIDEO_MAGICS):
+        return "video"
+    return ""

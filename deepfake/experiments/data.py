@@ -114,7 +114,7 @@ def prepared_table(experiment: Experiment, name: str, layout: str, root: Path) -
 
 
 def random_split(count: int, shares: Mapping[str, float], seed: int) -> list[str]:
-    """A split for each of `count` videos, whoever they show: to measure what leaks are worth."""
+    """A split for each of `count` videos, blind to the people in them: to measure leakage."""
     ends = np.round(np.cumsum(list(shares.values())) * count).astype(int)
     order = np.random.default_rng(seed).permutation(count)
     names = np.repeat(list(shares), np.diff(ends, prepend=0))

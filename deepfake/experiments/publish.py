@@ -25,7 +25,7 @@ def publish(folder: Path, results: Path, private: Sequence[Path]) -> list[Path]:
 
     Args:
         folder: of the experiment, after a whole run.
-        results: made anew.
+        results: the folder to copy to; replaced.
         private: paths of this machine that must not be in any of the files.
 
     Returns:

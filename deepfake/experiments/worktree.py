@@ -13,7 +13,7 @@ from deepfake.base.symlinks import link
 from deepfake.core.files import write_bytes
 from deepfake.params.overlay import ExperimentError
 
-VIDEOS = "videos"  # beside the folders of the runs: the scratch cache that they share
+VIDEOS = "videos"  # next to the folders of the runs: their common scratch cache
 CODE = (  # what a run needs of the checkout
     *(
         "deepfake",

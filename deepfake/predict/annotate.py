@@ -24,7 +24,7 @@ from deepfake.core.image import MAX_PIXELS, Image
 from deepfake.core.labels import FAKE, LABEL_NAMES, REAL, UNDECIDED
 from deepfake.jobs.step import Failure
 from deepfake.predict.result import Face, Result
-from deepfake.video.decoding import check_file
+from deepfake.video.decoded import check_file
 from deepfake.video.pixels import displayed_rgb, pixel_aspect_of
 
 if TYPE_CHECKING:

@@ -59,7 +59,10 @@ class Detector:
         frames = FramesParams.model_validate(card.preprocessing["frames"])
         crops = CropsParams.model_validate(card.preprocessing["crops"])
         self.settings: dict[str, dict[str, Any]] = {
-            "frames": frame_settings(frames),
+            "frames": {
+                **frame_settings(frames),
+                "min_frames": 1,
+            },  # one frame is judged as an image
             "crops": crop_settings(crops),
         }
 

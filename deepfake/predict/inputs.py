@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepfake.base.download import is_url
-from deepfake.core.media import IMAGE_MAGICS, IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from deepfake.core.media import HEAD_BYTES, IMAGE_SUFFIXES, VIDEO_SUFFIXES, kind_by_content
 
 MAX_DOWNLOAD_BYTES = 2 * 2**30
 TAR_MAGIC, TAR_MAGIC_OFFSET = b"ustar", 257
@@ -99,10 +99,9 @@ def sniff(path: Path) -> str:
         return "video"
     try:
         with path.open("rb") as file:
-            head = file.read(TAR_MAGIC_OFFSET + len(TAR_MAGIC))
+            head = file.read(HEAD_BYTES)
     except OSError:
         return "video"
-    if head[TAR_MAGIC_OFFSET:] == TAR_MAGIC or head.startswith(GZIP_MAGIC):
+    if head[TAR_MAGIC_OFFSET:].startswith(TAR_MAGIC) or head.startswith(GZIP_MAGIC):
         return "frames"
-    is_webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
-    return "image" if is_webp or head.startswith(IMAGE_MAGICS) else "video"
+    return kind_by_content(head) or "video"

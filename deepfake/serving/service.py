@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from deepfake.core.media import HEAD_BYTES, kind_by_content
 from deepfake.jobs.step import Failure
 from deepfake.predict.detector import Detector
 from deepfake.predict.preprocess import Preprocessed, Preprocessor
@@ -16,12 +17,10 @@ from deepfake.predict.result import Result, UndecidedCause
 from deepfake.predict.verdict import make_result
 from deepfake.serving.queue import PredictionQueue
 from deepfake.serving.uploads import (
-    HEAD_BYTES,
     UploadLimits,
     claimed_seconds,
     delete_stale_uploads,
     display_name,
-    kind_by_content,
     refusal_reason,
     temporary_copy,
 )

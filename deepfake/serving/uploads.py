@@ -12,26 +12,13 @@ from typing import BinaryIO
 
 from deepfake.base.errors import DeepfakeError
 from deepfake.base.text import printable
-from deepfake.core.media import IMAGE_MAGICS
+from deepfake.core.media import HEAD_BYTES, kind_by_content
 from deepfake.params.schema import ExecutionParams
 
 MEGABYTE = 10**6
 FOLDER_PREFIX = "deepfake-upload-"  # of the names of folders with an upload
 STALE_SECONDS = 3600  # no analysis takes that long: the process of an older folder was killed
 MAX_NAME_LENGTH = 100  # characters of a client's file name that are shown
-HEAD_BYTES = 512  # at the beginning of a file, to recognise its kind
-TS_PACKET_BYTES, TS_SYNC = 188, b"G"
-
-VIDEO_MAGICS = (
-    b"GIF8",
-    b"\x1aE\xdf\xa3",  # Matroska, WebM
-    b"\0\0\1\xba",  # MPEG program stream
-    b"\0\0\1\xb3",  # MPEG video
-    b"FLV\1",
-    b"OggS",
-    b"0&\xb2u\x8ef\xcf\x11",  # ASF, WMV
-)
-MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 
 
 class TooLargeError(DeepfakeError):
@@ -119,26 +106,6 @@ def delete_uploads_of(process: int) -> None:
 def _folder_prefix(process: int) -> str:
     """Beginning of the names of folders with uploads of a process."""
     return f"{FOLDER_PREFIX}{process}-"
-
-
-def kind_by_content(head: bytes) -> str:
-    """The kind of a file by its first bytes: image, video, or "" for anything else.
-
-    Anything else is refused before a decoder reads it, such as archives, and playlists, which could
-    make FFmpeg open other files.
-
-    >>> kind_by_content(b"#EXTM3U")
-    ''
-    """
-    riff = head[8:12] if head[:4] == b"RIFF" else b""
-    if riff == b"WEBP" or head.startswith(IMAGE_MAGICS):
-        return "image"
-    is_mp4 = head[4:8] in MP4_BOXES
-    second_packet = head[TS_PACKET_BYTES : TS_PACKET_BYTES + 1]
-    is_ts = len(head) > TS_PACKET_BYTES and head[:1] == second_packet == TS_SYNC
-    if riff == b"AVI " or is_mp4 or is_ts or head.startswith(VIDEO_MAGICS):
-        return "video"
-    return ""
 
 
 def refusal_reason(path: Path) -> str:

@@ -10,25 +10,27 @@ Unusual files are decoded from start to end. Files that PyAV cannot read are rea
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import av
-import cv2
-import numpy as np
 from av.error import FFmpegError
 
 from deepfake.core.image import MAX_PIXELS, Image
+from deepfake.video.decoded import (
+    ChooseIndices,
+    DecodedVideo,
+    DecodingError,
+    check_file,
+    check_size,
+    wanted_indices,
+)
+from deepfake.video.opencv_reader import read_with_opencv
 from deepfake.video.pixels import displayed_rgb, pixel_aspect_of
 from deepfake.video.record import DAMAGED, OK, TRUNCATED
-
-# Silences the FFmpeg in OpenCV (AV_LOG_QUIET), which reads this variable when the process opens its
-# first video. PyAV's FFmpeg is silent by default.
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 # Codecs in which every packet is one frame, and the minimum packet size in bytes for that. Smaller
 # packets of MPEG-4 may be "not coded" and give no frame (FFmpeg's mpeg4_unpack_bframes,
@@ -44,12 +46,6 @@ CODECS_WITH_SKIPPABLE_FRAMES = {"h264", "mpeg4"}
 CONTAINERS_WITH_DURATION = {"matroska", "webm", "flv", "asf"}
 DURATION_TOLERANCE = 0.25  # seconds, plus two frames: for rounding and audio padding
 
-ChooseIndices = Callable[[int], list[int]]  # from the number of frames to the wanted indices
-
-
-class DecodingError(Exception):
-    """No frame of the file can be decoded; the message becomes the reason of its status."""
-
 
 class _PyAVError(DecodingError):
     """PyAV can decode no frame; OpenCV may."""
@@ -57,33 +53,6 @@ class _PyAVError(DecodingError):
 
 class _SingleFrameError(Exception):
     """Decoding single frames gave an unexpected result; the whole file must be decoded."""
-
-
-@dataclass(frozen=True)
-class DecodedVideo:
-    """Chosen frames of a video, and its properties.
-
-    Attributes:
-        status: ok; truncated (the file ends early); damaged (frames are missing or damaged before
-            others). Parts that no chosen frame depends on may be damaged without being noticed.
-        reason: why the status is not ok, with numbers; "" if it is ok.
-        frames: the chosen frames, height x width x 3, RGB, 0..255, upright.
-        indices: the indices of `frames`, counted from 0 in reading order.
-        count: number of frames that can be decoded.
-        width, height: in pixels, after the rotation in the file's metadata.
-        fps: mean frames per second in the file's metadata, rounded to 3 digits; 0 if unknown.
-        codec: FFmpeg's name of the codec, such as h264.
-    """
-
-    status: str
-    reason: str
-    frames: list[Image]
-    indices: tuple[int, ...]
-    count: int
-    width: int
-    height: int
-    fps: float
-    codec: str
 
 
 class _Packet(NamedTuple):
@@ -150,44 +119,10 @@ def decode_video(path: Path, choose: ChooseIndices) -> DecodedVideo:
     try:
         return _read_with_pyav(path, choose)
     except _PyAVError as error:
-        decoded = _read_with_opencv(path, choose)
+        decoded = read_with_opencv(path, choose)
         if decoded is None:
             raise DecodingError(str(error)) from error
         return decoded
-
-
-def check_file(path: Path) -> None:
-    """Check that the path is a readable file with content, whatever decoder reads it.
-
-    Raises:
-        DecodingError: it is not.
-    """
-    try:
-        if path.is_dir():
-            raise DecodingError("is a folder")
-        if not path.exists():
-            raise DecodingError("broken link" if path.is_symlink() else "no such file")
-        if not path.is_file():
-            raise DecodingError("not a regular file")
-        with path.open("rb") as file:
-            if not file.read(1):
-                raise DecodingError("empty file")
-    except PermissionError as error:
-        raise DecodingError("no permission") from error
-    except OSError as error:
-        raise DecodingError("cannot be read") from error
-
-
-def _check_size(width: int, height: int) -> None:
-    if width * height > MAX_PIXELS:
-        raise DecodingError(f"{width} x {height} pixels, at most {MAX_PIXELS} allowed")
-
-
-def _wanted_indices(choose: ChooseIndices, count: int) -> list[int]:
-    wanted = choose(count) if count else []
-    if any(later <= index for index, later in zip([-1, *wanted], [*wanted, count], strict=True)):
-        raise ValueError(f"not ascending indices of {count} frames: {wanted}")
-    return wanted
 
 
 def _read_with_pyav(path: Path, choose: ChooseIndices) -> DecodedVideo:
@@ -195,13 +130,13 @@ def _read_with_pyav(path: Path, choose: ChooseIndices) -> DecodedVideo:
         packet_list = _list_packets(container, stream)
         fps = round(float(stream.average_rate or 0), 3)
         codec = stream.codec_context.codec.canonical_name
-    wanted = _wanted_indices(choose, len(packet_list.shown))
+    wanted = wanted_indices(choose, len(packet_list.shown))
     # If no frame is wanted, one is decoded anyway: it shows that decoding works, and the size.
     decoded = _decode_chosen(path, packet_list, wanted or [0]) if packet_list.regular else None
     if decoded is None:
         decoded = _decode_all(path, packet_list, wanted or [0])
         if decoded.count not in (0, len(packet_list.shown)):
-            wanted = _wanted_indices(choose, decoded.count)
+            wanted = wanted_indices(choose, decoded.count)
             decoded = _decode_all(path, packet_list, wanted or [0])
     if not decoded.frames:
         raise _PyAVError("no frame can be decoded")
@@ -241,7 +176,7 @@ def _open(path: Path) -> Iterator[tuple[Any, Any]]:
         decoder = videos[0].codec_context
         if decoder is None:
             raise _PyAVError("no decoder for its codec")
-        _check_size(decoder.width, decoder.height)
+        check_size(decoder.width, decoder.height)
         decoder.options = {"max_pixels": str(MAX_PIXELS)}
         decoder.thread_count = 1  # videos are decoded in parallel processes
         yield container, videos[0]
@@ -445,70 +380,3 @@ def _to_rgb(frame: Any, stream: Any) -> Image:
         return displayed_rgb(frame, pixel_aspect_of(stream))
     except (FFmpegError, ValueError) as error:
         raise _PyAVError("its pixels cannot be converted to RGB") from error
-
-
-def _read_with_opencv(path: Path, choose: ChooseIndices) -> DecodedVideo | None:
-    """Decode the whole file, twice if the header's frame count is wrong; None without any frame."""
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        return None  # OpenCV crashes on names that are not UTF-8
-    with _capture(path) as capture:
-        if not capture.isOpened():
-            return None
-        claimed = max(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), 0)
-        fps = float(capture.get(cv2.CAP_PROP_FPS))
-        codec = int(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little", signed=True)
-        wanted = _wanted_indices(choose, claimed)
-        frames, count = _grab_frames(capture, wanted or [0])
-    if count and count != claimed:
-        wanted = _wanted_indices(choose, count)
-        with _capture(path) as capture:
-            frames, count = _grab_frames(capture, wanted or [0])
-    if not frames:
-        return None
-    height, width = next(iter(frames.values())).shape[:2]
-    reason = f"{count} of {claimed} frames can be decoded" if count < claimed else ""
-    return DecodedVideo(
-        TRUNCATED if reason else OK,
-        reason,
-        frames=[frames[index] for index in wanted],
-        indices=tuple(wanted),
-        count=count,
-        width=width,
-        height=height,
-        fps=round(fps, 3) if np.isfinite(fps) and fps > 0 else 0.0,
-        codec=codec.decode("latin-1").strip("\0 "),
-    )
-
-
-@contextmanager
-def _capture(path: Path) -> Iterator[cv2.VideoCapture]:
-    """OpenCV's reader, silent and with one thread; it rotates frames as the file's metadata says.
-
-    Raises:
-        DecodingError: the frames are too large.
-    """
-    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
-    try:
-        sides = cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT
-        _check_size(*(int(capture.get(side)) for side in sides))
-        yield capture
-    finally:
-        capture.release()
-        cv2.utils.logging.setLogLevel(level)
-
-
-def _grab_frames(capture: cv2.VideoCapture, wanted: list[int]) -> tuple[dict[int, Image], int]:
-    """The frames at the indices `wanted`, and the number of all frames."""
-    frames: dict[int, Image] = {}
-    keep, count = set(wanted), 0
-    while capture.grab():
-        if count in keep:
-            decoded, frame = capture.retrieve()
-            if not decoded:
-                break
-            frames[count] = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
-        count += 1
-    return frames, count

@@ -11,7 +11,8 @@ from deepfake.core import archive
 from deepfake.core.image import Chroma, Image, encode_jpeg
 from deepfake.core.media import IMAGE_SUFFIXES
 from deepfake.core.sampling import evenly_spaced
-from deepfake.video.decoding import DecodingError, check_file, decode_video
+from deepfake.video.decoded import DecodingError, check_file
+from deepfake.video.decoding import decode_video
 from deepfake.video.image_file import read_image
 from deepfake.video.record import DAMAGED, OK, TOO_SHORT, TRUNCATED, UNREADABLE, VideoMeta
 

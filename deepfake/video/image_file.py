@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image as Pil
 from PIL import ImageChops
 from PIL import ImageFile as PillowFile
+from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
@@ -19,8 +20,10 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.PpmImagePlugin import PpmImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
+from pillow_heif import HeifImageFile
 
 from deepfake.core.image import MAX_PIXELS, MAX_SIDE, Image
+from deepfake.core.media import IMAGE_BRANDS
 
 # The first bytes of a file, and its decoder. Other decoders of Pillow are never used, in particular
 # those that start programs (EPS starts Ghostscript). MPO files begin like any JPEG.
@@ -33,6 +36,8 @@ _DECODERS: tuple[tuple[tuple[bytes, ...], Callable[[io.BytesIO], ImageFile]], ..
     ((b"GIF87a", b"GIF89a"), GifImageFile),
     ((b"P1", b"P2", b"P3", b"P4", b"P5", b"P6"), PpmImageFile),
 )
+_FTYP = slice(4, 8)  # bytes of AVIF and HEIF, followed by the brand
+_AVIF = b"avif"
 # Exceptions that Pillow's decoders raise on damaged files; found by mutating files.
 _DECODER_ERRORS = (
     OSError,
@@ -69,7 +74,7 @@ class DecodedImage:
 
 
 def read_image(data: bytes) -> DecodedImage:
-    """Read an image file of a user: JPEG, PNG, WebP, BMP, TIFF, GIF or PNM.
+    """Read an image file of a user: JPEG, PNG, WebP, BMP, TIFF, GIF, PNM, HEIC or AVIF.
 
     The image is rotated as its EXIF record says, transparency becomes black, and 16 bits are scaled
     to 8. Of several images the first is read. Colour profiles are not applied. A truncated file
@@ -113,7 +118,7 @@ def _read(data: bytes) -> DecodedImage:
 
 def _open(data: bytes) -> ImageFile:
     """Read the header of the image and check its size, without decoding pixels."""
-    decoder = next((decoder for start, decoder in _DECODERS if data.startswith(start)), None)
+    decoder = _decoder(data)
     if decoder is None:
         raise ValueError(_NO_IMAGE)
     try:
@@ -128,6 +133,14 @@ def _open(data: bytes) -> ImageFile:
     if max(width, height) > MAX_SIDE:
         raise ValueError(f"{width} x {height} pixels, at most {MAX_SIDE} allowed on a side")
     return picture
+
+
+def _decoder(data: bytes) -> Callable[[io.BytesIO], ImageFile] | None:
+    if data[_FTYP] == b"ftyp" and data[8:12] in IMAGE_BRANDS:
+        # Of brands that both may have, the list of compatible ones tells.
+        box = data[8 : int.from_bytes(data[:4], "big")]
+        return AvifImageFile if _AVIF in box else HeifImageFile
+    return next((decoder for start, decoder in _DECODERS if data.startswith(start)), None)
 
 
 def _load(picture: ImageFile) -> bool:

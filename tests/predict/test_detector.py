@@ -4,16 +4,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+import av
 import pandas as pd
+import pillow_heif
 import pytest
 import yaml
 from conftest import execution
+from PIL import Image as Pil
 from web_server import Served
 
 import deepfake
 from deepfake import Detector, Face, Result
 from deepfake.base.errors import ModelError
 from deepfake.core import archive
+from deepfake.core.image import Image
 from deepfake.core.tables import read_csv
 from deepfake.predict.inputs import InputFile
 from deepfake.predict.preprocess import Preprocessor
@@ -146,3 +150,25 @@ def test_the_package_has_three_names() -> None:
     assert deepfake.__all__ == ["Detector", "Face", "Result"]
     with pytest.raises(AttributeError, match="no attribute 'Nonsense'"):
         deepfake.Nonsense  # noqa: B018
+
+
+@pytest.mark.parametrize("name", ["one.mp4", "photo.heic", "photo.avif", "photo.jpg"])
+def test_a_single_frame_is_judged_whatever_its_format(
+    detector: Detector, astronaut: Image, tmp_path: Path, name: str
+) -> None:
+    """A video of one frame, and photos of phones, also under another name."""
+    path = tmp_path / name
+    picture = Pil.fromarray(astronaut)
+    if name == "one.mp4":
+        with av.open(str(path), "w") as output:
+            stream = output.add_stream("libx264", rate=25)
+            stream.width, stream.height, stream.pix_fmt = 512, 512, "yuv420p"
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(astronaut, format="rgb24")))
+            output.mux(stream.encode())
+    elif name == "photo.avif":
+        picture.save(path, "AVIF")
+    else:
+        pillow_heif.from_pillow(picture).save(path)
+    result = detector.predict(path)
+    assert result.score is not None, result.reason
+    assert (result.frames, result.frames_with_face) == (1, 1)

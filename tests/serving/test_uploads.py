@@ -18,7 +18,6 @@ from deepfake.serving.uploads import (
     delete_stale_uploads,
     delete_uploads_of,
     display_name,
-    kind_by_content,
     refusal_reason,
     temporary_copy,
 )
@@ -79,36 +78,6 @@ def test_uploads_of_an_ended_process_are_deleted(temporary: Path) -> None:
         delete_uploads_of(os.getpid())
         assert not path.exists()
     assert list(temporary.iterdir()) == [others]
-
-
-@pytest.mark.parametrize(
-    ("head", "kind"),
-    [
-        (b"\xff\xd8\xff\xe0", "image"),
-        (b"\x89PNG\r\n\x1a\n", "image"),
-        (b"RIFF\0\0\0\0WEBPVP8 ", "image"),
-        (b"RIFF\0\0\0\0AVI LIST", "video"),
-        (b"\0\0\0\x20ftypisom", "video"),
-        (b"\x1aE\xdf\xa3", "video"),
-        (b"GIF89a", "video"),
-        (b"G" + bytes(187) + b"G" + bytes(187), "video"),
-        (b"", ""),
-        (b"RIFF\0\0\0\0WAVE", ""),
-        (b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n", ""),
-        (b"ffconcat version 1.0\nfile /etc/passwd\n", ""),
-        (b"<?xml version='1.0'?><MPD profiles='x'>", ""),
-        (b"v=0\no=- 0 0 IN IP4 127.0.0.1\n", ""),
-        (b"PK\3\4", ""),
-        (b"\x1f\x8b\x08", ""),
-        (b"%PDF-1.7", ""),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'>", ""),
-        (bytes(257) + b"ustar", ""),
-        (b"\x80\x04\x95", ""),
-        (b"GGGG", ""),
-    ],
-)
-def test_kind_by_content(head: bytes, kind: str) -> None:
-    assert kind_by_content(head) == kind
 
 
 def test_refusal_reasons(tmp_path: Path, make_clip: ClipMaker) -> None:

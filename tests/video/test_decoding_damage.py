@@ -11,8 +11,9 @@ import pytest
 from clips import CLIP_SIDE, FASTSTART, GROUPS, Clip, code_image, code_of, never, patched
 from conftest import ClipMaker, Clips
 
-from deepfake.video import decoding
-from deepfake.video.decoding import DecodingError, decode_video
+from deepfake.video import decoded, decoding
+from deepfake.video.decoded import DecodingError
+from deepfake.video.decoding import decode_video
 from deepfake.video.record import DAMAGED, OK, TRUNCATED
 
 
@@ -231,12 +232,17 @@ def test_large_claimed_size_is_rejected(tmp_path: Path) -> None:
     )
 
 
+def limit_pixels(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    for module in (decoded, decoding):
+        monkeypatch.setattr(module, "MAX_PIXELS", count)
+
+
 def test_limit_on_pixels(clips: Clips, monkeypatch: pytest.MonkeyPatch) -> None:
     path, _ = clips("h264, b-frames")
-    monkeypatch.setattr(decoding, "_read_with_opencv", never)
-    monkeypatch.setattr(decoding, "MAX_PIXELS", CLIP_SIDE**2)
+    monkeypatch.setattr(decoding, "read_with_opencv", never)
+    limit_pixels(monkeypatch, CLIP_SIDE**2)
     assert decode_video(path, lambda _: [0]).width == CLIP_SIDE
-    monkeypatch.setattr(decoding, "MAX_PIXELS", CLIP_SIDE**2 - 1)
+    limit_pixels(monkeypatch, CLIP_SIDE**2 - 1)
     with pytest.raises(DecodingError, match=r"^64 x 64 pixels, at most 4095 allowed$"):
         decode_video(path, lambda _: [0])
 
@@ -268,6 +274,6 @@ def test_opencv_reports_truncated_and_large_files(
     video = decode_video(path, lambda count: [count - 3])
     assert (video.status, video.reason) == (TRUNCATED, f"{video.count} of 60 frames can be decoded")
     assert code_of(video.frames[0]) == video.count - 3
-    monkeypatch.setattr(decoding, "MAX_PIXELS", 100)
+    limit_pixels(monkeypatch, 100)
     with pytest.raises(DecodingError, match=r"^64 x 64 pixels, at most 100 allowed$"):
         decode_video(path, lambda _: [0])

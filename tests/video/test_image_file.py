@@ -5,16 +5,19 @@ import struct
 import subprocess
 import tracemalloc
 import zlib
+from collections.abc import Callable
 
 import cv2
 import numpy as np
+import pillow_heif
 import pytest
 from mutations import mutate
 from pictures import BLUE, RED, near, noise, picture
 from PIL import Image as Pil
 from PIL import ImageFile
 
-from deepfake.core.image import MAX_PIXELS, decode_image, encode_jpeg
+from deepfake.core.image import MAX_PIXELS, Image, decode_image, encode_jpeg
+from deepfake.core.media import HEAD_BYTES, kind_by_content
 from deepfake.video.image_file import read_image
 
 
@@ -372,3 +375,36 @@ def test_pillow_settings_of_other_packages_do_not_hide_truncation(
     assert read_image(data[: len(data) // 2]).truncated
     assert not read_image(data).truncated
     assert lenient == ImageFile.LOAD_TRUNCATED_IMAGES
+
+
+def heif_bytes(image: Image, exif: bytes = b"") -> bytes:
+    file = io.BytesIO()
+    pillow_heif.from_pillow(Pil.fromarray(image)).save(file, quality=95, exif=exif or None)
+    return file.getvalue()
+
+
+def avif_bytes(image: Image) -> bytes:
+    file = io.BytesIO()
+    Pil.fromarray(image).save(file, "AVIF", quality=95)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("encode", [heif_bytes, avif_bytes])
+def test_photos_of_phones(encode: Callable[[Image], bytes]) -> None:
+    picture = np.zeros((48, 64, 3), np.uint8)
+    picture[:24, :32], picture[24:, 32:] = (200, 60, 60), (60, 60, 200)
+    data = encode(picture)
+    assert kind_by_content(data[:HEAD_BYTES]) == "image"
+    found = read_image(data)
+    assert (found.truncated, found.note) == (False, "")
+    assert np.abs(found.image.astype(int) - picture).mean() < 6
+
+
+@pytest.mark.parametrize("encode", [heif_bytes, avif_bytes])
+@pytest.mark.parametrize("end", [20, 100, 300, -20])
+def test_photos_of_phones_that_are_cut_are_an_error(
+    encode: Callable[[Image], bytes], end: int
+) -> None:
+    data = encode(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8))
+    with pytest.raises(ValueError, match=r"not an image|cut before"):
+        read_image(data[:end])
