@@ -4,7 +4,7 @@ from deepfake.predict.result import Result, UndecidedCause
 
 ADVICE = {
     UndecidedCause.UNREADABLE: (
-        "Supported files are images (JPEG, PNG, WebP, BMP, TIFF) and videos (MP4, MOV, MKV, WebM,"
+        "Supported files are images (JPEG, PNG, WebP, HEIC, AVIF, BMP, TIFF) and videos (MP4, MOV, MKV, WebM,"
         " AVI, GIF). If a media player opens the file, save it as MP4 or JPEG and try again."
     ),
     UndecidedCause.OVER_LIMIT: "Try a shorter part of the video, or a smaller version of it.",
