@@ -47,11 +47,11 @@ def create_app(service: Service) -> FastAPI:
     app = FastAPI(title="Deepfake detector", description=DESCRIPTION, docs_url=None, redoc_url=None)
 
     async def predict(
-        file: UploadFile = File(description="An image or a video."),  # noqa: B008
+        file: list[UploadFile] = File(max_length=1, description="One image or video."),  # noqa: B008
         frames: bool = Query(False, description="Include the scores of single frames."),
     ) -> JSONResponse:
         """Predict a file. One without a verdict is UNDECIDED and has a reason."""
-        call = partial(service.predict, file.file, file.filename or "")
+        call = partial(service.predict, file[0].file, file[0].filename or "")
         # Abandoned on cancellation, because a running thread would keep the server from ending.
         result = await to_thread.run_sync(call, abandon_on_cancel=True)
         return JSONResponse(json.loads(as_json(result, frames)))

@@ -71,6 +71,15 @@ def test_the_api_is_documented_without_scripts(client: Client) -> None:
         assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
 
 
+def test_several_files_in_a_form_are_refused(client: Client, demo_root: Path) -> None:
+    data = (demo_root / "real/orl01_1.mp4").read_bytes()
+    parts = [("file", (name, data)) for name in ("a.mp4", "b.mp4")]
+    answer = requests.post(client.url("/predict"), files=parts, timeout=60)
+    assert answer.status_code == 422
+    assert "at most 1 item" in answer.text
+    assert requests.post(client.url("/predict"), timeout=60).status_code == 422
+
+
 HANGING = """
 import signal
 from tests.jobs import test_pool
