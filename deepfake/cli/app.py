@@ -10,7 +10,9 @@ from deepfake.base.errors import DeepfakeError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
-DEFAULT_MODEL = "Default: models, or models/starter if no model is trained yet."
+DEFAULT_MODEL = (
+    "Default: models, or models/starter if no model is trained yet, or only one on the demo."
+)
 Model = Annotated[
     str | None,
     typer.Option(
@@ -328,8 +330,8 @@ def ship(
 ) -> None:
     """Make the model of an experiment the starter, models/starter, in half precision.
 
-    `deepfake predict` uses the starter until you train a model, and training with
-    train.init: starter begins with it.
+    `deepfake predict` uses the starter until you train a model on your own data, and
+    training with train.init: starter begins with it.
 
     Exit code: 0, or 1 if the experiment has no model.
 

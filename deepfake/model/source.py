@@ -9,8 +9,9 @@ from pathlib import Path
 
 from deepfake.base.download import DownloadError, fetch, is_url
 from deepfake.base.errors import ModelError
-from deepfake.model.card import CARD, MODELS, ONNX, STARTER, WEIGHTS
+from deepfake.model.card import CARD, MODELS, ONNX, STARTER, WEIGHTS, read_card
 
+DEMO = "demo"  # the data set that the repository contains, with the faces of 28 people
 MAX_BYTES = 2**30  # per file; ResNet-18 has 45 MB
 
 
@@ -20,8 +21,15 @@ def is_onnx(model: str) -> bool:
 
 
 def default_folder() -> Path:
-    """The model trained here, or the repository's starter if there is none."""
-    return MODELS if (MODELS / CARD).is_file() else Path(__file__).parents[2] / STARTER
+    """The model trained here, or the repository's starter if there is none.
+
+    A model that was trained on the demo alone is never the default: it has seen too few people.
+
+    Raises:
+        ModelError: the model trained here has an invalid card.
+    """
+    trained = (MODELS / CARD).is_file() and read_card(MODELS).origin["datasets"] != [DEMO]
+    return MODELS if trained else Path(__file__).parents[2] / STARTER
 
 
 @contextmanager

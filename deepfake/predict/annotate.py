@@ -16,7 +16,6 @@ import av
 import cv2
 import numpy as np
 from av.error import FFmpegError
-from av.stream import Disposition
 
 from deepfake.base.errors import DeepfakeError
 from deepfake.core.files import TEMPORARY_PREFIX
@@ -25,7 +24,7 @@ from deepfake.core.labels import FAKE, LABEL_NAMES, REAL, UNDECIDED
 from deepfake.jobs.step import Failure
 from deepfake.predict.result import Face, Result
 from deepfake.video.decoded import check_file
-from deepfake.video.pixels import displayed_rgb, pixel_aspect_of
+from deepfake.video.pixels import displayed_rgb, displayed_stream, pixel_aspect_of
 
 if TYPE_CHECKING:
     from deepfake.predict.detector import Detector
@@ -165,11 +164,7 @@ def write_annotated(
     options = {"protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS)}
     try:
         with av.open(f"file:{path}", options=options) as source:
-            stream = next(
-                one
-                for one in source.streams.video
-                if not one.disposition & Disposition.attached_pic
-            )
+            stream = displayed_stream(source)
             rate = Fraction(stream.average_rate or ANALYSED_PER_SECOND).limit_denominator(1001)
             annotated = (
                 draw(image, labels_at(number, faces, threshold, max_gap), caption)

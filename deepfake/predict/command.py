@@ -15,6 +15,7 @@ from tqdm import tqdm
 from deepfake.base.download import fetch
 from deepfake.base.errors import DeepfakeError
 from deepfake.core.files import write_bytes
+from deepfake.model.source import default_folder
 from deepfake.params.schema import ExecutionParams
 from deepfake.predict.inputs import MAX_DOWNLOAD_BYTES, InputFile, expand
 from deepfake.predict.preprocess import Preprocessor
@@ -74,7 +75,8 @@ def run(options: PredictOptions) -> int:
         if options.report is not None:
             _ = detector.network  # fail before the first file if there can be no heat maps
         trained_on = ", ".join(detector.card.origin["datasets"])
-        typer.echo(f"the model was trained on: {trained_on}", err=True)
+        place = options.model or default_folder()
+        typer.echo(f"model: {place}, trained on {trained_on}", err=True)
         undecided = _predict_all(files, detector, options)
     except KeyboardInterrupt:
         typer.echo("interrupted: results of finished files are printed above", err=True)

@@ -29,7 +29,7 @@ from deepfake.video.decoded import (
     wanted_indices,
 )
 from deepfake.video.opencv_reader import read_with_opencv
-from deepfake.video.pixels import displayed_rgb, pixel_aspect_of
+from deepfake.video.pixels import displayed_rgb, displayed_stream, pixel_aspect_of
 from deepfake.video.record import DAMAGED, OK, TRUNCATED
 
 # Codecs in which every packet is one frame, and the minimum packet size in bytes for that. Smaller
@@ -155,7 +155,7 @@ def _read_with_pyav(path: Path, choose: ChooseIndices) -> DecodedVideo:
 
 @contextmanager
 def _open(path: Path) -> Iterator[tuple[Any, Any]]:
-    """A container and its first video stream, with a decoder of one thread.
+    """A container and the video stream that a player shows, with a decoder of one thread.
 
     Raises:
         DecodingError: the file has no video stream, or its frames are too large.
@@ -169,17 +169,16 @@ def _open(path: Path) -> Iterator[tuple[Any, Any]]:
     with container:
         if container.format.name == "tty":  # FFmpeg decodes text files as "ANSI art"
             raise DecodingError("not a video")
-        streams = container.streams.video
-        videos = [s for s in streams if not s.disposition & s.disposition.attached_pic]
-        if not videos:
+        stream = displayed_stream(container)
+        if stream is None:
             raise DecodingError("no video stream")
-        decoder = videos[0].codec_context
+        decoder = stream.codec_context
         if decoder is None:
             raise _PyAVError("no decoder for its codec")
         check_size(decoder.width, decoder.height)
         decoder.options = {"max_pixels": str(MAX_PIXELS)}
         decoder.thread_count = 1  # videos are decoded in parallel processes
-        yield container, videos[0]
+        yield container, stream
 
 
 def _packets(container: Any, streams: Any) -> Iterator[Any]:

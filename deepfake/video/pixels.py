@@ -1,4 +1,4 @@
-"""RGB pixels of a decoded frame: colours, shape of the pixels and rotation as its file says."""
+"""What a player shows of a file: its default track; colours, pixel shape and rotation of a frame."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from av import VideoFrame
 from av.sidedata.sidedata import Type
+from av.stream import Disposition
 from av.video.reformatter import Colorspace
 from numpy.typing import NDArray
 
@@ -53,6 +54,17 @@ def displayed_rgb(frame: VideoFrame, pixel_aspect: float = 1) -> Image:
     if display_matrix is not None:
         image = _rotated(image, np.frombuffer(display_matrix, np.int32))
     return np.ascontiguousarray(image)
+
+
+def displayed_stream(container: Any) -> Any:
+    """The video track that a player shows: the default one, else the first; None without one.
+
+    A cover picture is no track.
+    """
+    pictures = Disposition.attached_pic
+    streams = [s for s in container.streams.video if not s.disposition & pictures]
+    default = [s for s in streams if s.disposition & Disposition.default]
+    return next(iter(default or streams), None)
 
 
 def pixel_aspect_of(stream: Any) -> float:

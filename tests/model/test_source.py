@@ -1,5 +1,6 @@
 """Sources of a model: a folder, a URL, a revision of a repository."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 from web_server import Served
 
 from deepfake.base.errors import ModelError
+from deepfake.model.card import CARD
 from deepfake.model.source import default_folder, model_folder, onnx_file
 
 FILES = ("model.safetensors", "model.json")
@@ -33,13 +35,25 @@ def test_a_folder_is_used_directly(tmp_path: Path) -> None:
         assert folder == tmp_path / "models"
 
 
-def test_the_starter_is_the_default_if_no_model_was_trained(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: Path
+@pytest.mark.parametrize(
+    ("datasets", "is_default"),
+    [(["mine"], True), (["demo", "mine"], True), ([], True), (["demo"], False)],
+)
+def test_the_starter_is_the_default_until_a_model_is_trained_on_more_than_the_demo(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    repository: Path,
+    datasets: list[str],
+    is_default: bool,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert default_folder() == repository / "models/starter"
-    write_model(tmp_path / "models", "mine")
-    assert default_folder() == Path("models")
+    starter = repository / "models/starter"
+    assert default_folder() == starter
+    card = json.loads((starter / CARD).read_text())
+    card["origin"]["datasets"] = datasets
+    Path("models").mkdir()
+    Path("models", CARD).write_text(json.dumps(card))
+    assert default_folder() == (Path("models") if is_default else starter)
 
 
 def test_a_url_is_downloaded_and_deleted_afterwards(served: Served) -> None:

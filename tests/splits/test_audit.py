@@ -67,7 +67,10 @@ def test_unknown_people_are_a_caveat(tmp_path: Path) -> None:
     [
         ({}, "matches no known layout"),
         ({"train.csv": CLEAN["train.csv"]}, "has only train.csv"),
-        ({**CLEAN, "val.csv": "file\nx\n"}, "val.csv has no column path and label"),
+        (
+            {**CLEAN, "val.csv": "file\nx\n"},
+            "val.csv has no column label: add it (columns: ['file'])",
+        ),
         ({**CLEAN, "val.csv": "path,label\nx,2\n"}, "row 2: '2'"),
     ],
 )

@@ -10,6 +10,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 from clips import CLIP_SIDE, CLIPS, GROUPS, Clip, code_of, never, patched, sequential
 from conftest import ClipMaker, Clips
 from hypothesis import given, settings
@@ -307,3 +308,23 @@ def test_decoding_twice_gives_the_same(tmp_path: Path, make_clip: ClipMaker) -> 
     pairs = itertools.zip_longest(first.frames, second.frames)
     assert all(np.array_equal(one, other) for one, other in pairs)
     assert math.isclose(first.fps, 25)
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "mp4"])
+@pytest.mark.parametrize(("default", "shown"), [([], 0), ([0], 0), ([1], 1), ([1, 2], 1)])
+def test_the_default_track_is_taken(
+    tmp_path: Path, suffix: str, default: list[int], shown: int
+) -> None:
+    """Of three tracks; track i has the brightness 100 i."""
+    path = tmp_path / f"a.{suffix}"
+    with av.open(str(path), "w") as output:
+        tracks = [output.add_stream("mpeg4", rate=25) for _ in range(3)]
+        for index, track in enumerate(tracks):
+            track.width, track.height, track.pix_fmt = 64, 48, "yuv420p"
+            track.disposition = Disposition.default if index in default else Disposition(0)
+        for index, track in enumerate(tracks):
+            picture = np.full((48, 64, 3), 100 * index, np.uint8)
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            output.mux([*track.encode(frame), *track.encode()])
+    (image,) = decode_video(path, lambda _: [0]).frames
+    assert image.mean() == pytest.approx(100 * shown, abs=3)

@@ -1,61 +1,92 @@
 """The user's own table: labels.csv with at least the columns path and label."""
 
+import os
 from pathlib import Path
 
 import pandas as pd
 
 from deepfake.base.errors import ManifestError, format_list
 from deepfake.core.labels import FAKE, REAL
+from deepfake.datasets.importers import dfdc
 from deepfake.datasets.listing import COLUMNS, Listing
 
 TABLE = "labels.csv"
+PATH_NAMES = ("path", "filename", "file", "video", "image")  # any one of them heads the paths
+SEPARATORS = ",;\t"
 LABELS = {"0": REAL, "real": REAL, "1": FAKE, "fake": FAKE}
 
 
 def recognises(root: Path) -> bool:
     """Whether there is a labels.csv other than that of DFDC's test set."""
     path = root / TABLE
-    if not path.is_file():
-        return False
-    with path.open(encoding="utf-8", errors="replace") as file:
-        return not file.readline().startswith("filename,")
+    return path.is_file() and not dfdc.begins_as_in_dfdc(path)
 
 
 def listing(root: Path) -> Listing:
     """The rows of `root`/labels.csv.
 
+    A path may be absolute, and may have backslashes.
+
     Raises:
-        ManifestError: labels.csv is missing or invalid, see `read_table`.
+        ManifestError: labels.csv is missing or invalid, see `read_table`, or several rows name the
+            same file.
     """
     path = root / TABLE
     if not path.is_file():
         raise ManifestError(f"{path} is missing: layout csv needs it (see docs/your-data.md)")
-    return Listing(read_table(path).reindex(columns=COLUMNS, fill_value=""))
+    table = read_table(path).reindex(columns=COLUMNS, fill_value="")
+    for column in ("path", "original"):
+        table[column] = [_below(root, text) for text in table[column]]
+    rows = table.index.to_series().add(2).astype(str).groupby(table["path"]).agg(list)
+    repeated = [
+        f"rows {', '.join(numbers[:-1])} and {numbers[-1]} name the same file, {name}"
+        for name, numbers in rows.items()
+        if len(numbers) > 1
+    ]
+    if repeated:
+        raise ManifestError(format_list(f"{path}: keep one row for each file:", repeated))
+    return Listing(table)
 
 
 def read_table(path: Path) -> pd.DataFrame:
     """Read a table of videos that the user wrote.
 
-    A label is REAL or 0, FAKE or 1, in any case. A missing column `target` is taken from
-    `identity`; a missing or empty `method` becomes "real" or "fake".
+    Columns are separated by commas, semicolons or tabs. The column of paths may be called any of
+    `PATH_NAMES`. A label is REAL or 0, FAKE or 1, in any case. A missing column `target` is taken
+    from `identity`; a missing or empty `method` becomes "real" or "fake".
 
     Returns:
-        The table's columns as text, `label` as REAL or FAKE; `target` and `method` are added.
+        The table's columns as text without spaces around it, `label` as REAL or FAKE; `target` and
+        `method` are added.
 
     Raises:
-        ManifestError: the file is not a CSV table, has no column path or label, or has other
-            labels. The message lists their rows.
+        ManifestError: the file is not a table in UTF-8, has not exactly one column of paths or no
+            column label, or has other labels. The message lists their rows.
     """
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        with path.open(encoding="utf-8") as file:
+            header = file.readline()
+        separator = max(SEPARATORS, key=header.count)
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, sep=separator)
     except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
         raise ManifestError(f"{path} is not a CSV table in UTF-8: {error}") from error
+    names = list(table)
+    table.columns = table.columns.str.strip().str.lower()
+    paths = [name for name in table if name in PATH_NAMES]
+    if len(paths) == 1:
+        table = table.rename(columns={paths[0]: "path"})
+    elif "path" not in paths and paths:
+        raise ManifestError(f"{path}: call the column of the paths path, not one of {paths}")
+    if not table.columns.is_unique:
+        raise ManifestError(f"{path} has several columns of one name: {names}")
     missing = [column for column in ("path", "label") if column not in table]
     if missing:
         raise ManifestError(
-            f"{path} has no column {' and '.join(missing)}: add it (columns: {list(table)})"
+            f"{path} has no column {' and '.join(missing)}: add it (columns: {names})"
         )
-    labels = table["label"].str.strip().str.lower().map(LABELS)
+    for name in table:
+        table[name] = table[name].str.strip()
+    labels = table["label"].str.lower().map(LABELS)
     if labels.isna().any():
         lines = [f"row {i + 2}: {table['label'][i]!r}" for i in labels.index[labels.isna()]]
         title = f"{path} has invalid labels, use REAL or 0 and FAKE or 1:"
@@ -66,3 +97,13 @@ def read_table(path: Path) -> pd.DataFrame:
     default = table["label"].map({REAL: "real", FAKE: "fake"})
     methods = table.get("method", default)
     return table.assign(method=methods.where(methods != "", default))
+
+
+def _below(root: Path, text: str) -> str:
+    """A path below the root with forward slashes; as it is if it is not below the root."""
+    if "\\" in text and not os.path.lexists(root / text):
+        text = text.replace("\\", "/")
+    for parent in (root, root.resolve()):
+        if Path(text).is_absolute() and Path(text).is_relative_to(parent):
+            return Path(text).relative_to(parent).as_posix()
+    return text

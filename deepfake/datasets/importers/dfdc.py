@@ -37,7 +37,7 @@ def recognises(root: Path) -> bool:
     """Whether the root, or a folder one or two levels below it, has a table of this data set."""
     places = ("", "*/", "*/dfdc_train_part_*/")
     return any(
-        _begins_right(path)
+        begins_as_in_dfdc(path)
         for name in (PART, LIST)
         for place in places
         for path in root.glob(place + name)
@@ -112,6 +112,7 @@ def _read_list(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         yield str(row["filename"]), {str(name): value for name, value in row.items()}
 
 
-def _begins_right(path: Path) -> bool:
+def begins_as_in_dfdc(path: Path) -> bool:
+    """Whether a file called `PART` or `LIST` begins as DFDC's do."""
     with path.open(encoding="utf-8-sig", errors="replace") as file:
         return bool(BEGINNINGS[path.name].match(file.read(HEAD_LENGTH)))

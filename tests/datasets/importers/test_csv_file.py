@@ -6,6 +6,7 @@ import pytest
 
 from deepfake.base.errors import ManifestError
 from deepfake.datasets.importers import csv_file
+from deepfake.datasets.scanning import detect_layout
 
 
 def rows(root: Path, content: str | bytes) -> list[dict[str, object]]:
@@ -91,14 +92,74 @@ def test_missing_table(tmp_path: Path) -> None:
             "name,class\na.mp4,1\n",
             "has no column path and label: add it (columns: ['name', 'class'])",
         ),
-        ("path;label\na.mp4;1\n", "has no column path and label: add it (columns: ['path;label'])"),
+        ("file,image,label\na.mp4,a.png,1\n", "the paths path, not one of ['file', 'image']"),
+        (
+            "path,Label,label\na.mp4,0,1\n",
+            "several columns of one name: ['path', 'Label', 'label']",
+        ),
         ("", "labels.csv"),
         ("path,label\na.mp4,0\nb,1.mp4,1\n", "line 3"),
         ("path,label,target\na.mp4,0,Zoë\n".encode("latin-1"), "labels.csv"),
     ],
-    ids=["no label", "other names", "semicolons", "empty file", "comma in a name", "not UTF-8"],
+    ids=[
+        "no label",
+        "other names",
+        "two of paths",
+        "one name twice",
+        "empty file",
+        "comma in a name",
+        "not UTF-8",
+    ],
 )
 def test_invalid_table_is_named(tmp_path: Path, content: str | bytes, error: str) -> None:
     with pytest.raises(ManifestError, match=r"labels\.csv") as caught:
         rows(tmp_path, content)
     assert error in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "path;label\nreal/a.mp4;0\n",
+        "path\tlabel\nreal/a.mp4\t0\n",
+        "path,label\nreal\\a.mp4,0\n",
+        "filename,label\nreal/a.mp4,0\n",
+        "video;label\nreal\\a.mp4;0\n",
+        "Image , Label\n real/a.mp4 , real \n",
+        "label,file,note;tab\n0,real/a.mp4,\n",
+    ],
+)
+def test_tables_as_people_write_them(tmp_path: Path, content: str) -> None:
+    (video,) = rows(tmp_path, content)
+    assert (video["path"], video["label"]) == ("real/a.mp4", 0)
+
+
+def test_absolute_paths_below_the_root(tmp_path: Path) -> None:
+    header = "path,label,original\n"
+    videos = rows(tmp_path, f"{header}{tmp_path}/b.mp4,1,{tmp_path}/a.mp4\n/elsewhere/a.mp4,0,\n")
+    assert [video["path"] for video in videos] == ["b.mp4", "/elsewhere/a.mp4"]
+    assert videos[0]["original"] == "a.mp4"
+
+
+def test_a_name_with_a_backslash_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "a\\b.mp4").touch()
+    (video,) = rows(tmp_path, "path,label\na\\b.mp4,0\n")
+    assert video["path"] == "a\\b.mp4"
+
+
+def test_a_file_in_several_rows(tmp_path: Path) -> None:
+    with pytest.raises(ManifestError) as caught:
+        rows(tmp_path, "path,label\na.mp4,0\nb.mp4,1\na.mp4,1\nb.mp4,1\na.mp4 ,0\n")
+    assert str(caught.value).splitlines()[1:] == [
+        "  rows 2, 4 and 6 name the same file, a.mp4",
+        "  rows 3 and 5 name the same file, b.mp4",
+    ]
+
+
+def test_a_table_beside_real_and_fake_is_used(tmp_path: Path) -> None:
+    """Its labels may contradict the folders' names; the table was ignored if it began with filename."""
+    for name in ("real", "fake"):
+        (tmp_path / name).mkdir()
+    (video,) = rows(tmp_path, "filename,label\nreal/a.mp4,1\n")
+    assert detect_layout(tmp_path) == "csv"
+    assert video["label"] == 1

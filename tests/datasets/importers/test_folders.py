@@ -46,10 +46,34 @@ def test_empty_folders_give_no_rows(tmp_path: Path) -> None:
     [
         ("real/", "has no folder fake "),
         ("fake/", "has no folder real "),
-        ("Real/", "has no folder real and no fake "),
+        ("genuine/", "has no folder real and no fake "),
+        ("train/Real/", "has no folder fake "),
     ],
 )
 def test_missing_folder_is_named(tmp_path: Path, folder: str, error: str) -> None:
     with pytest.raises(ManifestError) as caught:
         folders.listing(tree(tmp_path, folder))
     assert str(caught.value).startswith(f"{tmp_path} {error}")
+
+
+def test_folders_in_other_cases(tmp_path: Path) -> None:
+    table = folders.listing(tree(tmp_path, "Real/a.mp4", "FAKE/swap/b.mp4")).rows
+    assert table[["path", "label", "method"]].values.tolist() == [
+        ["Real/a.mp4", 0, "real"],
+        ["FAKE/swap/b.mp4", 1, "swap"],
+    ]
+
+
+def test_folders_of_splits(tmp_path: Path) -> None:
+    """As many data sets on Kaggle are laid out."""
+    root = tree(
+        tmp_path, "train/real/a.jpg", "Train/fake/b.jpg", "valid/Fake/c.jpg", "test/fake/d.jpg"
+    )
+    assert folders.recognises(root)
+    table = folders.listing(root).rows
+    assert table[["path", "label", "official_split"]].values.tolist() == [
+        ["Train/fake/b.jpg", 1, "train"],
+        ["test/fake/d.jpg", 1, "test"],
+        ["train/real/a.jpg", 0, "train"],
+        ["valid/Fake/c.jpg", 1, "val"],
+    ]
