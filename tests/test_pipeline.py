@@ -170,7 +170,18 @@ def test_changes_that_training_does_not_use_do_not_rerun_it(project: Path) -> No
     change(project, {"dataset": {"mine": {**DATASET, "root": "data/mo$ved `x`"}}})
     (project / "models/starter").mkdir()
     (project / "models/starter/model.json").write_text("{}")
-    for package in ("jobs", "video", "faces", "splits", "plots", "predict", "serving", "base"):
+    outside = (
+        "jobs",
+        "datasets",
+        "video",
+        "faces",
+        "splits",
+        "plots",
+        "predict",
+        "serving",
+        "base",
+    )
+    for package in (*outside, "experiments"):
         with (project / f"deepfake/{package}/__init__.py").open("a") as code:
             code.write("# an edit\n")
     ran = stages_run(call(project, "dvc", "repro"))
@@ -198,6 +209,33 @@ def test_experiments_of_dvc_change_values(project: Path) -> None:
     assert stages_run(output)[0] == "scan@mine"
     paths = read_csv(project / "data/manifest.csv")["path"]
     assert all("real" in path for path in paths)
+
+
+def test_a_merge_conflict_in_the_lock_file(project: Path) -> None:
+    """Solved by the commands of docs/reproducing.md; what both branches changed is run."""
+    text = (Path(__file__).parents[1] / "docs/reproducing.md").read_text()
+    take_ours = "git checkout --ours dvc.lock metrics plots"
+    assert f"{take_ours}\ndvc repro\n" in text
+    main = call(project, "git", "branch", "--show-current").strip()
+    identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
+    for branch, sections in (
+        ("other", {"evaluate": {"bootstrap": 10}}),
+        (main, {"evaluate": {"seed": 1}, "robustness": {"seed": 1}}),
+    ):
+        call(project, "git", "checkout", "--quiet", *["-b"] * (branch != main), branch)
+        call(project, "dvc", "checkout")
+        change(project, sections)
+        call(project, "dvc", "repro")
+        commit(project, branch)
+    output = call(project, "git", *identity, "merge", "other", fails=True)
+    assert "dvc.lock" in output
+    if "params.yaml" in output:  # neighbouring lines
+        call(project, "git", "checkout", "--ours", "params.yaml")
+        change(project, {"evaluate": {"bootstrap": 10}})
+    call(project, *take_ours.split())
+    assert stages_run(call(project, "dvc", "repro")) == ["evaluate"]
+    commit(project, "merged")
+    assert "up to date" in call(project, "dvc", "status")
 
 
 def test_the_number_of_workers_reruns_nothing(project: Path) -> None:
