@@ -81,7 +81,7 @@ def test_unreadable_splits_are_an_error(
     assert code == 2
     assert complaint in output
     assert "Traceback" not in output
-    assert run(tmp_path / "none")[0] == 1
+    assert run(tmp_path / "none")[0] == 2
 
 
 def test_json_of_deepfakebench(tmp_path: Path) -> None:
