@@ -387,8 +387,16 @@ def test_training_on_one_data_set_and_testing_on_another(project: Path) -> None:
     assert (project / "data/scanned/other.csv").is_file(), "the manifest stage must not delete it"
 
 
-def test_push_clone_pull_and_nothing_to_do(finished: Path, tmp_path: Path) -> None:
+def test_push_clone_pull_and_nothing_to_do(
+    finished: Path, repository: Path, tmp_path: Path
+) -> None:
+    """Also beside the demo's pipeline, which was never run here."""
     source = Path(shutil.copytree(finished, tmp_path / "source", symlinks=True))
+    demo = [*(repository / "data/demo").glob("*.*"), repository / "data/demo/.gitignore"]
+    tree(source, "data/demo/")
+    for file in demo:
+        if file.is_file() and file.name != "contact_sheet.png":
+            shutil.copy(file, source / "data/demo" / file.name)
     call(source, "dvc", "remote", "add", "--default", "storage", str(tmp_path / "storage"))
     commit(source, "name the storage")
     call(source, "dvc", "push", "--quiet")
@@ -396,6 +404,8 @@ def test_push_clone_pull_and_nothing_to_do(finished: Path, tmp_path: Path) -> No
     clone = tmp_path / "clone"
     assert not (clone / "models/model.safetensors").exists()
     call(clone, "dvc", "pull", "--quiet")
+    call(clone, "dvc", "checkout", "--quiet")
+    assert "in sync" in call(clone, "dvc", "status", "--cloud")
     assert stages_run(call(clone, "dvc", "repro")) == []
     assert call(clone, "git", "status", "--porcelain") == ""
     published = "models/model.safetensors"

@@ -227,7 +227,7 @@ def audit(
     identity), source, original, clusters and content allow more checks. A person
     "a:b" is the same person in every data set.
 
-    Exit code: 0 without leaks, 1 with leaks or if the splits cannot be read.
+    Exit code: 0 without leaks, 1 with leaks, 2 if the splits cannot be read.
 
     Example: deepfake audit data/splits
     """
@@ -237,7 +237,7 @@ def audit(
         found = leaks.audit(leaks.read_splits(splits))
     except DeepfakeError as error:
         typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from error
+        raise typer.Exit(2) from error
     typer.echo(json.dumps(found, indent=2) if as_json else leaks.describe(found))
     raise typer.Exit(1 if found["leaks"] else 0)
 

@@ -14,6 +14,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from deepfake.base.errors import ManifestError, format_list
+from deepfake.base.text import utf8
 from deepfake.core.files import content_digest
 from deepfake.core.media import ARCHIVE_SUFFIXES, IMAGE_SUFFIXES, VIDEO_SUFFIXES, kind_by_name
 from deepfake.datasets.importers import (
@@ -158,7 +159,7 @@ def _stem(path: str) -> str:
 
 def _with_utf8_names(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """The rows whose path is UTF-8, as CSV files require, and a note for each other row."""
-    escaped = [path.encode(errors="backslashreplace").decode() for path in table["path"]]
+    escaped = [utf8(path) for path in table["path"]]
     is_utf8 = table["path"].to_numpy(object) == np.array(escaped, object)
     others = [name for name, valid in zip(escaped, is_utf8, strict=True) if not valid]
     notes = [f"{name}: left out because its name is not UTF-8; rename it" for name in others]

@@ -74,7 +74,7 @@ class Result:
     """The result for one file.
 
     Attributes:
-        path: the file or address as given.
+        path: the file or address as given; what is not UTF-8 in its name is escaped.
         verdict: REAL, FAKE or UNDECIDED.
         score: calibrated probability of FAKE, 0..1, of the most suspicious person; None if
             UNDECIDED.

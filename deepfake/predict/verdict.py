@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from deepfake.base.text import utf8
 from deepfake.core.labels import Floats
 from deepfake.jobs.step import OUT_OF_MEMORY, TIMED_OUT
 from deepfake.model.card import ModelCard
@@ -25,6 +26,7 @@ def make_result(path: str, card: ModelCard, file: Preprocessed, logits: Floats) 
         file: the crops.
         logits: one per crop, in the order of `file.crops`.
     """
+    path = utf8(path)  # as pandas requires
     table = pd.DataFrame(list(file.crops), columns=["frame", "track"])
     table = table.assign(logit=logits, video_id=path)
     scored = video_scores(table, card.video_score, card.temperature, card.min_frames)

@@ -107,6 +107,22 @@ def test_a_folder_a_pattern_and_a_list(
         assert [record["path"] for record in records(out)] == ["clips/a.mp4", "clips/deep/b.mp4"]
 
 
+@pytest.mark.parametrize("option", ["--json", "--csv", "--report"])
+def test_a_name_that_is_not_utf8(
+    random_model: Path, demo_root: Path, tmp_path: Path, option: str
+) -> None:
+    """It is escaped, and the other files have results too."""
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    for name in (b"a\xff.mp4", b"b.mp4"):
+        shutil.copy(demo_root / "real/orl02_1.mp4", folder / os.fsdecode(name))
+    options = [option] if option != "--report" else [option, tmp_path / "reports"]
+    code, out, error = predict(folder, "--model", random_model, *options)
+    assert code == 0, error
+    assert out.count("b.mp4") == 1
+    assert "a\\udcff.mp4" in out.replace("\\\\", "\\")
+
+
 def test_csv(random_model: Path, demo_root: Path) -> None:
     clip = demo_root / "real/orl01_1.mp4"
     _, out, _ = predict(clip, "--model", random_model, "--csv")

@@ -1,4 +1,4 @@
-"""`deepfake audit` on any splits: leaks are named, and the exit code is 1."""
+"""`deepfake audit` on any splits: leaks are named, and the exit code tells them from unreadable splits."""
 
 import json
 import re
@@ -78,10 +78,10 @@ def test_unreadable_splits_are_an_error(
     tmp_path: Path, files: dict[str, str], complaint: str
 ) -> None:
     code, output = run(tree(tmp_path, files=files))
-    assert code == 1
+    assert code == 2
     assert complaint in output
     assert "Traceback" not in output
-    assert run(tmp_path / "none")[0] == 1
+    assert run(tmp_path / "none")[0] == 2
 
 
 def test_json_of_deepfakebench(tmp_path: Path) -> None:
