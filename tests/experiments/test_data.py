@@ -129,15 +129,12 @@ def test_no_link_is_made_outside_of_the_folder(
     assert not (tmp_path / "work").exists()
 
 
-def test_a_path_that_comes_twice_is_left_to_the_manifest(
-    content: dict[str, Any], tmp_path: Path
-) -> None:
+def test_a_path_that_comes_twice_is_refused(content: dict[str, Any], tmp_path: Path) -> None:
     table = {"labels.csv": "path,label\na.mp4,0\na.mp4,1\n"}
     root = tree(tmp_path / "root", "a.mp4", files=table)
     found = experiment(content, "mine", random_split=["mine"])
-    data.link_data(tmp_path / "work", found, {"mine": root})
-    listed = csv_file.listing(tmp_path / "work/data/raw/mine").rows
-    assert listed["path"].tolist() == ["a.mp4", "a.mp4"]
+    with pytest.raises(ManifestError, match="rows 2 and 3 name the same file"):
+        data.link_data(tmp_path / "work", found, {"mine": root})
 
 
 def test_links_are_replaced_and_the_data_stays(content: dict[str, Any], tmp_path: Path) -> None:

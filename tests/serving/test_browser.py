@@ -56,10 +56,10 @@ class Running:
 
 @contextmanager
 def running_page(folder: Path) -> Iterator[Running]:
-    """The page in a checkout with a model."""
+    """The page in a checkout with a model of the demo, which is never the default."""
     port = free_port()
     command = [sys.executable, "-c", "from deepfake.cli.app import app; app()", "app"]
-    options = ["--port", str(port), "--megabytes", "20"]
+    options = ["--model", "models", "--port", str(port), "--megabytes", "20"]
     process = subprocess.Popen([*command, *options], cwd=folder)
     address = f"http://127.0.0.1:{port}"
     try:
