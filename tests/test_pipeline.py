@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
-from trees import NO_WEIGHTS, tree
+from trees import IDENTITY, NO_WEIGHTS, tree
 
 from deepfake.core import archive
 from deepfake.core.tables import read_csv
@@ -72,9 +72,8 @@ def change(folder: Path, sections: dict[str, Any]) -> None:
 
 
 def commit(folder: Path, message: str) -> None:
-    identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
     call(folder, "git", "add", "--all")
-    call(folder, "git", *identity, "commit", "--quiet", "--message", message)
+    call(folder, "git", *IDENTITY, "commit", "--quiet", "--message", message)
 
 
 @pytest.fixture(scope="module")
@@ -217,7 +216,6 @@ def test_a_merge_conflict_in_the_lock_file(project: Path) -> None:
     take_ours = "git checkout --ours dvc.lock metrics plots"
     assert f"{take_ours}\ndvc repro\n" in text
     main = call(project, "git", "branch", "--show-current").strip()
-    identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
     for branch, sections in (
         ("other", {"evaluate": {"bootstrap": 10}}),
         (main, {"evaluate": {"seed": 1}}),
@@ -227,7 +225,7 @@ def test_a_merge_conflict_in_the_lock_file(project: Path) -> None:
         change(project, sections)
         call(project, "dvc", "repro")
         commit(project, branch)
-    output = call(project, "git", *identity, "merge", "other", fails=True)
+    output = call(project, "git", *IDENTITY, "merge", "other", fails=True)
     assert {"params.yaml", "dvc.lock"} <= {*output.split()}
     call(project, "git", "checkout", "--ours", "params.yaml")
     change(project, {"evaluate": {"bootstrap": 10}})

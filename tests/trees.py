@@ -8,6 +8,7 @@ from pathlib import Path
 NO_WEIGHTS = {  # the dep models/${train.init} of the pipeline, for runs with random weights
     "models/random/README.md": "no weights needed here\n",
 }
+IDENTITY = ["-c", "user.name=test", "-c", "user.email=test@example.org"]  # of commits
 
 
 def tree(root: Path, *names: str, files: Mapping[str, str] | None = None) -> Path:
@@ -35,8 +36,7 @@ def files_in(folder: Path) -> set[str]:
 
 def git(folder: Path, *command: str) -> None:
     """Run git in a folder, with the name of a test user."""
-    identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
-    subprocess.run(["git", *identity, *command], cwd=folder, check=True, capture_output=True)
+    subprocess.run(["git", *IDENTITY, *command], cwd=folder, check=True, capture_output=True)
 
 
 def dvc(folder: Path, *command: str) -> None:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from trees import IDENTITY
 from web_server import Served
 
 from deepfake.base.errors import ModelError
@@ -108,16 +109,15 @@ def versions(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         subprocess.run(command, cwd=folder, env={**os.environ, "PATH": path}, check=True)
 
-    identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
     call("git", "init", "--quiet", "--initial-branch", "main")
     call("dvc", "init", "--quiet")
-    call("git", *identity, "commit", "--quiet", "--message", "empty")
+    call("git", *IDENTITY, "commit", "--quiet", "--message", "empty")
     call("git", "tag", "empty")
     for version in ("v1", "v2"):
         write_model(folder / "models", version)
         call("dvc", "add", "--quiet", *(f"models/{name}" for name in (*FILES, ONNX)))
         call("git", "add", "--all")
-        call("git", *identity, "commit", "--quiet", "--message", version)
+        call("git", *IDENTITY, "commit", "--quiet", "--message", version)
         call("git", "tag", version)
     shutil.rmtree(folder / "models")
     return folder
