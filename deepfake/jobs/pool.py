@@ -105,7 +105,7 @@ class _Pool:
         worker = self._idle.get()
         try:
             worker.start(self._step.function)
-        except (DeepfakeError, OSError):
+        except DeepfakeError:
             pass  # the first video reports it
         finally:
             self._idle.put(worker)

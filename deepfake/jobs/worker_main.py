@@ -26,7 +26,7 @@ def answer_calls(connection: Connection) -> None:
     """Call functions for the parent process.
 
     The first message is (limit in seconds, limit of memory in bytes, function to import), and the
-    answer is True. Each further message is (function, path, arguments), and the answer is the
+    answer is the limit of memory that holds, as `limit_memory` returns it. Each further message is (function, path, arguments), and the answer is the
     function's bytes, its DeepfakeError, or the name and traceback of another exception.
 
     Raises:
@@ -34,8 +34,7 @@ def answer_calls(connection: Connection) -> None:
         ConnectionError: the same, while a message was read or written.
     """
     seconds, memory, _ = connection.recv()
-    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
-    connection.send(True)
+    connection.send(limit_memory(memory))
     while True:
         function, path, arguments = connection.recv()
         signal.alarm(seconds)  # ends a hanging process whose parent was killed
@@ -48,6 +47,18 @@ def answer_calls(connection: Connection) -> None:
             answer = (kind.__name__, traceback.format_exc())
         signal.alarm(0)
         connection.send(answer)
+
+
+def limit_memory(wanted: int) -> int:
+    """Limit the memory of this process, in bytes; returns the limit.
+
+    It is a lower one where the process inherits a lower hard limit, as on clusters, since nobody
+    but root may raise that.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    memory = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+    return memory
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """Tests of jobs/pool.py, mostly with real processes: order, cache, crashes and limits."""
 
 import os
+import resource
 import signal
 import socket
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
@@ -157,25 +159,65 @@ def test_work_is_done_in_another_process_with_one_thread(tmp_path: Path) -> None
     assert int(process) != os.getpid()
 
 
+def script(folder: Path, body: str) -> Path:
+    """A program with the names of this module and `folder`."""
+    paths = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+    path = folder / "run.py"
+    path.write_text(f"""
+import sys; sys.path[:0] = {paths!r}
+from test_pool import *
+if __name__ == "__main__":
+    folder = Path({str(folder)!r})
+{textwrap.indent(body, "    ")}
+""")
+    return path
+
+
+@pytest.mark.slow
+def test_a_lower_hard_limit_on_memory_holds_and_is_named(tmp_path: Path) -> None:
+    """Nobody but root may raise it, so a worker on a cluster could not start."""
+    write(tmp_path, "a", "huge")
+    body = """
+import resource
+resource.setrlimit(resource.RLIMIT_DATA, (1 << 30, 1 << 30))
+inputs = [Video("", folder / f"{i}.txt") for i in range(2)]
+print(list(map_videos(step(folder), inputs, execution(video_gigabytes=4), "t")))
+"""
+    done = subprocess.run(
+        [sys.executable, script(tmp_path, body)], capture_output=True, text=True, check=False
+    )
+    reason = "needs more than 1 GB of memory, the hard limit of this system (`ulimit -Hd`)"
+    assert done.stdout == f"{[b'A!', Failure('out_of_memory', reason)]}\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("hard", "limit"),
+    [(resource.RLIM_INFINITY, 400), (500, 400), (400, 400), (300, 300)],
+)
+def test_the_limit_on_memory_is_never_above_the_hard_limit(
+    hard: int, limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (hard, hard))
+    monkeypatch.setattr(resource, "setrlimit", lambda _, pair: limits.append(pair))
+    assert worker_main.limit_memory(400) == limit
+    assert limits == [(limit, limit)]
+
+
 @pytest.mark.slow
 def test_processes_end_with_a_killed_run(tmp_path: Path) -> None:
     """After `kill -9` of the run, no process continues to compute."""
     paths = write(tmp_path, "a", "b")
-    code = f"""
-import sys; sys.path[:0] = {[str(Path(__file__).parent), str(Path(__file__).parents[1])]!r}
-from test_pool import *
-if __name__ == "__main__":
-    folder = Path({str(tmp_path)!r})
-    inputs = [Video("", folder / f"{{i}}.txt") for i in range(2)]
-    task = Step(whereabouts, "v1", Cache(folder / "scratch"))
-    for result in map_videos(task, inputs, execution(1), "t"):
-        print(result.decode().split()[1], flush=True)
-        time.sleep(60)
+    body = """
+inputs = [Video("", folder / f"{i}.txt") for i in range(2)]
+task = Step(whereabouts, "v1", Cache(folder / "scratch"))
+for result in map_videos(task, inputs, execution(1), "t"):
+    print(result.decode().split()[1], flush=True)
+    time.sleep(60)
 """
-    script = tmp_path / "run.py"
-    script.write_text(code)
+    program = script(tmp_path, body)
     with subprocess.Popen(
-        [sys.executable, script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        [sys.executable, program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as running:
         assert running.stdout is not None
         process = int(running.stdout.readline())
