@@ -27,7 +27,7 @@ RETRY_SECONDS = 10
 MAX_HEADER_BYTES = 16 * 1024  # of all headers of a request
 MAX_CONNECTIONS = 64
 SHUTDOWN_SECONDS = 3  # for running requests to finish
-HEADERS = {  # of every response
+HEADERS = {  # of every response that the server sends, whoever made it
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'",
@@ -106,13 +106,13 @@ async def _unexpected_error(_: Request, __: Exception) -> JSONResponse:
 
 def _error_response(status: int, message: str) -> JSONResponse:
     retry = {"Retry-After": str(RETRY_SECONDS)} if status == BUSY else {}
-    return JSONResponse({"detail": message}, status, headers={**HEADERS, **retry})
+    return JSONResponse({"detail": message}, status, headers=retry)
 
 
 class UploadLimiter:
     """Middleware that refuses uploads that are too many at once, too large or too slow.
 
-    It refuses them before or while their body is read, and adds `HEADERS` to every response.
+    It refuses them before or while their body is read.
 
     Args:
         app: the application behind it.
@@ -132,12 +132,8 @@ class UploadLimiter:
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         """Handle one request (ASGI)."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
             await self._app(scope, receive, send)
-            return
-        send_with_headers = _with_headers(send)
-        if scope["method"] in ("GET", "HEAD"):
-            await self._app(scope, receive, send_with_headers)
             return
         if _declared_length(scope) > self._max_bytes:
             await _error_response(TOO_LARGE, self._too_large)(scope, receive, send)
@@ -148,7 +144,7 @@ class UploadLimiter:
             return
         self._concurrent += 1
         try:
-            await self._app(scope, self._limited(receive), send_with_headers)
+            await self._app(scope, self._limited(receive), send)
         except asyncio.CancelledError:
             await _error_response(BUSY, "the server is shutting down")(scope, receive, send)
         finally:
@@ -188,18 +184,8 @@ def _declared_length(scope: dict[str, Any]) -> int:
     return 0
 
 
-def _with_headers(send: Any) -> Any:
-    async def send_with_headers(message: dict[str, Any]) -> None:
-        if message["type"] == "http.response.start":
-            extra = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
-            message = {**message, "headers": [*message.get("headers", []), *extra]}
-        await send(message)
-
-    return send_with_headers
-
-
 def configuration(service: Service, address: str, port: int) -> uvicorn.Config:
-    """The configuration of the web server, with limits on headers and connections."""
+    """The configuration of the web server: limits on headers and connections, and `HEADERS`."""
     return uvicorn.Config(
         create_app(service),
         host=address,
@@ -210,6 +196,7 @@ def configuration(service: Service, address: str, port: int) -> uvicorn.Config:
         timeout_keep_alive=5,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         server_header=False,
+        headers=list(HEADERS.items()),
         log_level="warning",
     )
 

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -19,8 +20,9 @@ from hosting import WAIT, Client, hosted
 
 from deepfake import Detector
 from deepfake.serving import api
+from deepfake.serving.queue import QueueFullError
 from deepfake.serving.service import Service
-from deepfake.serving.uploads import UploadLimits
+from deepfake.serving.uploads import TooLargeError, UploadLimits
 
 LIMITS = UploadLimits(megabytes=2, minutes=0.5, waiting=2)
 SCRIPT = "<script>alert(1)</script>"
@@ -261,6 +263,48 @@ def test_tracebacks_are_not_sent(
     answer = client.send(b"text")
     assert answer.status_code == 500
     assert answer.json() == {"detail": "internal server error"}
+
+
+def test_every_response_has_each_header_once(
+    service: Service, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Handled errors too: two values of a security header may cancel each other."""
+    errors = {
+        200: None,
+        413: TooLargeError("too large"),
+        503: QueueFullError("the queue is full"),
+        500: RuntimeError("secret"),
+    }
+    predict = service._predict
+    with hosted(service) as client:
+        answers = [client.get("/health"), client.get("/docs"), client.get("/nothing")]
+        answers += [client.get("/predict"), requests.post(client.url("/predict"), timeout=WAIT)]
+        answers += [client.send(bytes(LIMITS.max_bytes + api.FORM_BYTES + 1))]
+        for error in errors.values():
+            monkeypatch.setattr(service, "_predict", raising(error) if error else predict)
+            answers.append(client.send(b"text"))
+    monkeypatch.setattr(api, "MAX_CONNECTIONS", 1)
+    with hosted(service) as client:
+        answers.append(client.get("/health"))  # refused by the web server itself
+    assert [answer.status_code for answer in answers] == [
+        *(200, 200, 404, 405, 422, 413),
+        *errors,
+        503,
+    ]
+    for answer in answers:
+        headers = answer.raw.headers  # `answer.headers` joins the values of a header
+        for name in {*headers, *api.HEADERS}:
+            assert len(headers.getlist(name)) == 1, (answer.status_code, name)
+        for name, value in api.HEADERS.items():
+            assert headers[name] == value
+    assert list(folder.iterdir()) == []
+
+
+def raising(error: Exception) -> Any:
+    def fail(*_: object) -> None:
+        raise error
+
+    return fail
 
 
 def test_requests_from_other_sites(client: Client) -> None:
