@@ -62,7 +62,7 @@ def answers(address: str) -> bool:
     """Whether a server answers at an address with status 200."""
     try:
         return requests.get(address, timeout=WAIT).ok
-    except requests.ConnectionError:
+    except requests.RequestException:
         return False
 
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from deepfake.serving import page_server
 from deepfake.serving.uploads import UploadLimits, delete_uploads_of
 
 PAGE = Path(__file__).parent / "page" / "main.py"
@@ -61,7 +62,7 @@ def streamlit_command(limits: UploadLimits, address: str, port: int) -> list[str
         "global.developmentMode": "false",
     }
     arguments = [f"--{name}={value}" for name, value in options.items()]
-    return [sys.executable, "-m", "streamlit", "run", str(PAGE), *arguments]
+    return [sys.executable, "-m", page_server.__name__, "run", str(PAGE), *arguments]
 
 
 def serve_page(settings: PageSettings, address: str, port: int) -> int:
@@ -74,7 +75,8 @@ def serve_page(settings: PageSettings, address: str, port: int) -> int:
 def run_until_interrupted(command: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run a server until it ends, or a signal ends it within `SHUTDOWN_SECONDS`.
 
-    The server has its own process group, so that all processes that it has started end with it.
+    The server has its own process group, so that all processes that it has started end with it. Its
+    standard input stays open until this process ends, however it ends: see `page_server`.
 
     Returns:
         The exit code of the server; 0 after a signal.
@@ -84,7 +86,9 @@ def run_until_interrupted(command: Sequence[str], environment: Mapping[str, str]
         raise KeyboardInterrupt
 
     handlers = {number: signal.signal(number, interrupt) for number in STOP_SIGNALS}
-    server = subprocess.Popen(command, env=environment, start_new_session=True)
+    server = subprocess.Popen(
+        command, env=environment, stdin=subprocess.PIPE, start_new_session=True
+    )
     try:
         return server.wait()
     except KeyboardInterrupt:

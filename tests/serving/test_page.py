@@ -6,10 +6,13 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import streamlit as st
+from hosting import answers, free_port, wait_until
 from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
 
@@ -23,7 +26,7 @@ from deepfake.serving.page_command import (
     streamlit_command,
 )
 from deepfake.serving.sample_clips import existing_clips
-from deepfake.serving.uploads import UploadLimits
+from deepfake.serving.uploads import FOLDER_PREFIX, UploadLimits
 
 SECONDS = 300  # for a run of the page, on a busy machine
 
@@ -158,6 +161,36 @@ def test_a_server_that_does_not_stop_is_killed(
     with pytest.raises(ProcessLookupError):
         os.kill(int(ready.read_text()), 0)
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.slow
+def test_the_server_ends_with_a_killed_command(tmp_path: Path) -> None:
+    """After `kill -9` of `deepfake app`, nothing serves or keeps an upload."""
+    address = f"http://127.0.0.1:{(port := free_port())}"
+    command = subprocess.Popen(
+        [sys.executable, "-m", "deepfake", "app", "--port", str(port)],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    wait_until(lambda: answers(f"{address}/_stcore/health"))
+    (server,) = children(command.pid)
+    (tmp_path / f"{FOLDER_PREFIX}{server}-a").mkdir()
+    try:
+        command.kill()
+        command.wait()
+        killed = time.monotonic()
+        wait_until(lambda: not answers(f"{address}/_stcore/health"))
+        assert time.monotonic() - killed < 10
+        assert not list(tmp_path.glob(f"{FOLDER_PREFIX}*"))
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(server, signal.SIGKILL)
+
+
+def children(process: int) -> list[int]:
+    """Ids of the processes that a process has started."""
+    table = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True).stdout
+    pairs = [line.split() for line in table.splitlines()]
+    return [int(child) for child, parent in pairs if int(parent) == process]
 
 
 def test_the_exit_code_is_that_of_the_server() -> None:
