@@ -5,6 +5,7 @@ import functools
 import io
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -216,7 +217,14 @@ def run_all(work: Callable[[Task], Result], tasks: list[Task], name: str) -> lis
     """Run tasks in a process per processor; results come in the order of the tasks."""
     workers = os.cpu_count() or 1
     context = get_context("spawn")  # the same on every system, and no inherited OpenCV threads
-    with ProcessPoolExecutor(workers, context, cv2.setNumThreads, (1,)) as pool:
+    try:
+        processes = ProcessPoolExecutor(workers, context, cv2.setNumThreads, (1,))
+    except OSError as error:
+        sys.exit(
+            f"error: processes need semaphores, which cannot be created ({error.strerror}): mount"
+            " /dev/shm, for example with `docker run --shm-size=64m`"
+        )
+    with processes as pool:
         return list(tqdm(pool.map(work, tasks), name, len(tasks), unit="window"))
 
 

@@ -1,8 +1,10 @@
 """The training loop: pairs of REAL and FAKE, averaged weights, best epoch on val, resumable."""
 
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,6 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 from lightning_fabric import Fabric
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.optim.swa_utils import AveragedModel
@@ -19,7 +22,7 @@ from tqdm import tqdm
 
 from deepfake.base.code import code_version
 from deepfake.base.errors import TrainingError
-from deepfake.core.labels import Floats
+from deepfake.core.labels import Floats, Labels
 from deepfake.core.roc import roc_auc
 from deepfake.model.calibration import Calibration
 from deepfake.model.inputs import stored_images
@@ -184,10 +187,12 @@ class TrainingRun:
         dataset = CropDataset(train_set.folder, table, landmarks, transform)
         blendable = ~np.isnan(landmarks[:, 0, 0])
         self.sampler = PairSampler(table, blendable, params)
+        workers = _startable(workers)
         self.loader = DataLoader(
             dataset,
             batch_size=params.batch_size,
             sampler=self.sampler,
+            collate_fn=_as_arrays,
             num_workers=workers,
             persistent_workers=workers > 0,
             # OpenCV and OpenMP may hang in a process that was forked after they started threads.
@@ -235,9 +240,36 @@ class TrainingRun:
         """Normalised crops in the network's memory layout, and smoothed labels, on its device."""
         smoothing = self.params.label_smoothing
         for crops, labels in self.loader:
-            smoothed = labels.float() * (1 - smoothing) + smoothing / 2
-            on_device = crops.to(self.device, memory_format=torch.channels_last)
+            smoothed = torch.from_numpy(labels).float() * (1 - smoothing) + smoothing / 2
+            on_device = torch.from_numpy(crops).to(self.device, memory_format=torch.channels_last)
             yield self.normalise(on_device), smoothed.to(self.device)
+
+
+def _as_arrays(examples: list[tuple[Tensor, int]]) -> tuple[NDArray[np.uint8], Labels]:
+    """A batch as arrays, which a loading process sends through a pipe.
+
+    It would put tensors in /dev/shm, where a container has 64 MB by default, too little for a dozen
+    processes with large crops. A pipe is about as fast.
+    """
+    crops, labels = zip(*examples, strict=True)
+    return torch.stack(crops).numpy(), np.array(labels)
+
+
+def _startable(workers: int) -> int:
+    """`workers`, or 0 and a note if the system has no semaphores, which they need."""
+    if workers == 0:
+        return 0
+    try:
+        get_context("spawn").Lock()
+    except OSError as error:
+        print(
+            "note: crops are loaded without extra processes, which is slower, because semaphores"
+            f" cannot be created ({error.strerror}): mount /dev/shm, for example with"
+            " `docker run --shm-size=64m`",
+            file=sys.stderr,
+        )
+        return 0
+    return workers
 
 
 def _use_one_thread(_: int) -> None:

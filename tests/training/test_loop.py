@@ -1,6 +1,8 @@
 """Training: it learns, and neither a crash nor the number of workers changes the result."""
 
+import errno
 import math
+import multiprocessing.synchronize
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -244,6 +246,32 @@ def test_the_number_of_workers_does_not_change_the_result(
     run: Run, uninterrupted: TrainingResult
 ) -> None:
     assert_same(run("worker", workers=1), uninterrupted)
+
+
+def test_batches_need_no_shared_memory(
+    sets: tuple[CropSet, CropSet], settings: TrainParams
+) -> None:
+    """Loading processes put tensors in /dev/shm, which is small in a container, but not arrays."""
+    crops, labels = next(iter(TrainingRun(sets[0], settings, workers=0).loader))
+    assert (type(crops), crops.dtype, crops.shape[:2]) == (np.ndarray, np.uint8, (8, 3))
+    assert (type(labels), labels.shape) == (np.ndarray, (8,))
+
+
+def test_without_semaphores_the_training_process_loads_the_crops(
+    run: Run,
+    uninterrupted: TrainingResult,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """As in a container without /dev/shm."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+
+    monkeypatch.setattr(multiprocessing.synchronize.SemLock, "__init__", refuse)
+    assert_same(run("no semaphores", workers=1), uninterrupted)
+    (note,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note")]
+    assert "semaphores cannot be created (No such file or directory): mount /dev/shm" in note
 
 
 def test_initial_weights_and_examples_depend_on_the_seed(
