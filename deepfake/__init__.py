@@ -8,8 +8,15 @@ The public names are `Detector`, `Result` and `Face`; `__init__.pyi` gives their
 imported at its first use, because importing torch takes seconds.
 """
 
+import sys
 from importlib import import_module
 from typing import Any
+
+if sys.platform == "win32":  # it has neither fcntl nor resource
+    sys.exit(
+        "error: deepfake runs on Linux and macOS. On Windows, install it in WSL 2:"
+        " https://learn.microsoft.com/windows/wsl/install"
+    )
 
 __all__ = ["Detector", "Face", "Result"]
 

@@ -13,6 +13,9 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeVar
 
+import environment  # noqa: F401  first
+
+# isort: split
 import cv2
 import media
 import numpy as np

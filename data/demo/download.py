@@ -10,6 +10,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import environment  # noqa: F401  first
 from tqdm import tqdm
 
 HERE = Path(__file__).resolve().parent
