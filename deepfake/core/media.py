@@ -27,7 +27,9 @@ def kind_by_name(path: Path) -> str:
 
 
 # First bytes of image files. The pipeline reads a GIF as a video.
+JXL_MAGICS = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")  # JPEG XL: bare, and in a container
 IMAGE_MAGICS = (
+    *JXL_MAGICS,
     b"\xff\xd8\xff",
     b"\x89PNG\r\n\x1a\n",
     b"BM",
