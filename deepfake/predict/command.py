@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from deepfake.base.download import fetch
 from deepfake.base.errors import DeepfakeError
+from deepfake.base.text import utf8
 from deepfake.core.files import write_bytes
 from deepfake.model.source import default_folder
 from deepfake.params.schema import ExecutionParams
@@ -60,9 +61,10 @@ def run(options: PredictOptions) -> int:
     Raises:
         DeepfakeError: the model cannot be loaded, or a report cannot be written.
     """
-    files, errors = expand(options.paths, _standard_input())
-    for error in errors:
-        typer.echo(f"error: {error}", err=True)
+    expanded = expand(options.paths, _standard_input())
+    files, errors = expanded.files, expanded.errors
+    for line in [*expanded.notes, *(f"error: {error}" for error in errors)]:
+        typer.echo(utf8(line), err=True)
     if not files:
         return FAILED
     if options.annotate and len(files) > 1:

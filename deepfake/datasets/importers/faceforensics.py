@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from deepfake.base.errors import ManifestError, format_list
+from deepfake.core.folders import files_below
 from deepfake.core.labels import FAKE, REAL, SPLITS
 from deepfake.core.media import kind_by_name
-from deepfake.datasets.listing import Listing, files_below, table_of
+from deepfake.datasets.listing import Listing, table_of
 
 LIST_FOLDERS = ("", "splits", "dataset", "dataset/splits")  # below the root
 CONVERSION = "conversion_dict.json"
