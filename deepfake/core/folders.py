@@ -40,26 +40,25 @@ def walk(top: Path) -> Iterator[tuple[Path, list[Path]]]:
 def files_below(folder: Path, suffixes: Iterable[str] | None = None) -> list[Path]:
     """Files at any depth, sorted, without hidden ones; with `suffixes`, only files that end in one.
 
-    A folder named like a video counts as a file, which holds the video's frames. Such folders and
-    broken links are included, so that they are reported as unreadable videos instead of being
+    A folder of a video's frames (`is_video_folder`) counts as a file. Those without an image, and
+    broken links, are included, so that they are reported as unreadable videos instead of being
     skipped silently.
     """
-    allowed = "" if suffixes is None else tuple(suffixes)
-    return [
-        path
-        for path in _files_and_videos(folder)
-        if not is_hidden(path) and path.name.lower().endswith(allowed)
-    ]
+    allowed = ("",) if suffixes is None else tuple(suffixes)
+    return [path for path in _files_and_videos(folder) if _is_shown(path, allowed)]
 
 
 def media_below(folder: Path) -> tuple[list[Path], list[Path]]:
     """All images and videos at any depth, by their suffixes, and the files that are skipped.
 
-    Archives of a video's frames, and folders named like a video, are videos. Hidden files and folders
-    are skipped. Both lists are sorted.
+    Archives and folders of a video's frames are videos. Hidden files and folders are skipped. Both
+    lists are sorted.
     """
-    media = files_below(folder, MEDIA_SUFFIXES)
-    return media, sorted({*_files_and_videos(folder)} - {*media})
+    media: list[Path] = []
+    skipped: list[Path] = []
+    for path in _files_and_videos(folder):
+        (media if _is_shown(path, MEDIA_SUFFIXES) else skipped).append(path)
+    return media, skipped
 
 
 def skipped_note(skipped: Sequence[Path], top: Path) -> list[str]:
@@ -77,9 +76,20 @@ def skipped_note(skipped: Sequence[Path], top: Path) -> list[str]:
     return [f"{len(skipped)} file{plural} skipped: {', '.join(parts)}"] if parts else []
 
 
+def is_video_folder(folder: Path) -> bool:
+    """Whether the images in a folder are frames of a video: it is named like one and holds none."""
+    return folder.suffix.lower() in VIDEO_SUFFIXES and not any(
+        path.suffix.lower() in VIDEO_SUFFIXES and not is_hidden(path) for path in folder.iterdir()
+    )
+
+
 def is_hidden(path: Path) -> bool:
     """Whether a file or folder is hidden, as .DS_Store is."""
     return path.name.startswith(".")
+
+
+def _is_shown(path: Path, suffixes: tuple[str, ...]) -> bool:
+    return not is_hidden(path) and path.name.lower().endswith(suffixes)
 
 
 def _group(path: Path) -> str:
@@ -90,21 +100,14 @@ def _group(path: Path) -> str:
 
 
 def _files_and_videos(top: Path) -> list[Path]:
-    """Files at any depth and folders named like a video, sorted; files in the latter are left out.
-
-    A folder named like a video that has a video file in it is a folder like any other.
-    """
+    """Files at any depth and folders of a video's frames, sorted; files in the latter are left out."""
     found: list[Path] = []
     videos: set[Path] = set()
     for folder, files in walk(top):
         if not videos.isdisjoint(folder.parents):
             continue
-        if folder != top and folder.suffix.lower() in VIDEO_SUFFIXES and not _hold_a_video(files):
+        if folder != top and is_video_folder(folder):
             videos.add(folder)
         else:
             found += files
     return sorted([*found, *videos])
-
-
-def _hold_a_video(files: Sequence[Path]) -> bool:
-    return any(file.suffix.lower() in VIDEO_SUFFIXES and not is_hidden(file) for file in files)

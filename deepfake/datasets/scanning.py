@@ -203,7 +203,7 @@ def _note_on_links(root: Path, paths: Iterable[str], name: str) -> list[str]:
     ]
     return notes_on(
         links,
-        "linked folders, in which DVC sees no change; after one, run `dvc repro --force"
+        "linked folders, whose changes DVC does not see; after a change, run `dvc repro --force"
         f" scan@{name}`",
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepfake.base.download import is_url
-from deepfake.core.folders import media_below, skipped_note
+from deepfake.core.folders import is_video_folder, media_below, skipped_note
 from deepfake.core.media import HEAD_BYTES, kind_by_content
 
 MAX_DOWNLOAD_BYTES = 2 * 2**30
@@ -86,7 +86,7 @@ def _matches(name: str) -> list[str]:
 def _files_of(match: str) -> tuple[list[str], list[str]]:
     """The files of a folder with a note on those that are skipped; anything else as it is."""
     folder = Path(match)
-    if is_url(match) or not folder.is_dir():
+    if is_url(match) or not folder.is_dir() or is_video_folder(folder):
         return [match], []
     media, skipped = media_below(folder)
     return [str(file) for file in media], [f"{match}: {x}" for x in skipped_note(skipped, folder)]

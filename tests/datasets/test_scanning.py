@@ -182,7 +182,7 @@ def test_every_layout_enters_linked_folders(tmp_path: Path, layout: str) -> None
     after = scanning.scan(root, "mine", "auto", "*")
     assert after.rows.equals(before.rows)
     assert after.notes[-1] == (
-        "1 linked folders, in which DVC sees no change; after one, run"
+        "1 linked folders, whose changes DVC does not see; after a change, run"
         f" `dvc repro --force scan@mine`:\n  {LINKED[layout]}"
     )
 

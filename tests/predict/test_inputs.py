@@ -75,6 +75,13 @@ def test_files_that_are_skipped_in_folders_are_noted() -> None:
 
 
 @pytest.mark.usefixtures("folder")
+def test_a_folder_of_the_frames_of_a_video_is_one_file() -> None:
+    tree(Path(), "more/clip.mp4/0.png", "more/clip.mp4/1.png")
+    for name in ("more", "more/clip.mp4", "more/*.mp4"):
+        assert expand([name]).files == [InputFile("more/clip.mp4")]
+
+
+@pytest.mark.usefixtures("folder")
 def test_a_pattern_reads_linked_folders_once() -> None:
     Path("sub/loop").symlink_to("..")
     expanded = expand(["sub/**/*.gif", "**/*.JPG"])
