@@ -2,10 +2,12 @@
 
 import hashlib
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from trees import tree
+from trees import dvc, git, tree
 
 from deepfake.base.errors import ManifestError
 from deepfake.datasets import scanning
@@ -185,6 +187,23 @@ def test_every_layout_enters_linked_folders(tmp_path: Path, layout: str) -> None
         "1 linked folders, whose changes DVC does not see; after a change, run"
         f" `dvc repro --force scan@mine`:\n  {LINKED[layout]}"
     )
+
+
+@pytest.mark.slow
+def test_dvc_follows_a_linked_root_and_no_linked_folder_below_it(tmp_path: Path) -> None:
+    """As docs/your-data.md says."""
+    project = tree(tmp_path / "project", "raw/a.mp4")
+    stage = "stages: {{scan: {{cmd: echo > out, deps: [{}], outs: [out]}}}}\n"
+    git(project, "init", "--quiet")
+    dvc(project, "init", "--quiet")
+    for root, link in (("raw", "raw/link"), ("root", "root")):
+        elsewhere = tree(tmp_path / f"elsewhere_{root}", "b.mp4")
+        (project / link).symlink_to(elsewhere)
+        tree(project, files={"dvc.yaml": stage.format(root)})
+        dvc(project, "repro")
+        tree(elsewhere, files={"b.mp4": "another"})
+        changed = subprocess.run([sys.executable, "-m", "dvc", "status", "--quiet"], cwd=project)
+        assert changed.returncode == (1 if link == root else 0)
 
 
 def test_a_photo_beside_a_video_of_its_name(tmp_path: Path) -> None:
