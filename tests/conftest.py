@@ -78,7 +78,7 @@ def random_model(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     params = Params.model_validate(yaml.safe_load((repository / "params.yaml").read_text()))
     folder = tmp_path_factory.mktemp("random") / "models"
     torch.manual_seed(0)
-    card = make_card(params, Calibration(1.0, 0.5), best_epoch=1, datasets=["demo"])
+    card = make_card(params, Calibration(1.0, 0.5), best_epoch=1, datasets=["demo"], face_pixels=60)
     save_model(folder, build_model("random").state_dict(), card)
     return folder
 

@@ -196,7 +196,7 @@ def test_self_blending_runs_landmarks_and_train(project: Path) -> None:
 
 def test_experiments_of_dvc_change_values(project: Path) -> None:
     """Also with --temp and --queue; the workspace keeps its metrics."""
-    one, other = "train.epochs=1", "dataset.mine.include='*real*'"
+    one, other = "train.epochs=1", "dataset.mine.include='*orl01*'"
     output = call(project, "dvc", "exp", "run", "--set-param", one)
     assert "train" in stages_run(output)
     assert yaml.safe_load((project / "params.yaml").read_text())["train"]["epochs"] == 1
@@ -207,7 +207,7 @@ def test_experiments_of_dvc_change_values(project: Path) -> None:
     output = call(project, "dvc", "exp", "run", "--set-param", other, "manifest")
     assert stages_run(output)[0] == "scan@mine"
     paths = read_csv(project / "data/manifest.csv")["path"]
-    assert all("real" in path for path in paths)
+    assert all("orl01" in path for path in paths)
 
 
 def test_a_merge_conflict_in_the_lock_file(project: Path) -> None:

@@ -28,7 +28,9 @@ def imported_files(script: Path, top: Path = TOP) -> set[str]:
     return {name for name, _ in _walk_imports(script, top)}
 
 
-def code_version(function: Callable[..., Any], packages: Sequence[str] = ()) -> str:
+def code_version(
+    function: Callable[..., Any], packages: Sequence[str] = (), models: Sequence[Path] = ()
+) -> str:
     """A digest of all code that a function's results depend on.
 
     It covers the project files that the function's module imports, without comments and docstrings,
@@ -37,6 +39,7 @@ def code_version(function: Callable[..., Any], packages: Sequence[str] = ()) -> 
     Args:
         function: a function of this project.
         packages: distributions that are loaded without an import statement.
+        models: files of models that are opened by path.
     """
     script = Path(str(sys.modules[function.__module__].__file__))
     files = sorted(_walk_imports(script, TOP))
@@ -44,6 +47,7 @@ def code_version(function: Callable[..., Any], packages: Sequence[str] = ()) -> 
     distributions = {*packages, *_distributions(modules)}
     lines = [f"{name} {_source_digest(TOP / name)}" for name, _ in files]
     lines += [f"{name}=={version(name)}" for name in sorted(distributions)]
+    lines += [hashlib.sha256(model.read_bytes()).hexdigest() for model in models]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 

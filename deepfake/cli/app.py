@@ -123,6 +123,8 @@ def predict(
 
     if as_json and as_csv:
         raise typer.BadParameter("--json and --csv exclude each other")
+    if annotate and annotate.suffix.lower() != ".mp4":
+        raise typer.BadParameter("--annotate writes an MP4, so its name must end in .mp4")
     output_format: OutputFormat = "json" if as_json else "csv" if as_csv else "table"
     limits = ExecutionParams(
         workers=workers, video_seconds=video_seconds, video_gigabytes=video_gigabytes

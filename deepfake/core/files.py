@@ -8,6 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from deepfake.core.folders import walk
+
 TEMPORARY_PREFIX = ".writing-"  # of the names of files that are being written
 METRIC_DIGITS = 4  # otherwise `dvc metrics diff` prints differences of 1e-10
 
@@ -83,9 +85,12 @@ def sha256_of(path: Path) -> str:
 
 
 def content_digest(path: Path) -> str:
-    """SHA-256 of a file, or of the names and contents of all files below a folder."""
+    """SHA-256 of a file, or of the names and contents of all files below a folder.
+
+    Links are followed, and hidden folders left out, as `folders.walk` does.
+    """
     if not path.is_dir():
         return sha256_of(path)
-    files = sorted(file for file in path.rglob("*") if file.is_file())
+    files = sorted(file for _, found in walk(path) for file in found if file.is_file())
     lines = [f"{sha256_of(file)} {file.relative_to(path).as_posix()}" for file in files]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -1,14 +1,23 @@
-"""Kinds of media files, by name, and the signatures of images."""
+"""Kinds of media files, by name and by their first bytes."""
 
 from pathlib import Path
 
+# Names of files that can be decoded. All code that searches folders uses these.
 IMAGE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".heic", ".heif", ".avif"}
+    {
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".bmp", ".dib"),
+        *(".tif", ".tiff", ".heic", ".heif", ".hif", ".avif", ".ppm", ".pgm", ".pbm", ".pnm"),
+    }
 )
 VIDEO_SUFFIXES = frozenset(
-    {".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".gif"}
+    {
+        *(".mp4", ".m4v", ".mov", ".qt", ".3gp", ".3g2", ".avi", ".divx", ".mkv", ".webm", ".ogv"),
+        *(".wmv", ".asf", ".flv", ".f4v", ".ts", ".mts", ".m2ts", ".m2t", ".vob", ".mxf"),
+        *(".mpg", ".mpeg", ".mpe", ".m1v", ".m2v", ".gif"),
+    }
 )
 ARCHIVE_SUFFIXES = (".tar", ".tar.gz", ".tgz")  # archives of a video's frames as images
+MEDIA_SUFFIXES = (*sorted(IMAGE_SUFFIXES | VIDEO_SUFFIXES), *ARCHIVE_SUFFIXES)
 
 
 def kind_by_name(path: Path) -> str:
@@ -27,7 +36,9 @@ def kind_by_name(path: Path) -> str:
 
 
 # First bytes of image files. The pipeline reads a GIF as a video.
+JXL_MAGICS = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")  # JPEG XL: bare, and in a container
 IMAGE_MAGICS = (
+    *JXL_MAGICS,
     b"\xff\xd8\xff",
     b"\x89PNG\r\n\x1a\n",
     b"BM",
@@ -35,6 +46,7 @@ IMAGE_MAGICS = (
     b"MM\0*",
     b"II+\0",
     b"MM\0+",
+    *(b"P%d\n" % number for number in range(1, 7)),  # PNM
 )
 VIDEO_MAGICS = (
     b"GIF8",
@@ -44,6 +56,7 @@ VIDEO_MAGICS = (
     b"FLV\1",
     b"OggS",
     b"0&\xb2u\x8ef\xcf\x11",  # ASF, WMV
+    b"\x06\x0e+4\2\5\1\1",  # MXF
 )
 MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 IMAGE_BRANDS = (b"avif", b"heic", b"heix", b"heim", b"heis", b"mif1")  # of a ftyp box: AVIF, HEIF

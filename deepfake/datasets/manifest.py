@@ -10,7 +10,7 @@ import pandas as pd
 import pandera.pandas as pa
 
 from deepfake.base.errors import ManifestError, format_list
-from deepfake.core.labels import FAKE, REAL, SPLITS
+from deepfake.core.labels import FAKE, LABEL_NAMES, REAL, SPLITS
 from deepfake.core.tables import read_csv
 from deepfake.datasets.listing import Listing
 
@@ -74,18 +74,20 @@ def leftover_scans(folder: Path, names: Sequence[str]) -> list[Path]:
     return sorted(path for path in folder.glob("*.csv") if path.stem not in names)
 
 
-def build_manifest(scans: dict[str, Listing]) -> Manifest:
+def build_manifest(scans: dict[str, Listing], trains: bool = False) -> Manifest:
     """Join the data sets and check them.
 
     Invalid rows are errors. Warnings go into the report: identical files, missing originals, empty and
-    unreadable files, and what the importers left out.
+    unreadable files, a missing class, and what the importers left out.
 
     Args:
         scans: listings by data set name, as `scanning.scan` returns them.
+        trains: whether a model will be trained, which needs both classes.
 
     Raises:
         ManifestError: a video_id occurs twice, a value is invalid, an original is a fake, or
-            identical files have different labels. The message lists all of them.
+            identical files have different labels. The message lists all of them. Or a class is
+            missing and `trains` is True.
     """
     joined = pd.concat([listing.rows for listing in scans.values()], ignore_index=True)
     table = joined[list(SCHEMA.columns)].sort_values("video_id", ignore_index=True)
@@ -93,6 +95,13 @@ def build_manifest(scans: dict[str, Listing]) -> Manifest:
     if errors:
         title = f"the data sets have {len(errors)} errors; fix or remove these videos:"
         raise ManifestError(format_list(title, errors))
+    missing = [name for label, name in LABEL_NAMES.items() if label not in {*table["label"]}]
+    if missing and trains:
+        raise ManifestError(
+            f"no video is {missing[0]}, and training needs both classes: check root, layout and"
+            f" include of the data sets in params.yaml ({', '.join(scans)}), or add videos;"
+            " train.epochs: 0 tests a model without training"
+        )
     repeated, without_original = _repeated_files(table), _fakes_without_original(table)
     lines = [line for name, listing in scans.items() for line in _overview(name, listing)]
     for title, rows in (
@@ -101,6 +110,8 @@ def build_manifest(scans: dict[str, Listing]) -> Manifest:
     ):
         if rows:
             lines += ["", format_list(f"{len(rows)} {title}:", rows, MAX_LISTED)]
+    if missing:
+        lines += ["", f"no video is {missing[0]}: metrics that compare both classes are left out"]
     counts = {
         "repeated_files": len(repeated),
         "fakes_without_original": len(without_original),

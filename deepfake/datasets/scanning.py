@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
@@ -32,6 +32,7 @@ from deepfake.datasets.importers import (
     uadfv,
     wilddeepfake,
 )
+from deepfake.datasets.importers.reading import notes_on
 from deepfake.datasets.listing import Listing
 
 # Importers by layout name. "folders" is so general that `auto` chooses it only if no other fits.
@@ -53,6 +54,7 @@ LAYOUTS: dict[str, ModuleType] = {
 AUTO = "auto"
 GENERAL = "folders"
 DIGEST_THREADS = 8  # the disk is the limit, not the processor
+BESIDE_A_VIDEO = "~image"  # ends the video_id of an image that is called like a video
 EMPTY_DIGEST = hashlib.sha256().hexdigest()
 
 
@@ -85,12 +87,13 @@ def scan(root: Path, name: str, layout: str, include: str) -> Listing:
     if table.empty:
         title = f"{root} has no videos or images: check root, layout and include of {name}; notes:"
         raise ManifestError(format_list(title, notes))
-    errors = _path_errors(root, table)
+    errors = [*_path_errors(root, table), *_repeated_ids(table)]
     if errors:
         title = f"{root} has {len(errors)} paths that cannot be used; fix or remove them:"
         raise ManifestError(format_list(title, errors))
     table["sha256"], unreadable = _digests(root, table["path"].tolist(), name)
-    return Listing(table.sort_values("video_id", ignore_index=True), notes + unreadable)
+    notes = [*notes, *unreadable, *_note_on_links(root, table["path"], name)]
+    return Listing(table.sort_values("video_id", ignore_index=True), notes)
 
 
 def list_videos(root: Path, name: str, layout: str = AUTO) -> Listing:
@@ -103,7 +106,8 @@ def list_videos(root: Path, name: str, layout: str = AUTO) -> Listing:
     listing: Listing = LAYOUTS[chosen].listing(root)
     layout_note = f"layout: {chosen}" + " (detected)" * (layout == AUTO)
     rows, left_out = _with_utf8_names(listing.rows)
-    return Listing(_completed(root, rows, name), [layout_note, *listing.notes, *left_out])
+    notes = [layout_note, *map(utf8, listing.notes), *left_out]
+    return Listing(_completed(root, rows, name), notes)
 
 
 def resolved_layout(root: Path, layout: str) -> str:
@@ -137,9 +141,15 @@ def detect_layout(root: Path) -> str:
 
 
 def _completed(root: Path, rows: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Add video_id, dataset and kind, and replace paths of originals by their video_id."""
+    """Add video_id, dataset and kind, and replace paths of originals by their video_id.
+
+    An image that is called like a video has an id of its own, so that the video keeps its id.
+    """
     table = rows.assign(dataset=name, kind=[kind_by_name(root / path) for path in rows["path"]])
-    table["video_id"] = [f"{name}/{_stem(path)}" for path in table["path"]]
+    stems = pd.Series([f"{name}/{_stem(path)}" for path in table["path"]], table.index, object)
+    is_image = table["kind"] == "image"
+    is_beside = is_image & stems.isin(stems[~is_image])
+    table["video_id"] = stems.where(~is_beside, stems + BESIDE_A_VIDEO)
     ids = dict(zip(table["path"], table["video_id"], strict=True))
     originals = table["original"].unique()
     named = {path: ids.get(path) or f"{name}/{_stem(path)}" for path in originals if path}
@@ -175,6 +185,27 @@ def _path_errors(root: Path, table: pd.DataFrame) -> list[str]:
     kinds = zip(table["path"], table["kind"], strict=True)
     known = {"video", "image", "frames"}
     return errors + [f"{path}: {kind}" for path, kind in kinds if kind not in known]
+
+
+def _repeated_ids(table: pd.DataFrame) -> list[str]:
+    return [
+        f"{' and '.join(rows['path'])} have the same video_id, {video_id}: rename one, or select one"
+        " with include"
+        for video_id, rows in table[table.duplicated("video_id", keep=False)].groupby("video_id")
+    ]
+
+
+def _note_on_links(root: Path, paths: Iterable[str], name: str) -> list[str]:
+    """DVC follows links to files, and a root that is a link, but no linked folders below the root."""
+    folders = {str(parent) for path in paths for parent in [path, *PurePosixPath(path).parents]}
+    links = [
+        path for path in folders - {"."} if (root / path).is_symlink() and (root / path).is_dir()
+    ]
+    return notes_on(
+        links,
+        "linked folders, whose changes DVC does not see; after a change, run `dvc repro --force"
+        f" scan@{name}`",
+    )
 
 
 def _is_outside(path: str) -> bool:

@@ -10,9 +10,10 @@ import pandas as pd
 
 from deepfake.base.symlinks import link, remove
 from deepfake.core.files import write_json
+from deepfake.core.folders import files_below
 from deepfake.core.tables import write_csv
 from deepfake.datasets import scanning
-from deepfake.datasets.listing import Listing, files_below
+from deepfake.datasets.listing import Listing
 from deepfake.params.overlay import Experiment, ExperimentError
 
 DATA = "data/raw"  # in an experiment's folder, links to the data sets

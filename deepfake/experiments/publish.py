@@ -7,7 +7,6 @@ from typing import Any
 
 import yaml
 
-from deepfake.base.symlinks import remove
 from deepfake.core.files import write_bytes
 from deepfake.params.overlay import OVERLAYS, ExperimentError
 
@@ -39,9 +38,13 @@ def publish(folder: Path, results: Path, private: Sequence[Path]) -> list[Path]:
     found = {Path(name): (folder / name).read_bytes() for name in sorted(names)}
     for name, data in found.items():
         _check_publishable(name, data, private)
-    remove(results)
-    for name, data in found.items():
+    if results.is_symlink():
+        results.unlink()
+    for name, data in found.items():  # each replaces the old file, so a killed run loses none
         write_bytes(results / name, data)
+    for path in sorted(results.rglob("*")):
+        if not path.is_dir() and path.relative_to(results) not in found:
+            path.unlink()
     return list(found)
 
 

@@ -24,7 +24,8 @@ CODE = (  # what a run needs of the checkout
         ".dvc/.gitignore",
         ".gitignore",
     ),
-    *("models/pretrained", "models/starter", "models/random", "models/imagenet"),
+    *("models/face_detector", "models/pretrained", "models/starter"),
+    *("models/random", "models/imagenet"),
 )
 
 

@@ -42,6 +42,7 @@ def crop_frames(
     detect_size: int,
     min_score: float,
     min_face: float,
+    min_face_pixels: float,
     min_track_fraction: float,
     margin: float,
     size: int,
@@ -52,7 +53,7 @@ def crop_frames(
 
     Args:
         frames: as `video.frame_archive` packs them; all images are used, whatever the status.
-        detector, detect_size, min_score, min_face: as for `detection.find_faces`.
+        detector, detect_size, min_score, min_face, min_face_pixels: as for `detection.find_faces`.
         min_track_fraction: tracks in a smaller fraction of the frames are dropped.
         margin: side of the crop over the longer side of the face's box.
         size: side of the stored crops in pixels.
@@ -60,8 +61,8 @@ def crop_frames(
 
     Returns:
         A packed archive. Its record has `status` (ok, no_face, or no_frames if the video has none),
-        the number of `frames` and of `dropped_tracks`, and `crops`: one entry per image (frame,
-        track, image, box, landmarks, score, sharpness). Track 0 is the most visible person.
+        the number of `frames` and of `dropped_tracks`, and `crops`: one entry per image, with the
+        keys that `_record` gives. Track 0 is the most visible person.
     """
     if not frames.images:
         return archive.pack(
@@ -74,9 +75,11 @@ def crop_frames(
         images,
         # A face in fewer successive frames may be missed, but its track would be dropped anyway.
         detect_interval=min(MAX_DETECT_INTERVAL, max(1, math.ceil(min_track_length))),
-        detect=lambda image: find_faces(image, detector, detect_size, min_score, min_face),
+        detect=lambda image: find_faces(
+            image, detector, detect_size, min_score, min_face, min_face_pixels
+        ),
         detect_near=lambda image, known: find_faces_near(
-            image, known, detector, min_score, min_face
+            image, known, detector, min_score, min_face, min_face_pixels
         ),
     )
     kept = [track for track in tracks if len(track) >= min_track_length]
@@ -224,6 +227,7 @@ def _record(face: Face, crop: Image, frame: int, track: int, name: str) -> dict[
         "landmarks": [[round(value, 1) for value in point] for point in face.landmarks],
         "score": round(face.score, 4),
         "sharpness": round(sharpness(crop), 2),
+        "brightness": round(brightness(crop), 1),
     }
 
 
@@ -231,3 +235,8 @@ def sharpness(crop: Image) -> float:
     """Variance of the Laplacian of the grey image (Pech-Pacheco et al., ICPR 2000)."""
     gray = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
     return float(cv2.Laplacian(gray, cv2.CV_64F).var())
+
+
+def brightness(crop: Image) -> float:
+    """Mean of the grey image, 0..255."""
+    return float(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).mean())

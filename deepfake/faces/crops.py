@@ -16,7 +16,10 @@ from deepfake.jobs.pool import map_records
 from deepfake.jobs.step import Failure, Step, Video, videos_of_archives
 from deepfake.params.schema import CropsParams, ExecutionParams
 
-COLUMNS = ["video_id", "frame", "track", "image", "box", "landmarks", "score", "sharpness"]
+COLUMNS = [
+    *("video_id", "frame", "track", "image", "box", "landmarks", "score"),
+    *("sharpness", "brightness"),
+]
 REASONS = {
     cropping.NO_FACE: "no face in any of its frames",
     cropping.NO_FRAMES: "no frames, see data/failures.csv",
@@ -34,8 +37,10 @@ def crop_settings(params: CropsParams) -> dict[str, Any]:
 
 def crop_step(params: CropsParams) -> Step:
     """The step that makes the crops of one video."""
-    packages = [detectors.DETECTORS[params.detector].package, *DLIB_PACKAGES]
-    return Step(cropping.crop_archive, code_version(cropping.crop_archive, packages))
+    detector = detectors.DETECTORS[params.detector]
+    packages = [detector.package, *DLIB_PACKAGES]
+    models = [detector.model] if detector.model else []
+    return Step(cropping.crop_archive, code_version(cropping.crop_archive, packages, models))
 
 
 def crop_inputs(

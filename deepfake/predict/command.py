@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from deepfake.base.download import fetch
 from deepfake.base.errors import DeepfakeError
+from deepfake.base.text import utf8
 from deepfake.core.files import write_bytes
 from deepfake.model.source import default_folder
 from deepfake.params.schema import ExecutionParams
@@ -60,9 +61,10 @@ def run(options: PredictOptions) -> int:
     Raises:
         DeepfakeError: the model cannot be loaded, or a report cannot be written.
     """
-    files, errors = expand(options.paths, _standard_input())
-    for error in errors:
-        typer.echo(f"error: {error}", err=True)
+    expanded = expand(options.paths, _standard_input())
+    files, errors = expanded.files, expanded.errors
+    for line in [*expanded.notes, *(f"error: {error}" for error in errors)]:
+        typer.echo(utf8(line), err=True)
     if not files:
         return FAILED
     if options.annotate and len(files) > 1:
@@ -93,7 +95,7 @@ def _standard_input() -> Iterator[str]:
 
 def _predict_all(files: Sequence[InputFile], detector: "Detector", options: PredictOptions) -> int:
     """Predict and report all files; returns how many are UNDECIDED."""
-    reporter = Reporter(options, detector)
+    reporter = Reporter(files, options, detector)
     try:
         if options.annotate is not None:
             _annotate(files[0], reporter, options.annotate)
@@ -122,7 +124,7 @@ def _annotate(file: InputFile, reporter: "Reporter", out: Path) -> None:
 
 
 class Reporter:
-    """Prints results and writes their HTML reports.
+    """Prints results and writes their HTML reports, never over one of the files.
 
     JSON and CSV are printed line by line as files finish, the table at the end.
 
@@ -131,7 +133,9 @@ class Reporter:
         undecided: number of results without a score.
     """
 
-    def __init__(self, options: PredictOptions, detector: "Detector") -> None:
+    def __init__(
+        self, files: Sequence[InputFile], options: PredictOptions, detector: "Detector"
+    ) -> None:
         from deepfake.predict import output
 
         self.detector = detector
@@ -139,7 +143,12 @@ class Reporter:
         self._output = output
         self._options = options
         self._table = output.new_table(detector.card.threshold)
-        self._report_names: set[str] = set()
+        # Files in the folder of the reports keep their names.
+        self._report_names = {
+            Path(file.name).name
+            for file in files
+            if options.report and Path(file.name).parent.resolve() == options.report.resolve()
+        }
         if options.output_format == "csv":
             tqdm.write(output.csv_header(options.with_frames))
 

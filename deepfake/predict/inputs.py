@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepfake.base.download import is_url
-from deepfake.core.media import HEAD_BYTES, IMAGE_SUFFIXES, VIDEO_SUFFIXES, kind_by_content
+from deepfake.core.folders import is_video_folder, media_below, skipped_note
+from deepfake.core.media import HEAD_BYTES, kind_by_content
 
 MAX_DOWNLOAD_BYTES = 2 * 2**30
 TAR_MAGIC, TAR_MAGIC_OFFSET = b"ustar", 257
@@ -29,55 +30,66 @@ class InputFile:
         return is_url(self.name)
 
 
-def expand(names: Sequence[str], lines: Iterable[str] = ()) -> tuple[list[InputFile], list[str]]:
-    """Expand the arguments of the command to files, each once, in order.
+@dataclass(frozen=True)
+class Expanded:
+    """What the arguments of the command stand for.
+
+    Attributes:
+        files: each once, in order.
+        errors: a message for each name without a file.
+        notes: on the files that are skipped in folders.
+    """
+
+    files: list[InputFile]
+    errors: list[str]
+    notes: list[str]
+
+
+def expand(names: Sequence[str], lines: Iterable[str] = ()) -> Expanded:
+    """Expand the arguments of the command to files.
 
     Args:
-        names: files; folders, searched for images and videos by their suffixes; patterns with *, ?
-            or [ ], in which ** matches folders at any depth; addresses; "-" for `lines`.
+        names: files; folders, searched as those of a data set (`folders.media_below`); patterns with
+            *, ? or [ ], in which ** matches folders at any depth; addresses; "-" for `lines`.
         lines: more names, one a line, of all these kinds except "-".
-
-    Returns:
-        The files, and an error message for each name that matches none.
     """
     files: dict[str, None] = {}
-    errors = []
+    errors, notes = [], []
     for argument in names:
         expanded = [line.rstrip("\r\n") for line in lines] if argument == "-" else [argument]
         for name in filter(None, expanded):
-            matches = _matching_files(name)
-            files.update(dict.fromkeys(matches))
-            if not matches:
-                errors.append(_no_match_error(name))
-    return [InputFile(name) for name in files], errors
+            try:
+                searched = [_files_of(match) for match in _matches(name)]
+            except OSError as error:
+                errors.append(f"{error.filename}: {error.strerror}")
+                continue
+            found = [file for media, _ in searched for file in media]
+            files.update(dict.fromkeys(found))
+            notes += [note for _, skipped in searched for note in skipped]
+            errors += [] if found else [_no_match_error(name)]
+    return Expanded([InputFile(name) for name in files], errors, notes)
 
 
-def _matching_files(name: str) -> list[str]:
-    if is_url(name):
+def _matches(name: str) -> list[str]:
+    """The files, folders and addresses that a name stands for."""
+    if is_url(name) or Path(name).exists() or Path(name).is_symlink():
         return [name]
-    if Path(name).is_dir():
-        return _media_below(Path(name))
-    if Path(name).exists() or Path(name).is_symlink():
-        return [name]
-    # Path.glob rejects patterns that begin at the root.
-    matches = sorted(glob.glob(name, recursive=True)) if glob.has_magic(name) else []  # noqa: PTH207
-    return [file for match in matches for file in _files_of_match(Path(match))]
+    if not glob.has_magic(name):
+        return []
+    # Path.glob rejects patterns that begin at the root. A link to a parent folder leads glob.glob to
+    # each file many times; the shortest path is kept.
+    found = sorted(glob.glob(name, recursive=True), key=lambda match: (len(match), match))  # noqa: PTH207
+    by_place = {(Path(match).parent.resolve(), Path(match).name): match for match in found[::-1]}
+    return sorted(by_place.values())
 
 
-def _files_of_match(path: Path) -> list[str]:
-    return _media_below(path) if path.is_dir() else [str(path)]
-
-
-def _media_below(folder: Path) -> list[str]:
-    """Images and videos at any depth in a folder, sorted, except hidden ones."""
-    suffixes = IMAGE_SUFFIXES | VIDEO_SUFFIXES
-    return sorted(
-        str(file)
-        for file in folder.rglob("*")
-        if file.suffix.lower() in suffixes
-        and file.is_file()
-        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
-    )
+def _files_of(match: str) -> tuple[list[str], list[str]]:
+    """The files of a folder with a note on those that are skipped; anything else as it is."""
+    folder = Path(match)
+    if is_url(match) or not folder.is_dir() or is_video_folder(folder):
+        return [match], []
+    media, skipped = media_below(folder)
+    return [str(file) for file in media], [f"{match}: {x}" for x in skipped_note(skipped, folder)]
 
 
 def _no_match_error(name: str) -> str:

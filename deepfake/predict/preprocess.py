@@ -16,7 +16,7 @@ from deepfake.core import archive
 from deepfake.core.image import decode_image
 from deepfake.core.sampling import evenly_spaced
 from deepfake.faces import cropping
-from deepfake.faces.detection import find_faces
+from deepfake.faces.detection import find_faces, smallest_face
 from deepfake.jobs import worker
 from deepfake.jobs.pool import map_records
 from deepfake.jobs.step import Failure, Step, Video
@@ -112,7 +112,7 @@ def _why_no_crops(
     sizes = [face.size for image in images for face in find_faces(image, **settings, min_face=0)]
     if not sizes:
         return None, ""
-    min_size = crops["min_face"] * min(images[0].shape[:2])
+    min_size = smallest_face(images[0], crops["min_face"], crops["min_face_pixels"])
     reason = f"face too small ({max(sizes):.0f} pixels, {min_size:.0f} needed)"
     return UndecidedCause.FACE_TOO_SMALL, reason
 

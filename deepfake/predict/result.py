@@ -84,7 +84,8 @@ class Result:
         certainty: "clear" if the interval lies on one side of the threshold, "borderline" if it
             does not, "unknown" without an interval, "" if UNDECIDED.
         reason: why the file is UNDECIDED, else "".
-        note: what is wrong with a file that still has a verdict (truncated, for example), else "".
+        note: what makes a verdict less certain (a truncated file, a blurred face, many people), else
+            "".
         video: what is recorded about the file.
         frames: number of analysed frames.
         frames_with_face: number of analysed frames that show a face.

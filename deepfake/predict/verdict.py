@@ -12,6 +12,7 @@ from deepfake.model.card import ModelCard
 from deepfake.model.scores import frame_scores, verdicts, video_scores
 from deepfake.predict.frame_interval import certainty, score_interval
 from deepfake.predict.preprocess import Preprocessed
+from deepfake.predict.remarks import crowd_remark, quality_remarks
 from deepfake.predict.result import Face, FaceFrame, Result, UndecidedCause
 
 TOO_FEW_FRAMES = "too few frames with a face"
@@ -34,7 +35,11 @@ def make_result(path: str, card: ModelCard, file: Preprocessed, logits: Floats) 
     faces = _faces(card, file, table)
     decisive = None if pd.isna(row["track"]) else int(row["track"])
     interval = next((face.interval for face in faces if face.track == decisive), None)
+    deciding = [crop for crop in file.crops if crop["track"] == decisive]
     undecided = decisive is None
+    notes = [file.video.reason if file.video.indices else ""]
+    if deciding:
+        notes += [crowd_remark(faces, card.threshold), *quality_remarks(deciding, card)]
     return Result(
         path=path,
         verdict=str(row["verdict"]),
@@ -43,7 +48,7 @@ def make_result(path: str, card: ModelCard, file: Preprocessed, logits: Floats) 
         interval=interval,
         certainty="" if undecided else certainty(interval, card.threshold),
         reason=_reason(file, str(row["reason"])) if undecided else "",
-        note=file.video.reason if file.video.indices else "",
+        note="; ".join(filter(None, notes)),
         video=file.video,
         frames=len(file.video.indices),
         frames_with_face=int(table["frame"].nunique()),

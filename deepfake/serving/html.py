@@ -130,7 +130,11 @@ def card_sections(card: ModelCard) -> list[tuple[str, list[tuple[str, str]]]]:
                 ("network", f"{card.architecture}, {card.image_size} pixels"),
                 ("frames of a video", f"{frames['per_video']}, evenly spaced"),
                 ("face detector", str(crops["detector"])),
-                ("smallest face", f"{crops['min_face']:.0%} of the shorter side of the image"),
+                (
+                    "smallest face",
+                    f"{crops['min_face_pixels']} pixels and"
+                    f" {crops['min_face']:.0%} of the shorter side of the image",
+                ),
             ],
         ),
         (

@@ -20,7 +20,7 @@ class SampleClip:
 
 
 SAMPLE_CLIPS = (
-    SampleClip("A real video", Path("real/astronaut_1.mp4")),
+    SampleClip("A real video", Path("real/pexels_1.mp4")),
     SampleClip("A face swap", Path("fake/poisson/astronaut_pexels_1.mp4")),
     SampleClip("Another swap", Path("fake/warp/pexels_astronaut_7.mp4")),
     SampleClip("No face", Path("real/pyfeat_3.mp4")),

@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path, PurePath
 
 from deepfake.core import archive
+from deepfake.core.folders import walk
 from deepfake.core.image import Chroma, Image, encode_jpeg
 from deepfake.core.media import IMAGE_SUFFIXES
 from deepfake.core.sampling import evenly_spaced
@@ -49,7 +50,7 @@ def frame_archive(
 def _size(path: Path) -> int:
     """Bytes of a file or of all files in a folder; 0 if they cannot be read."""
     try:
-        files = path.rglob("*") if path.is_dir() else [path]
+        files = _files_of_folder(path) if path.is_dir() else [path]
         return sum(file.stat().st_size for file in files if file.is_file())
     except OSError:
         return 0
@@ -112,8 +113,12 @@ def _read_frame_images(path: Path, per_video: int) -> tuple[VideoMeta, list[Imag
 
 
 def _images_of_folder(path: Path) -> dict[str, bytes]:
-    files = [file for file in path.rglob("*") if _is_image(file.name) and file.is_file()]
+    files = [file for file in _files_of_folder(path) if _is_image(file.name) and file.is_file()]
     return {file.relative_to(path).as_posix(): file.read_bytes() for file in files}
+
+
+def _files_of_folder(path: Path) -> list[Path]:
+    return [file for _, files in walk(path) for file in files]
 
 
 def _images_of_tar(path: Path) -> dict[str, bytes]:

@@ -23,7 +23,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 from pillow_heif import HeifImageFile
 
 from deepfake.core.image import MAX_PIXELS, MAX_SIDE, Image
-from deepfake.core.media import IMAGE_BRANDS
+from deepfake.core.media import IMAGE_BRANDS, JXL_MAGICS
 
 # The first bytes of a file, and its decoder. Other decoders of Pillow are never used, in particular
 # those that start programs (EPS starts Ghostscript). MPO files begin like any JPEG.
@@ -118,6 +118,8 @@ def _read(data: bytes) -> DecodedImage:
 
 def _open(data: bytes) -> ImageFile:
     """Read the header of the image and check its size, without decoding pixels."""
+    if data.startswith(JXL_MAGICS):  # the decoders for Python are under the GPL
+        raise ValueError("JPEG XL is not supported: save it as JPEG or PNG")
     decoder = _decoder(data)
     if decoder is None:
         raise ValueError(_NO_IMAGE)

@@ -86,3 +86,6 @@ def test_the_digest_of_a_folder_covers_names_and_bytes(tmp_path: Path) -> None:
     assert first != files.content_digest(folder("c", {"x/1.png": "two", "2.png": "one"}))
     assert first != files.content_digest(folder("d", {"x/1.png": "one"}))
     assert files.content_digest(tmp_path / "a/2.png") == files.sha256_of(tmp_path / "a/2.png")
+    linked = folder("e", {"2.png": "two"})
+    (linked / "x").symlink_to(tmp_path / "a/x")
+    assert first == files.content_digest(linked)

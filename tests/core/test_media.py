@@ -1,8 +1,26 @@
-"""What a file is, by its first bytes."""
+"""What a file is, by its first bytes, and the suffixes that the documentation lists."""
+
+import re
+from pathlib import Path
 
 import pytest
 
-from deepfake.core.media import kind_by_content
+from deepfake.core.media import (
+    ARCHIVE_SUFFIXES,
+    IMAGE_SUFFIXES,
+    VIDEO_SUFFIXES,
+    kind_by_content,
+)
+
+
+def test_the_documentation_lists_every_suffix(repository: Path) -> None:
+    text = (repository / "docs/your-data.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| (videos|images|frames of one video) \| `([^`]+)`", text, re.M))
+    assert {name: {*suffixes.split()} for name, suffixes in rows.items()} == {
+        "videos": VIDEO_SUFFIXES,
+        "images": IMAGE_SUFFIXES,
+        "frames of one video": {*ARCHIVE_SUFFIXES},
+    }
 
 
 @pytest.mark.parametrize(

@@ -29,14 +29,14 @@ def row(video_id: str, label: int = REAL, **columns: Any) -> dict[str, Any]:
     }
 
 
-def build(*rows: dict[str, Any], notes: tuple[str, ...] = ()) -> manifest.Manifest:
-    table = pd.DataFrame(rows)
-    return manifest.build_manifest(
-        {
-            name: Listing(part.reset_index(drop=True), list(notes))
-            for name, part in table.groupby("dataset")
-        }
-    )
+def build(
+    *rows: dict[str, Any], notes: tuple[str, ...] = (), trains: bool = False
+) -> manifest.Manifest:
+    scans = {
+        name: Listing(part.reset_index(drop=True), list(notes))
+        for name, part in pd.DataFrame(rows).groupby("dataset")
+    }
+    return manifest.build_manifest(scans, trains)
 
 
 def test_data_sets_are_joined_and_sorted() -> None:
@@ -110,3 +110,26 @@ def test_warnings_are_in_the_report() -> None:
     assert built.metrics["without_content"] == 0
     assert "1 groups of identical files:\n  d/a, d/b" in built.report
     assert "1 fakes whose original is missing:\n  d/c: d/gone" in built.report
+
+
+@pytest.mark.parametrize(("label", "missing"), [(REAL, "FAKE"), (FAKE, "REAL")])
+def test_one_class_only_is_an_error_where_something_is_trained(label: int, missing: str) -> None:
+    """Here, not six stages later."""
+    with pytest.raises(ManifestError) as caught:
+        build(row("d/a", label), row("e/b", label), trains=True)
+    assert str(caught.value) == (
+        f"no video is {missing}, and training needs both classes: check root, layout and include of"
+        " the data sets in params.yaml (d, e), or add videos; train.epochs: 0 tests a model without"
+        " training"
+    )
+
+
+@pytest.mark.parametrize(("label", "missing"), [(REAL, "FAKE"), (FAKE, "REAL")])
+def test_one_class_only_is_noted_where_nothing_is_trained(label: int, missing: str) -> None:
+    report = build(row("d/a", label)).report
+    assert f"no video is {missing}: metrics that compare both classes" in report
+
+
+def test_each_class_may_be_in_another_data_set() -> None:
+    built = build(row("d/a"), row("e/b", FAKE), trains=True)
+    assert "no video is" not in built.report

@@ -6,6 +6,7 @@ import pytest
 import yaml
 from trees import files_in, tree
 
+from deepfake.experiments import publish as publishing
 from deepfake.experiments.publish import _for_git, publish
 from deepfake.params.overlay import ExperimentError
 
@@ -41,6 +42,31 @@ def test_only_what_is_for_git_is_copied(tmp_path: Path) -> None:
         "params.yaml",
     }
     assert files_in(results) == {path.as_posix() for path in copied}
+
+
+def test_a_killed_run_leaves_the_results_of_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tree(tmp_path / "work", files=FINISHED)
+    results = tree(tmp_path / "results", files={"params.yaml": "old", "plots/p.tsv": "old"})
+    monkeypatch.setattr(publishing, "write_bytes", killed)
+    with pytest.raises(KeyboardInterrupt):
+        publish(folder, results, [])
+    assert (results / "params.yaml").read_text() == (results / "plots/p.tsv").read_text() == "old"
+
+
+def test_results_that_are_a_link_are_replaced_and_its_folder_is_kept(tmp_path: Path) -> None:
+    folder = tree(tmp_path / "work", files=FINISHED)
+    elsewhere = tree(tmp_path / "elsewhere", "params.yaml", "notes.txt")
+    (tmp_path / "results").symlink_to(elsewhere)
+    publish(folder, tmp_path / "results", [])
+    assert files_in(elsewhere) == {"params.yaml", "notes.txt"}
+    assert (elsewhere / "params.yaml").read_text() == "params.yaml"
+    assert "metrics/m.json" in files_in(tmp_path / "results")
+
+
+def killed(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_a_path_of_this_machine_is_not_copied(tmp_path: Path) -> None:

@@ -76,7 +76,9 @@ def test_a_shipped_model_is_half_as_large_and_says_the_same(tmp_path: Path, para
         build_model("random").eval(),
         tmp_path / experiments.WORK / "mine/models",
     )
-    card = make_card(params, Calibration(1.5, 0.25), best_epoch=3, datasets=["demo"])
+    card = make_card(
+        params, Calibration(1.5, 0.25), best_epoch=3, datasets=["demo"], face_pixels=60
+    )
     save_model(folder, network.state_dict(), card)
     starter = tmp_path / experiments.ship_model(tmp_path, "mine")
     sizes = [(place / "model.safetensors").stat().st_size for place in (starter, folder)]

@@ -15,10 +15,11 @@ from deepfake.faces import cropping
 from deepfake.faces.detection import Face, find_faces
 
 SETTINGS: dict[str, Any] = {
-    "detector": "libfacedetection",
+    "detector": "yunet",
     "detect_size": 640,
     "min_score": 0.8,
     "min_face": 0.05,
+    "min_face_pixels": 20,
     "min_track_fraction": 0.25,
     "margin": 1.3,
     "size": 96,
@@ -131,7 +132,7 @@ def rotated(image: Image, degrees: float) -> Image:
 
 def eye_angle(image: Image) -> float:
     """Angle in degrees of the line through the eyes of the only face."""
-    (found,) = find_faces(image, "libfacedetection", 480, 0.6, 0.2)
+    (found,) = find_faces(image, "yunet", 480, 0.6, 0.2)
     eyes = np.array(found.landmarks)
     right, left = eyes[:2].mean(axis=0), eyes[2:4].mean(axis=0)
     return float(np.degrees(np.arctan2(right[1] - left[1], right[0] - left[0])))

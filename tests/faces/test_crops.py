@@ -184,6 +184,6 @@ def test_coverage_of_several_people() -> None:
 
 def test_settings_are_the_arguments_of_crop_frames(settings: CropsParams) -> None:
     assert set(crops.crop_settings(settings)) == {
-        *("detector", "detect_size", "min_score", "min_face", "min_track_fraction"),
-        *("margin", "size", "jpeg_quality", "jpeg_chroma"),
+        *("detector", "detect_size", "min_score", "min_face", "min_face_pixels"),
+        *("min_track_fraction", "margin", "size", "jpeg_quality", "jpeg_chroma"),
     }

@@ -56,8 +56,8 @@ def test_detectors_agree(portrait: Image) -> None:
 
 @pytest.mark.parametrize("detect_size", [120, 260, 1000])
 def test_boxes_are_in_pixels_of_the_original_image(portrait: Image, detect_size: int) -> None:
-    (reference,) = find_faces(portrait, "libfacedetection", 260, 0.8, 0.05)
-    (found,) = find_faces(portrait, "libfacedetection", detect_size, 0.8, 0.05)
+    (reference,) = find_faces(portrait, "yunet", 260, 0.8, 0.05)
+    (found,) = find_faces(portrait, "yunet", detect_size, 0.8, 0.05)
     assert box_iou(found.box, reference.box) > 0.7
 
 
@@ -68,23 +68,31 @@ def test_image_without_a_face(detector: str, shape: tuple[int, int, int]) -> Non
 
 
 def test_min_score(portrait: Image) -> None:
-    (face,) = find_faces(portrait, "libfacedetection", 260, 0.5, 0.05)
-    assert find_faces(portrait, "libfacedetection", 260, face.score, 0.05) == [face]
-    assert find_faces(portrait, "libfacedetection", 260, 1.0, 0.05) == []
+    (face,) = find_faces(portrait, "yunet", 260, 0.5, 0.05)
+    assert find_faces(portrait, "yunet", 260, face.score, 0.05) == [face]
+    assert find_faces(portrait, "yunet", 260, 1.0, 0.05) == []
 
 
 def test_min_face_is_a_fraction_of_the_shorter_side(portrait: Image) -> None:
-    (face,) = find_faces(portrait, "libfacedetection", 260, 0.8, 0.05)
+    (face,) = find_faces(portrait, "yunet", 260, 0.8, 0.05)
     fraction = face.size / 260
-    assert len(find_faces(portrait, "libfacedetection", 260, 0.8, 0.9 * fraction)) == 1
-    assert find_faces(portrait, "libfacedetection", 260, 0.8, 1.1 * fraction) == []
+    assert len(find_faces(portrait, "yunet", 260, 0.8, 0.9 * fraction)) == 1
+    assert find_faces(portrait, "yunet", 260, 0.8, 1.1 * fraction) == []
     wide = np.concatenate([portrait, np.zeros((260, 200, 3), np.uint8)], axis=1)
-    assert len(find_faces(wide, "libfacedetection", 460, 0.8, fraction - 0.03)) == 1
+    assert len(find_faces(wide, "yunet", 460, 0.8, fraction - 0.03)) == 1
+
+
+def test_min_face_pixels_is_a_size_in_the_image(portrait: Image) -> None:
+    (face,) = find_faces(portrait, "yunet", 260, 0.8, 0.05)
+    for image, size in [(portrait, face.size), (cv2.pyrDown(portrait), face.size / 2)]:
+        assert len(find_faces(image, "yunet", 260, 0.8, 0.05, 0.9 * size)) == 1
+        assert find_faces(image, "yunet", 260, 0.8, 0.05, 1.1 * size) == []
+        assert find_faces_near(image, [face], "yunet", 0.8, 0.05, 1.1 * size) == []
 
 
 def test_two_faces_from_left_to_right(portrait: Image) -> None:
-    found = find_faces(np.hstack([portrait, portrait]), "libfacedetection", 520, 0.8, 0.05)
-    (face,) = find_faces(portrait, "libfacedetection", 260, 0.8, 0.05)
+    found = find_faces(np.hstack([portrait, portrait]), "yunet", 520, 0.8, 0.05)
+    (face,) = find_faces(portrait, "yunet", 260, 0.8, 0.05)
     assert len(found) == 2
     moved: Box = (face.box[0] + 260, face.box[1], face.box[2] + 260, face.box[3])
     assert box_iou(found[0].box, face.box) > 0.8
@@ -105,7 +113,7 @@ def on_canvas(
 @pytest.mark.parametrize("shape", [(720, 1280), (1280, 720), (1080, 1920)])
 def test_a_face_of_a_twentieth_of_the_shorter_side(portrait: Image, shape: tuple[int, int]) -> None:
     image, center = on_canvas(portrait, 0.05 * min(shape), shape)
-    (face,) = find_faces(image, "libfacedetection", 640, 0.8, 0.05)
+    (face,) = find_faces(image, "yunet", 640, 0.8, 0.05)
     assert np.hypot(*(middle(face) - center)) < 0.2 * face.size
 
 
@@ -123,7 +131,7 @@ def test_the_box_moves_with_the_face(portrait: Image) -> None:
         move = np.array([[scale, 0, x], [0, scale, y]])
         moved = cv2.warpAffine(portrait, move, (300, 300), borderMode=cv2.BORDER_REPLICATE)
         moved = np.clip(moved + rng.normal(0, 3, moved.shape), 0, 255).astype(np.uint8)
-        (face,) = find_faces(moved, "libfacedetection", 480, 0.8, 0.05)
+        (face,) = find_faces(moved, "yunet", 480, 0.8, 0.05)
         centers.append((middle(face) - (x, y)) / scale)
         sizes.append(face.size / scale)
     assert np.std(centers, axis=0).max() < 0.01 * np.mean(sizes)
@@ -146,7 +154,7 @@ def test_a_face_near_a_known_one_is_the_same_as_in_the_whole_image(
 def test_a_tight_and_a_dark_crop(portrait: Image) -> None:
     tight = portrait[58:178, 86:186]
     for image in (tight, (tight / 12).astype(np.uint8)):
-        (face,) = find_faces(np.ascontiguousarray(image), "libfacedetection", 480, 0.8, 0.05)
+        (face,) = find_faces(np.ascontiguousarray(image), "yunet", 480, 0.8, 0.05)
         assert face.size > 80
 
 
@@ -157,7 +165,7 @@ def test_angle_of_the_eyes() -> None:
 
 def test_the_image_is_not_modified(portrait: Image) -> None:
     before = portrait.copy()
-    find_faces(portrait, "libfacedetection", 480, 0.8, 0.05)
+    find_faces(portrait, "yunet", 480, 0.8, 0.05)
     assert (portrait == before).all()
 
 

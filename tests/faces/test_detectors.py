@@ -1,6 +1,8 @@
 """Views of an image, boxes, and the memory of the detector's library."""
 
 import gc
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -78,15 +80,42 @@ def test_non_maximum_suppression_keeps_the_best_box_of_a_face() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("shape", [(128, 128), (97, 61), (1, 1), (3, 200)])
-def test_libfacedetection_frees_its_memory(shape: tuple[int, int]) -> None:
+def test_yunet_frees_its_memory(shape: tuple[int, int]) -> None:
     image = np.full((*shape, 3), 99, np.uint8)
-    detectors.DETECTORS["libfacedetection"].find(image)
+    detectors.DETECTORS["yunet"].find(image)
     gc.collect()
     before = resident_kilobytes()
     for _ in range(100):
-        detectors.DETECTORS["libfacedetection"].find(image)
+        detectors.DETECTORS["yunet"].find(image)
     assert resident_kilobytes() - before < 3000
 
 
 def resident_kilobytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4
+
+
+def test_yunet_depends_on_the_shapes_of_no_earlier_image(astronaut: Image) -> None:
+    first = detectors.DETECTORS["yunet"].find(astronaut)
+    for shape in [(1, 1), (33, 700), (700, 33), (480, 640)]:
+        assert not len(detectors.DETECTORS["yunet"].find(np.full((*shape, 3), 127, np.uint8)))
+    assert (detectors.DETECTORS["yunet"].find(astronaut) == first).all()
+
+
+def test_opencv_prints_nothing(repository: Path) -> None:
+    code = """if True:
+        import cv2, numpy
+        from deepfake.faces.detectors import DETECTORS
+        level = cv2.utils.logging.getLogLevel()
+        DETECTORS["yunet"].find(numpy.zeros((64, 64, 3), numpy.uint8))
+        assert cv2.utils.logging.getLogLevel() == level
+    """
+    command = [sys.executable, "-c", code]
+    run = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=True)
+    assert run.stdout + run.stderr == ""
+
+
+def test_a_missing_model_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(detectors, "YUNET", tmp_path / "yunet_n.onnx")
+    detectors._yunet_network.cache_clear()
+    with pytest.raises(FileNotFoundError, match=r"yunet_n\.onnx.*restore it"):
+        detectors.DETECTORS["yunet"].find(np.zeros((64, 64, 3), np.uint8))

@@ -29,7 +29,7 @@ CLIPS = 8
 
 
 def find_face(image: Image) -> Face:
-    found = find_faces(image, "libfacedetection", 480, 0.8, 0.05)
+    found = find_faces(image, "yunet", 480, 0.8, 0.05)
     return max(found, key=lambda face: face.size)
 
 

@@ -184,7 +184,7 @@ def close_up(clip: Path) -> list[Image]:
     ]
 
 
-SETTINGS = ("libfacedetection", 640, 0.8, 0.05)
+SETTINGS = ("yunet", 640, 0.8, 0.05)
 
 
 def tracks_of(images: list[Image]) -> list[list[int]]:
@@ -193,7 +193,7 @@ def tracks_of(images: list[Image]) -> list[list[int]]:
         images,
         4,
         lambda image: find_faces(image, *SETTINGS),
-        lambda image, known: find_faces_near(image, known, "libfacedetection", 0.8, 0.05),
+        lambda image, known: find_faces_near(image, known, "yunet", 0.8, 0.05),
     )
     return sorted(sorted(track) for track in found)
 
@@ -224,7 +224,7 @@ def test_two_people_side_by_side_who_swap_positions_keep_their_tracks(
         images,
         4,
         lambda image: find_faces(image, *SETTINGS),
-        lambda image, known: find_faces_near(image, known, "libfacedetection", 0.8, 0.05),
+        lambda image, known: find_faces_near(image, known, "yunet", 0.8, 0.05),
     )
     places = [[track[at].box[0] < 200 for at in sorted(track)] for track in found]
     assert sorted(places) == [[False] * 3 + [True] * 3, [True] * 3 + [False] * 3]

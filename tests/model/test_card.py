@@ -1,26 +1,50 @@
 """The model card: an earlier one is read with the words of today."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from deepfake.base.errors import ModelError
-from deepfake.model.card import CARD, STARTER, parse_card, read_card
+from deepfake.model.card import CARD, STARTER, VERSION, parse_card, read_card
 from deepfake.params.schema import CropsParams, FramesParams
 
+VERSION_1 = """{
+  "architecture": "resnet18", "classes": ["REAL", "FAKE"], "image_size": 192, "temperature": 1.5,
+  "threshold": 0.4, "video_score": "mean_logit", "min_frames": 1,
+  "preprocessing": {
+    "frames": {"per_video": 16, "min_frames": 2, "jpeg_quality": 95, "jpeg_chroma": "4:2:0",
+               "max_failed_fraction": 0.1},
+    "crops": {"detector": "libfacedetection", "detect_size": 640, "min_score": 0.8,
+              "min_face": 0.05, "min_track_fraction": 0.25, "margin": 1.1, "size": 192,
+              "jpeg_quality": 95, "jpeg_chroma": "4:4:4", "max_no_face_fraction": 0.1}
+  },
+  "origin": {"datasets": ["dfdc_faces"]}
+}"""
 
-def test_the_starter_is_read_although_it_is_older(repository: Path) -> None:
+
+def test_a_card_of_version_1_is_converted() -> None:
+    card = parse_card(VERSION_1)
+    frames = FramesParams.model_validate(card.preprocessing["frames"])
+    crops = CropsParams.model_validate(card.preprocessing["crops"])
+    assert card.version == VERSION
+    assert (frames.jpeg_chroma, crops.jpeg_chroma) == ("yuv420", "yuv444")
+    assert (crops.detector, crops.min_face_pixels) == ("yunet", 48)
+    assert parse_card(json.dumps(asdict(card))) == card
+
+
+def test_the_starter_can_be_used(repository: Path) -> None:
     card = read_card(repository / STARTER)
     FramesParams.model_validate(card.preprocessing["frames"])
     CropsParams.model_validate(card.preprocessing["crops"])
 
 
-@pytest.mark.parametrize(("old", "new"), [("4:4:4", "yuv444"), ("4:2:0", "yuv420")])
-def test_the_chroma_of_an_earlier_card(repository: Path, old: str, new: str) -> None:
-    content = json.loads((repository / STARTER / CARD).read_text())
-    content["preprocessing"]["frames"]["jpeg_chroma"] = old
-    assert parse_card(json.dumps(content)).preprocessing["frames"]["jpeg_chroma"] == new
+def test_a_card_of_a_later_version_is_refused(tmp_path: Path) -> None:
+    later = {**asdict(parse_card(VERSION_1)), "version": VERSION + 1}
+    (tmp_path / CARD).write_text(json.dumps(later))
+    with pytest.raises(ModelError, match=f"version {VERSION + 1}, not {VERSION}"):
+        read_card(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "{"])

@@ -35,7 +35,7 @@ def network(repository: Path) -> nn.Module:
 @pytest.fixture(scope="module")
 def crops(astronaut: Image) -> list[bytes]:
     """A real face: as it is, mirrored, with a wider margin, and darker."""
-    (face,) = find_faces(astronaut, "libfacedetection", 640, 0.8, 0.05)
+    (face,) = find_faces(astronaut, "yunet", 640, 0.8, 0.05)
     close, wide = (crop_face(astronaut, face, margin, 160) for margin in (1.3, 2.5))
     pictures = [close, close[:, ::-1], wide, (close * 0.5).astype(np.uint8)]
     return [encode_jpeg(np.ascontiguousarray(one), 95, "yuv444") for one in pictures]

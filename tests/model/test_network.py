@@ -41,7 +41,9 @@ def pretrained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def card(params: Params) -> ModelCard:
-    return make_card(params, Calibration(1.25, 0.4), best_epoch=3, datasets=["demo"])
+    return make_card(
+        params, Calibration(1.25, 0.4), best_epoch=3, datasets=["demo"], face_pixels=60
+    )
 
 
 def state_of(network: str) -> dict[str, Tensor]:

@@ -58,7 +58,7 @@ def test_no_field_has_a_default(section: type[BaseModel]) -> None:
         ("execution.workers", -1, "greater than or equal to 0"),
         ("frames.jpeg_quality", 101, "less than or equal to 100"),
         ("frames.max_failed_fraction", 1.1, "less than or equal to 1"),
-        ("crops.detector", "mtcnn", "'libfacedetection' or 'hog'"),
+        ("crops.detector", "mtcnn", "'yunet' or 'hog'"),
         ("crops.margin", 0.9, "greater than or equal to 1"),
         ("score.video_score", "median", "'mean_logit' or 'mean_probability'"),
         ("evaluate.bootstrap", -1, "greater than or equal to 0"),

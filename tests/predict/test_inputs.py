@@ -10,10 +10,12 @@ import cv2
 import numpy as np
 import pytest
 from conftest import ClipMaker
+from trees import tree
 from web_server import Served
 
 from deepfake.base.download import DownloadError, fetch, is_url
-from deepfake.predict.inputs import InputFile, expand, sniff
+from deepfake.datasets.scanning import scan
+from deepfake.predict.inputs import Expanded, InputFile, expand, sniff
 
 
 @pytest.fixture
@@ -23,7 +25,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("b.mp4", "a[1].mp4", "sub/c.JPG", "sub/deep/d.gif", "sub/.hidden/e.mp4", "n.txt"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    (tmp_path / "sub/folder.mp4").mkdir()
     (tmp_path / "empty").mkdir()
     return tmp_path
 
@@ -44,31 +45,96 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 def test_names_expand_to_files(names: list[str], files: list[str]) -> None:
-    assert expand(names, ["b.mp4\n", "\n", "sub\r\n"]) == ([InputFile(file) for file in files], [])
+    expanded = expand(names, ["b.mp4\n", "\n", "sub\r\n"])
+    assert (expanded.files, expanded.errors) == ([InputFile(file) for file in files], [])
 
 
 @pytest.mark.usefixtures("folder")
 def test_names_without_a_match_are_errors_and_the_others_are_kept() -> None:
-    files, errors = expand(["nowhere.mp4", "empty", "x*.mp4", "b.mp4"])
-    assert files == [InputFile("b.mp4")]
-    assert errors == [
-        "nowhere.mp4: no such file or folder",
-        "empty: no image or video in this folder",
-        "x*.mp4: nothing matches this pattern",
+    assert expand(["nowhere.mp4", "empty", "x*.mp4", "b.mp4"]) == Expanded(
+        files=[InputFile("b.mp4")],
+        errors=[
+            "nowhere.mp4: no such file or folder",
+            "empty: no image or video in this folder",
+            "x*.mp4: nothing matches this pattern",
+        ],
+        notes=[],
+    )
+
+
+@pytest.mark.usefixtures("folder")
+def test_files_that_are_skipped_in_folders_are_noted() -> None:
+    tree(Path(), "sub/Thumbs.db", "sub/a.txt", "sub/b.txt", "more/c.png", "more/desktop.ini")
+    expanded = expand(["sub", "m*", "n.txt"])
+    names = ["sub/c.JPG", "sub/deep/d.gif", "more/c.png", "n.txt"]
+    assert expanded.files == [InputFile(name) for name in names]
+    assert expanded.notes == [
+        "sub: 4 files skipped: 2 .txt (a.txt), 1 .db (Thumbs.db), 1 hidden (.hidden)",
+        "more: 1 file skipped: 1 .ini (desktop.ini)",
     ]
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_folder_of_the_frames_of_a_video_is_one_file() -> None:
+    tree(Path(), "more/clip.mp4/0.png", "more/clip.mp4/1.png")
+    for name in ("more", "more/clip.mp4", "more/*.mp4"):
+        assert expand([name]).files == [InputFile("more/clip.mp4")]
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_pattern_reads_linked_folders_once() -> None:
+    Path("sub/loop").symlink_to("..")
+    expanded = expand(["sub/**/*.gif", "**/*.JPG"])
+    assert expanded.files == [InputFile("sub/deep/d.gif"), InputFile("sub/c.JPG")]
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_folder_without_permission_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "iterdir", forbidden)
+    expanded = expand(["sub", "b.mp4"])
+    assert (expanded.files, expanded.errors) == (
+        [InputFile("b.mp4")],
+        ["sub: Permission denied"],
+    )
+
+
+def test_predict_and_scan_find_the_same_files(tmp_path: Path) -> None:
+    """By the same suffixes, in linked folders too, and without hidden ones."""
+    suffixes = (".wmv", ".3gp", ".mts", ".m2ts", ".heic", ".avif", ".jfif", ".tar", ".txt", ".MP4")
+    root = tree(
+        tmp_path / "root",
+        *(
+            f"{label}/{label}{suffix[1:]}{suffix}"
+            for suffix in suffixes
+            for label in ("real", "fake")
+        ),
+        *("real/frames.mp4/0.png", "real/download.mp4/clip.mp4", "real/.hidden/a.mp4"),
+        *("real/._a.mp4", "fake/Thumbs.db", "fake/README"),
+    )
+    tree(tmp_path, "elsewhere/linked.mp4")
+    (root / "fake/link").symlink_to(tmp_path / "elsewhere")
+    (root / "fake/loop").symlink_to(root / "fake")
+    (root / "fake/broken.mp4").symlink_to("nowhere")
+    found = [Path(file.name).relative_to(root).as_posix() for file in expand([str(root)]).files]
+    assert found == sorted(scan(root, "d", "folders", "*").rows["path"], key=Path)
+    assert {"fake/link/linked.mp4", "real/frames.mp4", "real/download.mp4/clip.mp4"} <= {*found}
+    assert len(found) == 2 * (len(suffixes) - 1) + 4
 
 
 @pytest.mark.usefixtures("folder")
 def test_names_in_no_valid_encoding_are_kept() -> None:
     name = os.fsdecode(b"\xff.mp4")
     Path(name).touch()
-    assert expand(["-"], [f"{name}\n"])[0] == [InputFile(name)]
+    assert expand(["-"], [f"{name}\n"]).files == [InputFile(name)]
 
 
 @pytest.mark.usefixtures("folder")
 def test_a_broken_link_is_kept() -> None:
     Path("link.mp4").symlink_to("gone.mp4")
-    assert expand(["link.mp4"])[0] == [InputFile("link.mp4")]
+    assert expand(["link.mp4"]).files == [InputFile("link.mp4")]
 
 
 def image_bytes(suffix: str) -> bytes:

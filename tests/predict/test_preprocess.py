@@ -1,5 +1,6 @@
 """Untrusted files: any kind, recognised by content, processed in another process with limits."""
 
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -73,6 +74,18 @@ def test_a_face_that_is_too_small_is_reported_with_its_size(
     assert file.cause is UndecidedCause.FACE_TOO_SMALL
     assert file.reason.startswith("face too small (")
     assert file.reason.endswith(" pixels, 350 needed)")
+
+
+@pytest.mark.parametrize("scale", [0.1, 0.2])  # real clips of such a size were FAKE, and "clear"
+def test_a_tiny_image_is_not_judged(
+    astronaut: Image, tmp_path: Path, settings: dict[str, Any], scale: float
+) -> None:
+    tiny = cv2.resize(astronaut[:300, 60:400], None, fx=scale, fy=scale)
+    settings["crops"]["min_face_pixels"] = 48
+    file = Preprocessed.unpack(preprocess(photo(tmp_path / "a.png", tiny), **settings))
+    assert not file.images
+    assert file.cause is UndecidedCause.FACE_TOO_SMALL
+    assert re.fullmatch(r"face too small \((1|2)\d pixels, 48 needed\)", file.reason)
 
 
 def test_a_person_in_too_few_frames_is_reported(demo_root: Path, settings: dict[str, Any]) -> None:

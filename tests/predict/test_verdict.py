@@ -20,7 +20,7 @@ VIDEO = VideoMeta("ok", width=64, height=48, fps=25.0, frame_count=100, indices=
 
 @pytest.fixture
 def card(params: Params) -> ModelCard:
-    return replace(make_card(params, Calibration(2.0, 0.6), 1, ["demo"]), min_frames=2)
+    return replace(make_card(params, Calibration(2.0, 0.6), 1, ["demo"], 60), min_frames=2)
 
 
 def crop(frame: int, track: int) -> dict[str, Any]:
@@ -28,7 +28,9 @@ def crop(frame: int, track: int) -> dict[str, Any]:
         "frame": frame,
         "track": track,
         "image": f"{track}-{frame:06d}.jpg",
-        "box": [1, 2, 3, 4],
+        "box": [1, 2, 91, 102],
+        "sharpness": 100.0,
+        "brightness": 100.0,
     }
 
 

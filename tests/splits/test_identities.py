@@ -100,7 +100,7 @@ def test_embeddings_of_one_person_are_near_and_videos_without_faces_have_none(
     tmp_path: Path, astronaut: Image, params: Params
 ) -> None:
     settings = params.identities.model_copy(update={"faces_per_track": 2})
-    (face,) = find_faces(astronaut, "libfacedetection", 480, 0.8, 0.05)
+    (face,) = find_faces(astronaut, "yunet", 480, 0.8, 0.05)
     crop = crop_face(astronaut, face, 1.3, 160)
     darker = (crop * 0.7).astype(np.uint8)
     flat = np.full((160, 160, 3), 128, np.uint8)

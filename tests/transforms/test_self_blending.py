@@ -403,7 +403,7 @@ def test_transformed_is_downscaled_or_sharpened() -> None:
 
 
 def test_mask_sits_on_a_real_face(astronaut: Image) -> None:
-    (face,) = find_faces(astronaut, "libfacedetection", 480, 0.8, 0.05)
+    (face,) = find_faces(astronaut, "yunet", 480, 0.8, 0.05)
     crop = crop_face(astronaut, face, 1.3, SIDE)
     landmarks = find_landmarks(crop, 1.3)
     masks = [blended(crop, landmarks, seed)[2] for seed in range(100)]

@@ -56,6 +56,14 @@ def test_frames_of_h264_with_b_frames_are_exact(
     assert codes(stored) == indices
 
 
+def test_frames_in_linked_folders_are_read_and_hidden_ones_are_not(tmp_path: Path) -> None:
+    for name in ("clip/1.png", "elsewhere/2.png", "clip/.trash/3.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(tmp_path / name), code_image(int(Path(name).stem)))
+    (tmp_path / "clip/more").symlink_to(tmp_path / "elsewhere")
+    assert codes(sample(tmp_path / "clip", "frames")) == [1, 2]
+
+
 def test_truncated_video_keeps_decodable_frames(tmp_path: Path, make_clip: ClipMaker) -> None:
     data = make_clip(tmp_path / "whole.mp4", 60, FASTSTART).read_bytes()
     path = tmp_path / "cut.mp4"

@@ -316,6 +316,8 @@ def test_largest_image_is_read() -> None:
         (b"\x89PNG\r\n\x1a\n", "not an image that can be decoded"),
         (b"GIF89a", "not an image that can be decoded"),
         (b"BM", "not an image that can be decoded"),
+        (b"\xff\x0a\xfa", "JPEG XL is not supported: save it as JPEG or PNG"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL is not supported: save it as JPEG or PNG"),
         (b"II*\0", "not an image that can be decoded"),
         (b"P6", "not an image that can be decoded"),
         (b"RIFF\0\0\1\0AVI LIST", "not an image that can be decoded"),

@@ -13,9 +13,10 @@ import re
 from pathlib import Path, PurePosixPath
 
 from deepfake.base.errors import ManifestError, format_list
+from deepfake.core.folders import files_below
 from deepfake.core.labels import FAKE, REAL
 from deepfake.core.media import kind_by_name
-from deepfake.datasets.listing import Listing, files_below, table_of
+from deepfake.datasets.listing import Listing, table_of
 
 FOLDERS = {"Celeb-real": REAL, "YouTube-real": REAL, "Celeb-synthesis": FAKE}
 LIST = "List_of_testing_videos.txt"

@@ -1,13 +1,16 @@
 """The user's own table: labels.csv with at least the columns path and label."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
 
 from deepfake.base.errors import ManifestError, format_list
+from deepfake.core.folders import media_below
 from deepfake.core.labels import FAKE, REAL
 from deepfake.datasets.importers import dfdc
+from deepfake.datasets.importers.reading import notes_on
 from deepfake.datasets.listing import COLUMNS, Listing
 
 TABLE = "labels.csv"
@@ -45,7 +48,9 @@ def listing(root: Path) -> Listing:
     ]
     if repeated:
         raise ManifestError(format_list(f"{path}: keep one row for each file:", repeated))
-    return Listing(table)
+    return Listing(
+        table, notes_on(_unlisted(root, table["path"]), f"files are not in {TABLE}, left out")
+    )
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -97,6 +102,19 @@ def read_table(path: Path) -> pd.DataFrame:
     default = table["label"].map({REAL: "real", FAKE: "fake"})
     methods = table.get("method", default)
     return table.assign(method=methods.where(methods != "", default))
+
+
+def _unlisted(root: Path, paths: Iterable[str]) -> list[str]:
+    """Images and videos that the table has no row for, neither by their path nor by a link."""
+    listed = {root / path for path in paths}
+    media, _ = media_below(root)
+    others = [file for file in media if listed.isdisjoint([file, *file.parents])]
+    places = {path.resolve() for path in listed} if others else set()
+    return [
+        file.relative_to(root).as_posix()
+        for file in others
+        if places.isdisjoint([file.resolve(), *file.resolve().parents])
+    ]
 
 
 def _below(root: Path, text: str) -> str:

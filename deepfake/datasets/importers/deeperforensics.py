@@ -11,10 +11,11 @@ import re
 from pathlib import Path, PurePosixPath
 
 from deepfake.base.errors import ManifestError, format_list
+from deepfake.core.folders import files_below
 from deepfake.core.labels import FAKE, SPLITS
 from deepfake.core.media import VIDEO_SUFFIXES, kind_by_name
 from deepfake.datasets.importers.faceforensics import read_people
-from deepfake.datasets.listing import Listing, files_below, table_of
+from deepfake.datasets.listing import Listing, table_of
 
 FAKES = "manipulated_videos"
 NAME = re.compile(r"(?P<target>\d{3})_(?P<source>[MW]\d{3})")

@@ -13,10 +13,11 @@ from pathlib import Path
 import pandas as pd
 
 from deepfake.base.errors import ManifestError, format_list
+from deepfake.core.folders import files_below
 from deepfake.core.labels import FAKE, REAL
 from deepfake.core.media import VIDEO_SUFFIXES
 from deepfake.datasets.importers.reading import notes_on
-from deepfake.datasets.listing import Listing, files_below, table_of
+from deepfake.datasets.listing import Listing, table_of
 
 FOLDER = "video-data"
 NAME, TRUTH, SPLIT = "Filename", "Video Ground Truth", "Finetuning Set"

@@ -8,12 +8,13 @@ Training and test set may be in folders train/ and test/. Archives unpack into f
 name (stargan/stargan/fake). A folder of images is one video, unless it is one of `IMAGE_FOLDERS`.
 """
 
-import os
 import re
+from collections import defaultdict
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from deepfake.base.errors import ManifestError
+from deepfake.core.folders import files_below
 from deepfake.core.labels import FAKE, REAL, SPLITS
 from deepfake.core.media import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from deepfake.datasets.importers.reading import notes_on
@@ -51,29 +52,36 @@ def listing(root: Path) -> Listing:
         ManifestError: no file belongs to a method.
     """
     rows, others = [], []
-    for folder, subfolders, files in os.walk(root):
-        path = PurePosixPath(Path(folder).relative_to(root).as_posix())
-        subfolders[:] = sorted(
-            name for name in subfolders if name not in IGNORED_FOLDERS and name[0] != "."
-        )
-        names = sorted(name for name in files if name[0] != ".")
-        images = [name for name in names if Path(name).suffix.lower() in IMAGE_SUFFIXES]
-        videos = [name for name in names if Path(name).suffix.lower() in VIDEO_SUFFIXES]
-        if not _method(path):
-            others += [str(path)] if images or videos else []
+    videos: set[PurePosixPath] = set()  # folders whose images, at any depth, are frames of a video
+    for folder, files in sorted(_files_by_folder(root).items()):
+        if not videos.isdisjoint(folder.parents) or not IGNORED_FOLDERS.isdisjoint(folder.parts):
             continue
-        rows += [_row(path / name, PurePosixPath(name).stem) for name in videos]
-        if images and path.name in IMAGE_FOLDERS:
-            rows += [_row(path / name, "") for name in images]
+        if not _method(folder):
+            others.append(str(folder))
+            continue
+        images = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
+        clips = [file for file in files if file.suffix.lower() in VIDEO_SUFFIXES]
+        rows += [_row(file, file.stem) for file in clips]
+        if images and folder.name in IMAGE_FOLDERS:
+            rows += [_row(file, "") for file in images]
         elif images:
-            rows.append(_row(path, path.name))
-            subfolders.clear()  # their images are frames of this video
+            rows.append(_row(folder, folder.name))
+            videos.add(folder)
     if not rows:
         raise ManifestError(
             f"{root} has no images or videos in <method>/ff, cdf, fake or real"
             " (see docs/datasets/df40.md)"
         )
     return Listing(table_of(rows), notes_on(others, "folders belong to no method, left out"))
+
+
+def _files_by_folder(root: Path) -> dict[PurePosixPath, list[PurePosixPath]]:
+    """Images and videos below the root, as paths relative to it, by their folder."""
+    by_folder: dict[PurePosixPath, list[PurePosixPath]] = defaultdict(list)
+    for file in files_below(root, IMAGE_SUFFIXES | VIDEO_SUFFIXES):
+        path = PurePosixPath(file.relative_to(root).as_posix())
+        by_folder[path.parent].append(path)
+    return by_folder
 
 
 def _row(path: PurePosixPath, name: str) -> dict[str, Any]:

@@ -16,10 +16,11 @@ from typing import Any
 import pandas as pd
 
 from deepfake.base.errors import ManifestError
+from deepfake.core.folders import files_below
 from deepfake.core.labels import FAKE, REAL
 from deepfake.core.media import VIDEO_SUFFIXES
 from deepfake.datasets.importers.reading import notes_on, read_json
-from deepfake.datasets.listing import Listing, files_below, table_of
+from deepfake.datasets.listing import Listing, table_of
 
 PART, LIST = "metadata.json", "labels.csv"
 LABELS = {"REAL": REAL, "FAKE": FAKE, "0": REAL, "1": FAKE}

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from deepfake.base.errors import ManifestError
+from deepfake.core.folders import files_below
 from deepfake.core.labels import FAKE, REAL, SPLITS
 from deepfake.core.media import VIDEO_SUFFIXES
 from deepfake.datasets.importers.reading import notes_on, read_json
-from deepfake.datasets.listing import Listing, files_below, table_of
+from deepfake.datasets.listing import Listing, table_of
 
 TABLE = "dataset.json"
 LABELS = {"real": REAL, "fake": FAKE}

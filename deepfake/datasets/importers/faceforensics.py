@@ -9,16 +9,17 @@ train.json, val.json and test.json (pairs of sequences, in either order) and con
 (the YouTube video of each sequence) may be in any of `LIST_FOLDERS`.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from deepfake.base.errors import ManifestError, format_list
+from deepfake.core.folders import files_below
 from deepfake.core.labels import FAKE, REAL, SPLITS
 from deepfake.core.media import kind_by_name
-from deepfake.datasets.listing import Listing, files_below, table_of
+from deepfake.datasets.importers.reading import read_json
+from deepfake.datasets.listing import Listing, table_of
 
 LIST_FOLDERS = ("", "splits", "dataset", "dataset/splits")  # below the root
 CONVERSION = "conversion_dict.json"
@@ -91,8 +92,8 @@ def read_people(root: Path) -> tuple[dict[str, str], list[str]]:
             f"{CONVERSION} is missing: 45 of the 1000 sequences come from 22 YouTube videos, but"
             " count as 45 different people"
         ]
-    videos = _json(path)
-    valid = isinstance(videos, dict) and all(
+    videos = read_json(path, dict)
+    valid = all(
         SEQUENCE.fullmatch(key) and isinstance(video, str) and video.strip()
         for key, video in videos.items()
     )
@@ -154,24 +155,15 @@ def _read_splits(root: Path) -> tuple[dict[frozenset[str], str], list[str]]:
 
 
 def _pairs(path: Path) -> list[list[str]]:
-    pairs = _json(path)
-    for index, pair in enumerate(pairs if isinstance(pairs, list) else [pairs]):
+    pairs: list[list[str]] = read_json(path, list)
+    for index, pair in enumerate(pairs):
         valid = isinstance(pair, list) and len(pair) == 2
         if not valid or not all(isinstance(i, str) and SEQUENCE.fullmatch(i) for i in pair):
             raise ManifestError(
                 f'{path}: entry {index} is {str(pair)[:60]}, not two sequences like ["012", "026"];'
                 " restore the list from the data set"
             )
-    return list(pairs)
-
-
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ManifestError(
-            f"{path} is not JSON ({error}): restore it from the data set"
-        ) from error
+    return pairs
 
 
 def _find(root: Path, name: str) -> Path | None:

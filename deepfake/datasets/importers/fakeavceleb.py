@@ -14,9 +14,10 @@ import re
 from pathlib import Path
 
 from deepfake.base.errors import ManifestError, format_list
+from deepfake.core.folders import files_below
 from deepfake.core.labels import FAKE, REAL
 from deepfake.core.media import kind_by_name
-from deepfake.datasets.listing import Listing, files_below, table_of
+from deepfake.datasets.listing import Listing, table_of
 
 FAKE_AUDIO = "RealVideo-FakeAudio"  # the video is not manipulated
 LABELS = {

@@ -4,12 +4,13 @@ A folder below fake/ names the method, as in fake/faceswap/clip.mp4. The two may
 may be in folders that name a split, as in train/real and test/fake.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from deepfake.base.errors import ManifestError
+from deepfake.core.folders import is_hidden, media_below, skipped_note
 from deepfake.core.labels import FAKE, REAL
-from deepfake.datasets.listing import Listing, files_below, table_of
+from deepfake.datasets.importers.reading import notes_on
+from deepfake.datasets.listing import Listing, table_of
 
 LABELS = {"real": REAL, "fake": FAKE}
 SPLIT_FOLDERS = {
@@ -20,52 +21,71 @@ SPLIT_FOLDERS = {
     "test": "test",
 }
 
+LabelFolder = tuple[str, Path, str]  # real or fake, the folder, and its split or ""
+
 
 def recognises(root: Path) -> bool:
     """Whether there are folders for both labels."""
-    return not _missing(root)
+    return not _missing(_label_folders(root))
 
 
 def listing(root: Path) -> Listing:
-    """Rows for every file below the folders of a label, except hidden files.
+    """Rows for every image and video below the folders of a label; notes on all else.
 
     The layout does not say who is in a video, so `target` and `source` are "".
 
     Raises:
         ManifestError: there is no folder for one of the labels.
     """
-    if missing := _missing(root):
+    folders = _label_folders(root)
+    if missing := _missing(folders):
         raise ManifestError(
             f"{root} has no folder {' and no '.join(missing)} (see docs/your-data.md)"
         )
-    rows = [
-        {
-            "path": file.relative_to(root).as_posix(),
-            "label": LABELS[name],
-            "method": _method(name, folder, file),
-            "official_split": split,
-        }
-        for name, folder, split in _label_folders(root)
-        for file in files_below(folder)
-    ]
-    return Listing(table_of(rows))
+    rows, skipped = [], []
+    for name, folder, split in folders:
+        media, others = media_below(folder)
+        skipped += others
+        rows += [
+            {
+                "path": file.relative_to(root).as_posix(),
+                "label": LABELS[name],
+                "method": _method(name, folder, file),
+                "official_split": split,
+            }
+            for file in media
+        ]
+    notes = notes_on(_beside(root, folders), "files and folders beside real/ and fake/, left out")
+    return Listing(table_of(rows), [*skipped_note(skipped, root), *notes])
 
 
-def _missing(root: Path) -> list[str]:
+def _missing(folders: list[LabelFolder]) -> list[str]:
     """Names of the labels that have no folder."""
-    found = {name for name, _, _ in _label_folders(root)}
+    found = {name for name, _, _ in folders}
     return [name for name in LABELS if name not in found]
 
 
-def _label_folders(root: Path) -> Iterator[tuple[str, Path, str]]:
-    """Label, folder and split of real/ and fake/ in the root, and in its folders of a split."""
-    folders = sorted(path for path in root.iterdir() if path.is_dir())
-    splits = [(path, SPLIT_FOLDERS.get(path.name.lower(), "")) for path in folders]
-    for parent, split in [(root, ""), *(pair for pair in splits if pair[1])]:
-        for name in LABELS:
-            for folder in sorted(parent.iterdir()):
-                if folder.name.lower() == name and folder.is_dir():
-                    yield name, folder, split
+def _label_folders(root: Path) -> list[LabelFolder]:
+    """The folders real/ and fake/ in the root, and in its folders of a split."""
+    in_root = _folders_in(root)
+    found = [(folder, "") for folder in in_root]
+    for parent in in_root:
+        if split := SPLIT_FOLDERS.get(parent.name.lower()):
+            found += [(folder, split) for folder in _folders_in(parent)]
+    names = [(folder.name.lower(), folder, split) for folder, split in found]
+    return [(name, folder, split) for name, folder, split in names if name in LABELS]
+
+
+def _folders_in(parent: Path) -> list[Path]:
+    return sorted(path for path in parent.iterdir() if path.is_dir())
+
+
+def _beside(root: Path, folders: list[LabelFolder]) -> list[str]:
+    """What is beside the folders of a label, in the root and in its folders of a split."""
+    parents = {root, *(folder.parent for _, folder, _ in folders)}
+    used = {*parents, *(folder for _, folder, _ in folders)}
+    paths = [path for parent in parents for path in parent.iterdir() if path not in used]
+    return [path.relative_to(root).as_posix() for path in paths if not is_hidden(path)]
 
 
 def _method(label: str, folder: Path, file: Path) -> str:

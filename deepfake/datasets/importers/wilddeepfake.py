@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 from deepfake.base.errors import ManifestError
+from deepfake.core.folders import walk
 from deepfake.core.labels import FAKE, REAL
 from deepfake.core.media import IMAGE_SUFFIXES
 from deepfake.datasets.importers.reading import notes_on
@@ -60,5 +61,5 @@ def listing(root: Path) -> Listing:
 
 def _has_images(folder: Path) -> bool:
     return folder.is_dir() and any(
-        path.suffix.lower() in IMAGE_SUFFIXES for path in folder.rglob("*")
+        file.suffix.lower() in IMAGE_SUFFIXES for _, files in walk(folder) for file in files
     )

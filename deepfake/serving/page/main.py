@@ -102,6 +102,8 @@ def choose_file(key: str, title: str) -> ChosenFile | None:
         title_of_clip = (
             st.pills("Or try one of these", list(clips), key=f"{key}-sample") if clips else None
         )
+        if clips:
+            st.caption("The name says what a clip really shows. The model may be wrong about it.")
         st.caption("Files are analysed on this machine, sent nowhere, and deleted afterwards.")
     if title_of_clip is None:
         return None

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from trees import tree
 
 from deepfake.base.errors import ManifestError
 from deepfake.datasets.importers import csv_file
@@ -73,6 +74,18 @@ def test_table_saved_by_a_spreadsheet(tmp_path: Path) -> None:
     videos = rows(tmp_path, "\ufeffpath,label,target\r\na.mp4,0\r\nZoë.mp4,1,Zoë\r\n".encode())
     assert [video["path"] for video in videos] == ["a.mp4", "Zoë.mp4"]
     assert [video["target"] for video in videos] == ["", "Zoë"]
+
+
+def test_files_that_the_table_lacks_are_noted(tmp_path: Path) -> None:
+    """Frames of a video in the table, and files that it names by a link, are in the table."""
+    names = ("a.mp4", "b.mp4", "sub/c.jpg", "frames/0.png", "elsewhere/d.mp4", "notes.txt")
+    tree(tmp_path, *names)
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    table = "path,label\na.mp4,0\nframes,1\nlink/d.mp4,1\n"
+    (tmp_path / "labels.csv").write_text(table)
+    assert csv_file.listing(tmp_path).notes == [
+        "2 files are not in labels.csv, left out:\n  b.mp4\n  sub/c.jpg"
+    ]
 
 
 def test_header_only(tmp_path: Path) -> None:

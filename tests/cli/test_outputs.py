@@ -1,0 +1,197 @@
+"""Every command and option that writes: inputs keep their bytes, and outputs are replaced atomically.
+
+An output is replaced atomically if another name of the old file keeps the old bytes.
+"""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+import pandas as pd
+import pytest
+import yaml
+from trees import files_in, tree
+from typer.testing import CliRunner
+
+from deepfake.cli.app import app
+from deepfake.core.tables import write_csv
+from deepfake.datasets.manifest import SCHEMA
+from deepfake.experiments import run as experiments
+from deepfake.experiments.publish import RESULTS
+from deepfake.jobs.cache import Cache
+from deepfake.model.card import CARD, STARTER, WEIGHTS
+
+pytestmark = pytest.mark.slow
+
+# What each command writes, as far as users name the place. `app` and `serve` keep uploads in
+# temporary folders (tests/serving/test_uploads.py), and `audit` writes nothing.
+WRITES = {
+    "predict": {"report", "annotate"},
+    "experiment": {"name"},  # experiments/results/NAME
+    "ship": {"run"},  # models/starter
+    "cache": {"prune"},  # deletes in .scratch
+    **{name: set[str]() for name in ("app", "serve", "audit")},
+}
+READS_PATHS = {"audit": {"splits"}}
+PRINTING = (["--json"], ["--csv"], ["--frames"], ["--csv", "--frames"], [])
+FINISHED = {  # what a run of the pipeline leaves
+    "dvc.yaml": "stages: {a: {metrics: [{metrics/m.json: {cache: false}}]}}\n",
+    "metrics/m.json": '{"new": 1}\n',
+    "models/model.json": "{}\n",
+}
+
+
+def call(*arguments: object) -> tuple[int, str]:
+    result = CliRunner().invoke(app, [*map(str, arguments)])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.output
+
+
+@contextmanager
+def unchanged(inputs: Path) -> Iterator[None]:
+    """Check that no file below a folder changes and none disappears."""
+    before = {name: (inputs / name).read_bytes() for name in files_in(inputs)}
+    yield
+    assert {name: (inputs / name).read_bytes() for name in before} == before
+
+
+@contextmanager
+def replaced(outputs: Sequence[Path], aside: Path) -> Iterator[None]:
+    """Check that files, which exist already, get other content without an edit in place."""
+    aside.mkdir()
+    for number, path in enumerate(outputs):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"old")
+        (aside / str(number)).hardlink_to(path)
+    yield
+    assert all(path.read_bytes() != b"old" for path in outputs)
+    assert all(path.read_bytes() == b"old" for path in aside.iterdir())
+    folders = {path.parent for path in outputs}
+    assert not [path for folder in folders for path in folder.glob(".writing-*")]
+
+
+@pytest.fixture
+def clips(demo_root: Path, tmp_path: Path) -> Path:
+    """A folder of evidence: a video, and a web page called as the report on it."""
+    folder = tree(tmp_path / "clips", files={"a.mp4.html": "evidence"})
+    shutil.copy(demo_root / "real/orl01_1.mp4", folder / "a.mp4")
+    return folder
+
+
+def test_every_command_is_known_here() -> None:
+    functions = {
+        str(one.name or one.callback.__name__): one.callback
+        for one in app.registered_commands
+        if one.callback
+    }
+    assert {*functions} == {*WRITES}
+    for name, function in functions.items():
+        hints = get_type_hints(function)
+        paths = {key for key, hint in hints.items() if Path in (hint, *get_args(hint))}
+        assert paths <= WRITES[name] | READS_PATHS.get(name, set())
+
+
+@pytest.mark.parametrize("options", PRINTING, ids=" ".join)
+def test_printing_changes_nothing(random_model: Path, clips: Path, options: list[str]) -> None:
+    before = files_in(clips.parent)
+    with unchanged(clips):
+        assert call("predict", clips, "--model", random_model, *options)[0] == 0
+    assert files_in(clips.parent) == before
+
+
+def test_a_report_beside_the_inputs(random_model: Path, clips: Path, tmp_path: Path) -> None:
+    """An input that is called as a report is kept, and the report gets another name."""
+    arguments = [clips / "a.mp4", clips / "a.mp4.html", "--report", clips]
+    outputs = [clips / "a.mp4-2.html", clips / "a.mp4.html.html"]
+    with unchanged(clips), replaced(outputs, tmp_path / "aside"):
+        assert call("predict", *arguments, "--model", random_model)[0] == 3
+
+
+@pytest.mark.parametrize("place", ["a.mp4", "link.mp4", "../clips/a.mp4"])
+def test_an_annotated_video_in_place_of_the_input(
+    random_model: Path, clips: Path, place: str
+) -> None:
+    (clips / "link.mp4").symlink_to("a.mp4")
+    with unchanged(clips):
+        arguments = [clips / "a.mp4", "--annotate", clips / place]
+        code, output = call("predict", *arguments, "--model", random_model)
+        assert (code, "is the video itself" in output) == (1, True)
+
+
+def test_an_annotated_video(random_model: Path, clips: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    with unchanged(clips), replaced([out], tmp_path / "aside"):
+        assert call("predict", clips / "a.mp4", "--annotate", out, "--model", random_model)[0] == 0
+
+
+def test_an_annotated_video_in_place_of_the_model(
+    random_model: Path, clips: Path, tmp_path: Path
+) -> None:
+    model = Path(shutil.copytree(random_model, tmp_path / "models"))
+    with unchanged(model):
+        arguments = ["--annotate", model / WEIGHTS, "--model", model]
+        code, output = call("predict", clips / "a.mp4", *arguments)
+        assert (code, "--annotate writes an MP4" in output) == (2, True)
+
+
+def test_an_audit(tmp_path: Path) -> None:
+    table = "path,label\nreal/{0}.mp4,0\nfake/{0}.mp4,1\n"
+    files = {f"{name}.csv": table.format(name) for name in ("train", "val", "test")}
+    folder = tree(tmp_path / "splits", files=files)
+    for options in ([], ["--json"]):
+        with unchanged(folder):
+            assert call("audit", folder, *options)[0] == 0
+    assert files_in(folder) == {*files}
+
+
+@pytest.fixture
+def checkout(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder: a checkout with an experiment, and data for it in another folder."""
+    dataset = {"mine": {"root": "data/raw/mine", "layout": "csv", "include": "*"}}
+    overlay = yaml.safe_dump({"dataset": dataset})
+    folder = tree(tmp_path / "checkout", files={"experiments/mine.yaml": overlay})
+    shutil.copy(repository / "params.yaml", folder)
+    labels = "path,label\na.mp4,0\nb.mp4,1\n"
+    tree(tmp_path / "data", "a.mp4", "b.mp4", files={"labels.csv": labels})
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def finish(folder: Path, *_: object) -> int:
+    """Replaces the pipeline."""
+    tree(folder, files=FINISHED)
+    return 0
+
+
+def test_an_experiment(checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(experiments, "make_worktree", lambda _, folder: tree(folder, "data/"))
+    monkeypatch.setattr(experiments, "set_up_dvc", lambda *_: None)
+    monkeypatch.setattr(experiments, "repro", finish)
+    names = ("metrics/m.json", "models/model.json", "params.yaml")
+    outputs = [checkout / RESULTS / "mine" / name for name in names]
+    data = f"mine={tmp_path / 'data'}"
+    with unchanged(tmp_path / "data"), unchanged(checkout), replaced(outputs, tmp_path / "aside"):
+        assert call("experiment", "mine", "--data", data) == (
+            0,
+            "3 files of results are in experiments/results/mine\n",
+        )
+
+
+def test_a_shipped_model(checkout: Path, random_model: Path, tmp_path: Path) -> None:
+    run = checkout / experiments.WORK / "mine/models"
+    shutil.copytree(random_model, run)
+    outputs = [checkout / STARTER / name for name in (WEIGHTS, CARD)]
+    with unchanged(run), replaced(outputs, tmp_path / "aside"):
+        code, output = call("ship", "mine")
+        assert code == 0, output
+
+
+@pytest.mark.parametrize("options", [[], ["--prune"]])
+def test_the_cache(checkout: Path, options: list[str]) -> None:
+    write_csv(Path("data/manifest.csv"), pd.DataFrame(columns=[*SCHEMA.columns]))
+    with unchanged(checkout):
+        entry = Cache().store("0" * 64, "frame_archive", b"x")
+        assert call("cache", *options)[0] == 0
+        assert entry.path.exists() == (not options)
