@@ -110,11 +110,12 @@ def predict(
     Scores at or above the threshold, chosen on validation videos, are FAKE. The
     score range over frames (95 %) shows how much the score depends on which
     frames were analysed. A file without a usable face is UNDECIDED, with a
-    reason. See docs/predicting.md.
+    reason; so are a file that is missing or unreadable and an address that cannot
+    be fetched. See docs/predicting.md.
 
     Exit code: 0 if every file has a verdict, 3 if some are UNDECIDED, 1 if the
-    model or a path is not found (other files are still predicted), 2 for wrong
-    options, 130 if interrupted.
+    model is not found or a folder or pattern has no file (other files are still
+    predicted), 2 for wrong options, 130 if interrupted.
 
     Example: deepfake predict clip.mp4 photos/ --report reports
     """

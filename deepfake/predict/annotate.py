@@ -91,6 +91,8 @@ def annotate(result: Result, path: Path, out: Path, detector: "Detector") -> Non
     if out.exists() and path.exists() and out.samefile(path):
         raise AnnotateError(f"{out} is the video itself: give the annotated one another name")
     video = result.video
+    if not video.indices:
+        raise AnnotateError(f"{result.path}: {result.reason}")
     if not video.codec:
         raise AnnotateError(f"{result.path}: only a video can be annotated")
     count = analysed_count(video.frame_count, video.fps, video.width * video.height)

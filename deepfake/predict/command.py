@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from tqdm import tqdm
 
-from deepfake.base.download import fetch
+from deepfake.base.download import DownloadError, fetch
 from deepfake.base.errors import DeepfakeError
 from deepfake.base.text import utf8
 from deepfake.core.files import write_bytes
@@ -66,6 +66,8 @@ def run(options: PredictOptions) -> int:
     for line in [*expanded.notes, *(f"error: {error}" for error in errors)]:
         typer.echo(utf8(line), err=True)
     if not files:
+        if not errors:
+            typer.echo("error: no file is named", err=True)
         return FAILED
     if options.annotate and len(files) > 1:
         raise DeepfakeError(f"--annotate takes one video, not {len(files)} files")
@@ -117,7 +119,10 @@ def _annotate(file: InputFile, reporter: "Reporter", out: Path) -> None:
         path = Path(file.name)
         if file.is_url:
             path = Path(folder, "video")
-            fetch(file.name, path, MAX_DOWNLOAD_BYTES)
+            try:
+                fetch(file.name, path, MAX_DOWNLOAD_BYTES)
+            except DownloadError as error:
+                raise DownloadError(f"{file.name}: {error}") from error
         result = reporter.detector.predict(path, file.name)
         reporter.report(result)
         annotate(result, path, out, reporter.detector)

@@ -1,6 +1,7 @@
 """Which files to predict: paths, folders, patterns, addresses, and a list on standard input."""
 
 import glob
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +37,7 @@ class Expanded:
 
     Attributes:
         files: each once, in order.
-        errors: a message for each name without a file.
+        errors: a message for each folder or pattern without a file.
         notes: on the files that are skipped in folders.
     """
 
@@ -47,6 +48,9 @@ class Expanded:
 
 def expand(names: Sequence[str], lines: Iterable[str] = ()) -> Expanded:
     """Expand the arguments of the command to files.
+
+    A file that is not there is kept like an address, which may not be there either: the result of
+    both says so.
 
     Args:
         names: files; folders, searched as those of a data set (`folders.media_below`); patterns with
@@ -72,10 +76,8 @@ def expand(names: Sequence[str], lines: Iterable[str] = ()) -> Expanded:
 
 def _matches(name: str) -> list[str]:
     """The files, folders and addresses that a name stands for."""
-    if is_url(name) or Path(name).exists() or Path(name).is_symlink():
+    if is_url(name) or os.path.lexists(name) or not glob.has_magic(name):
         return [name]
-    if not glob.has_magic(name):
-        return []
     # Path.glob rejects patterns that begin at the root. A link to a parent folder leads glob.glob to
     # each file many times; the shortest path is kept.
     found = sorted(glob.glob(name, recursive=True), key=lambda match: (len(match), match))  # noqa: PTH207
@@ -86,18 +88,20 @@ def _matches(name: str) -> list[str]:
 def _files_of(match: str) -> tuple[list[str], list[str]]:
     """The files of a folder with a note on those that are skipped; anything else as it is."""
     folder = Path(match)
-    if is_url(match) or not folder.is_dir() or is_video_folder(folder):
+    if is_url(match) or not _is_folder(match) or is_video_folder(folder):
         return [match], []
     media, skipped = media_below(folder)
     return [str(file) for file in media], [f"{match}: {x}" for x in skipped_note(skipped, folder)]
 
 
+def _is_folder(name: str) -> bool:
+    return os.path.isdir(name)  # noqa: PTH112  as Path.is_dir raises if a name is too long
+
+
 def _no_match_error(name: str) -> str:
-    if Path(name).is_dir():
+    if _is_folder(name):
         return f"{name}: no image or video in this folder"
-    if glob.has_magic(name):
-        return f"{name}: nothing matches this pattern"
-    return f"{name}: no such file or folder"
+    return f"{name}: nothing matches this pattern"
 
 
 def sniff(path: Path) -> str:
@@ -105,9 +109,9 @@ def sniff(path: Path) -> str:
 
     Anything else is called a video, because the decoder's message is the most precise one.
     """
-    if path.is_dir():
+    if _is_folder(str(path)):
         return "frames"
-    if not path.is_file():
+    if not os.path.isfile(path):  # noqa: PTH113
         return "video"
     try:
         with path.open("rb") as file:

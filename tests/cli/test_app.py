@@ -135,12 +135,11 @@ def test_csv(random_model: Path, demo_root: Path) -> None:
 def test_an_address(random_model: Path, demo_root: Path, served: Served, tmp_path: Path) -> None:
     shutil.copy(demo_root / "real/orl01_1.mp4", served.folder / "download")
     address = served.url("download?id=1")
-    code, out, _ = predict(address, served.url("gone"), "--model", random_model, "--json")
-    assert code == 3
-    found, gone = records(out)
+    code, out, _ = predict(address, "--model", random_model, "--json")
+    assert code == 0
+    (found,) = records(out)
     assert found["path"] == address
     assert found["score"] is not None
-    assert str(gone["reason"]).startswith("cannot be downloaded")
     code, *_ = predict(address, "--model", random_model, "--annotate", tmp_path / "out.mp4")
     assert code == 0
     assert (tmp_path / "out.mp4").stat().st_size > 0
@@ -166,12 +165,12 @@ def test_every_file_gets_a_report(random_model: Path, demo_root: Path, tmp_path:
 @pytest.mark.parametrize(
     ("path", "model", "message"),
     [
-        ("nowhere.mp4", "models", "nowhere.mp4: no such file or folder"),
+        ("", "models", "no file is named"),
         ("empty", "models", "empty: no image or video in this folder"),
         ("x*.mp4", "models", "x*.mp4: nothing matches this pattern"),
     ],
 )
-def test_a_name_without_a_match_is_an_error(
+def test_names_of_no_file_are_an_error(
     path: str, model: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -188,17 +187,43 @@ def test_a_missing_model_is_an_error_with_a_remedy(tmp_path: Path) -> None:
     assert error.startswith(f"error: no model in {tmp_path}/other: run `dvc repro` or `dvc pull`")
 
 
-def test_a_missing_path_does_not_stop_other_files(random_model: Path, demo_root: Path) -> None:
-    clip = demo_root / "real/orl01_1.mp4"
-    code, out, error = predict("nowhere.mp4", clip, "--model", random_model, "--json")
-    assert code == 1
-    assert error.startswith("error: nowhere.mp4: no such file or folder")
-    assert [record["path"] for record in records(out)] == [str(clip)]
+@pytest.mark.parametrize("kind", ["missing path", "dead address", "too long name"])
+@pytest.mark.parametrize("option", ["--json", "--csv"])
+def test_a_file_that_is_not_there_is_undecided_and_stops_no_other(
+    kind: str, option: str, random_model: Path, demo_root: Path, served: Served
+) -> None:
+    """Alone and among others, with the same exit code, for paths and addresses alike."""
+    bad, reason = {
+        "missing path": ("nowhere.mp4", "no such file"),
+        "dead address": (served.url("gone.mp4"), "cannot be downloaded"),
+        "too long name": ("a" * 300, "cannot be read"),
+    }[kind]
+    clip = str(demo_root / "real/orl01_1.mp4")
+    for files in ([bad], [bad, clip], [clip, bad]):
+        code, out, error = predict(*files, "--model", random_model, option)
+        rows = records(out) if option == "--json" else list(csv.DictReader(out.splitlines()))
+        assert code == 3
+        assert [row["path"] for row in rows] == files
+        for row in rows:
+            assert (row["verdict"] == "UNDECIDED") == (row["path"] == bad)
+            assert str(row["reason"]).startswith(reason if row["path"] == bad else "")
+        assert "Traceback" not in error
+
+
+def test_a_file_that_is_not_there_cannot_be_annotated(
+    random_model: Path, served: Served, tmp_path: Path
+) -> None:
+    options = ["--model", random_model, "--annotate", tmp_path / "out.mp4"]
+    gone = served.url("gone.mp4")
+    for bad, reason in (("nowhere.mp4", "no such file"), (gone, "cannot be downloaded")):
+        code, _, error = predict(bad, *options)
+        assert code == 1
+        assert error.splitlines()[-1].startswith(f"error: {bad}: {reason}")
 
 
 def test_an_empty_list_is_an_error(random_model: Path) -> None:
-    code, out, _ = predict("-", "--model", random_model)
-    assert (code, out) == (1, "")
+    code, out, error = predict("-", "--model", random_model)
+    assert (code, out, error) == (1, "", "error: no file is named\n")
 
 
 def test_wrong_options(random_model: Path, demo_root: Path, tmp_path: Path) -> None:
@@ -249,6 +274,6 @@ def test_an_interrupt_keeps_finished_results_and_deletes_downloads(
 
 @pytest.mark.parametrize("module", ["deepfake", "deepfake.cli"])
 def test_the_packages_run_as_the_command(module: str) -> None:
-    command = [sys.executable, "-m", module, "predict", "no such file"]
+    command = [sys.executable, "-m", module, "predict", "nothing*"]
     done = subprocess.run(command, capture_output=True, text=True)
-    assert (done.returncode, "no such file" in done.stderr) == (1, True)
+    assert (done.returncode, "nothing matches" in done.stderr) == (1, True)

@@ -42,6 +42,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["su?"], ["sub/c.JPG", "sub/deep/d.gif"]),
         (["https://host/x?y=*", "s3://bucket/z"], ["https://host/x?y=*", "s3://bucket/z"]),
         (["-"], ["b.mp4", "sub/c.JPG", "sub/deep/d.gif"]),
+        (["nowhere.mp4", "b.mp4"], ["nowhere.mp4", "b.mp4"]),  # its result says that it is missing
+        (["a" * 300, "b.mp4"], ["a" * 300, "b.mp4"]),
+        (["a\0b", "b.mp4"], ["a\0b", "b.mp4"]),  # as of `find -print0`
     ],
 )
 def test_names_expand_to_files(names: list[str], files: list[str]) -> None:
@@ -50,11 +53,10 @@ def test_names_expand_to_files(names: list[str], files: list[str]) -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_names_without_a_match_are_errors_and_the_others_are_kept() -> None:
-    assert expand(["nowhere.mp4", "empty", "x*.mp4", "b.mp4"]) == Expanded(
+def test_folders_and_patterns_without_a_file_are_errors_and_the_others_are_kept() -> None:
+    assert expand(["empty", "x*.mp4", "b.mp4"]) == Expanded(
         files=[InputFile("b.mp4")],
         errors=[
-            "nowhere.mp4: no such file or folder",
             "empty: no image or video in this folder",
             "x*.mp4: nothing matches this pattern",
         ],
