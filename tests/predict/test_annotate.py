@@ -58,7 +58,7 @@ def test_a_video_without_a_face_shows_the_reason(
 def test_a_file_that_is_not_a_video_is_an_error(detector: Detector, tmp_path: Path) -> None:
     (tmp_path / "broken.mp4").write_text("not a video")
     result = detector.predict(tmp_path / "broken.mp4")
-    with pytest.raises(AnnotateError, match="broken.mp4: not a video"):
+    with pytest.raises(AnnotateError, match=r"broken\.mp4: not a video"):
         annotate(result, tmp_path / "broken.mp4", tmp_path / "out.mp4", detector)
     assert not (tmp_path / "out.mp4").exists()
 
