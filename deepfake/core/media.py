@@ -21,10 +21,7 @@ MEDIA_SUFFIXES = (*sorted(IMAGE_SUFFIXES | VIDEO_SUFFIXES), *ARCHIVE_SUFFIXES)
 
 
 def kind_by_name(path: Path) -> str:
-    """Kind of a file by its name: video, image or frames (a folder or archive of images).
-
-    For other names it is a message that says what is wrong.
-    """
+    """Kind of a file by its name: video, image or frames (a folder or archive of images), else ""."""
     name = path.name.lower()
     if name.endswith(ARCHIVE_SUFFIXES) or path.is_dir():
         return "frames"
@@ -32,7 +29,7 @@ def kind_by_name(path: Path) -> str:
         return "image"
     if path.suffix.lower() in VIDEO_SUFFIXES:
         return "video"
-    return f"unknown type {path.suffix or 'without suffix'}"
+    return ""
 
 
 # First bytes of image files. The pipeline reads a GIF as a video.

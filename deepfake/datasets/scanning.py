@@ -182,9 +182,10 @@ def _path_errors(root: Path, table: pd.DataFrame) -> list[str]:
         (lambda path: not os.path.lexists(root / path), "no such file"),
     ]
     errors = [f"{path}: {text}" for fails, text in checks for path in table["path"] if fails(path)]
-    kinds = zip(table["path"], table["kind"], strict=True)
-    known = {"video", "image", "frames"}
-    return errors + [f"{path}: {kind}" for path, kind in kinds if kind not in known]
+    unknown = table.loc[table["kind"] == "", "path"]
+    return errors + [
+        f"{path}: unknown type {splitext(path)[1] or 'without suffix'}" for path in unknown
+    ]
 
 
 def _repeated_ids(table: pd.DataFrame) -> list[str]:

@@ -76,8 +76,8 @@ class Worker:
         if isinstance(answer, DeepfakeError):
             raise answer
         self._kill()  # its state is unknown
-        kind, text = answer
-        if kind == MemoryError.__name__:
+        lacks_memory, kind, text = answer
+        if lacks_memory:
             return Failure(OUT_OF_MEMORY, self._memory_reason())
         print(f"{video.path}:\n{text}", file=sys.stderr, flush=True)
         return Failure(CRASHED, f"unexpected {kind}; its traceback is in the output of the run")

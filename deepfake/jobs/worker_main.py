@@ -27,7 +27,8 @@ def answer_calls(connection: Connection) -> None:
 
     The first message is (limit in seconds, limit of memory in bytes, function to import), and the
     answer is the limit of memory that holds, as `limit_memory` returns it. Each further message is (function, path, arguments), and the answer is the
-    function's bytes, its DeepfakeError, or the name and traceback of another exception.
+    function's bytes, its DeepfakeError, or of another exception: whether it is a lack of memory, its
+    name and its traceback.
 
     Raises:
         EOFError: the parent process closed the connection.
@@ -43,8 +44,8 @@ def answer_calls(connection: Connection) -> None:
         except DeepfakeError as error:
             answer = error
         except Exception as error:
-            kind = MemoryError if isinstance(error, MemoryError) else type(error)
-            answer = (kind.__name__, traceback.format_exc())
+            lacks_memory = isinstance(error, MemoryError)
+            answer = (lacks_memory, type(error).__name__, traceback.format_exc())
         signal.alarm(0)
         connection.send(answer)
 

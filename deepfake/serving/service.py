@@ -9,7 +9,7 @@ from typing import BinaryIO
 import numpy as np
 
 from deepfake.core.media import HEAD_BYTES, kind_by_content
-from deepfake.jobs.step import Failure
+from deepfake.jobs.step import OUT_OF_MEMORY, TIMED_OUT, Failure
 from deepfake.predict.detector import Detector
 from deepfake.predict.preprocess import Preprocessed, Preprocessor
 from deepfake.predict.report import PersonView, html_report, person_views
@@ -124,7 +124,9 @@ class Service:
                 return None
         claimed = self.detector.preprocessor.call(claimed_seconds, path, {})
         if isinstance(claimed, Failure):
-            return _refused(path, UndecidedCause.UNREADABLE, claimed.reason)
+            over_limit = claimed.status in (TIMED_OUT, OUT_OF_MEMORY)
+            cause = UndecidedCause.OVER_LIMIT if over_limit else UndecidedCause.UNREADABLE
+            return _refused(path, cause, claimed.reason)
         minutes = float(claimed) / 60
         if minutes <= self.limits.minutes:
             return None

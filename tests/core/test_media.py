@@ -10,6 +10,7 @@ from deepfake.core.media import (
     IMAGE_SUFFIXES,
     VIDEO_SUFFIXES,
     kind_by_content,
+    kind_by_name,
 )
 
 
@@ -56,3 +57,8 @@ def test_the_documentation_lists_every_suffix(repository: Path) -> None:
 )
 def test_kind_by_content(head: bytes, kind: str) -> None:
     assert kind_by_content(head) == kind
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a", ".mp4", "a.mp4.part"])
+def test_other_names_have_no_kind(name: str) -> None:
+    assert kind_by_name(Path(name)) == ""

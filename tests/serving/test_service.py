@@ -11,6 +11,7 @@ from conftest import ClipMaker, code_image
 
 from deepfake import Detector
 from deepfake.base.errors import ModelError
+from deepfake.jobs.step import CRASHED, OUT_OF_MEMORY, TIMED_OUT, Failure
 from deepfake.predict.result import UndecidedCause
 from deepfake.serving.service import DETECTING, DRAWING, Service, waiting_message
 from deepfake.serving.uploads import TooLargeError, UploadLimits
@@ -91,6 +92,24 @@ def test_a_long_video_is_refused(
     assert result.cause is UndecidedCause.OVER_LIMIT
     short = make_clip(folder / "clip.mp4", 10)
     assert service.predict(io.BytesIO(short.read_bytes()), "short").reason == "no face found"
+
+
+@pytest.mark.parametrize(
+    ("status", "cause"),
+    [
+        (TIMED_OUT, UndecidedCause.OVER_LIMIT),
+        (OUT_OF_MEMORY, UndecidedCause.OVER_LIMIT),
+        (CRASHED, UndecidedCause.UNREADABLE),
+    ],
+)
+def test_the_cause_does_not_depend_on_which_step_exceeds_a_limit(
+    service: Service, monkeypatch: pytest.MonkeyPatch, status: str, cause: UndecidedCause
+) -> None:
+    """Already the step that reads the length of a video may; the advice is that of the cause."""
+    preprocessor = service.detector.preprocessor
+    monkeypatch.setattr(preprocessor, "call", lambda *_: Failure(status, "some words"))
+    result = service.predict(io.BytesIO(b"GIF89a"), "clip.gif")
+    assert (result.cause, result.reason) == (cause, "some words")
 
 
 def test_a_file_that_is_too_large_is_an_error(service: Service, tmp_path: Path) -> None:
