@@ -26,9 +26,9 @@ def answer_calls(connection: Connection) -> None:
     """Call functions for the parent process.
 
     The first message is (limit in seconds, limit of memory in bytes, function to import), and the
-    answer is the limit of memory that holds, as `limit_memory` returns it. Each further message is (function, path, arguments), and the answer is the
-    function's bytes, its DeepfakeError, or of another exception: whether it is a lack of memory, its
-    name and its traceback.
+    answer is the limit of memory that holds, as `limit_memory` returns it. Each further message is
+    (function, path, arguments), and the answer is the function's bytes, its DeepfakeError, or of
+    another exception: whether it is a lack of memory, its name and its traceback.
 
     Raises:
         EOFError: the parent process closed the connection.
