@@ -139,15 +139,15 @@ def detect_layout(root: Path) -> str:
 def _completed(root: Path, rows: pd.DataFrame, name: str) -> pd.DataFrame:
     """Add video_id, dataset and kind, and replace paths of originals by their video_id."""
     table = rows.assign(dataset=name, kind=[kind_by_name(root / path) for path in rows["path"]])
-    table["video_id"] = [f"{name}/{_stem(path)}" for path in table["path"]]
+    table["video_id"] = [f"{name}/{path_stem(path)}" for path in table["path"]]
     ids = dict(zip(table["path"], table["video_id"], strict=True))
     originals = table["original"].unique()
-    named = {path: ids.get(path) or f"{name}/{_stem(path)}" for path in originals if path}
+    named = {path: ids.get(path) or f"{name}/{path_stem(path)}" for path in originals if path}
     table["original"] = table["original"].map({**named, "": ""})
     return table
 
 
-def _stem(path: str) -> str:
+def path_stem(path: str) -> str:
     """A path without the suffix of a video, image or archive; other suffixes are kept."""
     for suffix in ARCHIVE_SUFFIXES:
         if path.lower().endswith(suffix):

@@ -25,7 +25,8 @@ def recognises(root: Path) -> bool:
 def listing(root: Path) -> Listing:
     """The rows of `root`/labels.csv.
 
-    A path may be absolute, and may have backslashes.
+    A path may be absolute, and may have backslashes. The source of a REAL row is ignored: in a table
+    that calls its origin `source`, all REAL videos of one origin would be one person.
 
     Raises:
         ManifestError: labels.csv is missing or invalid, see `read_table`, or several rows name the
@@ -45,7 +46,10 @@ def listing(root: Path) -> Listing:
     ]
     if repeated:
         raise ManifestError(format_list(f"{path}: keep one row for each file:", repeated))
-    return Listing(table)
+    pointless = (table["label"] == REAL) & (table["source"] != "")
+    table.loc[pointless, "source"] = ""
+    note = f"source of {pointless.sum()} REAL rows ignored: it names whose face was put into a fake"
+    return Listing(table, [note] if pointless.any() else [])
 
 
 def read_table(path: Path) -> pd.DataFrame:
