@@ -15,7 +15,8 @@ from deepfake.params.schema import Params
 def main(params: Params) -> None:
     """Write the landmarks of each row of data/crops.csv, or none if self-blending is off."""
     landmarks = NO_LANDMARKS
-    if params.train.self_blended > 0:
+    shares = [domain.self_blended for domain in params.train.domains.values()]
+    if max([params.train.self_blended, *shares]) > 0:
         manifest = read_csv(Path("data/manifest.csv"))
         real = manifest[manifest["label"] == REAL]  # FAKE faces are not blended
         crops = read_csv(Path("data/crops.csv"))

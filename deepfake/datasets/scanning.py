@@ -146,18 +146,18 @@ def _completed(root: Path, rows: pd.DataFrame, name: str) -> pd.DataFrame:
     An image that is called like a video has an id of its own, so that the video keeps its id.
     """
     table = rows.assign(dataset=name, kind=[kind_by_name(root / path) for path in rows["path"]])
-    stems = pd.Series([f"{name}/{_stem(path)}" for path in table["path"]], table.index, object)
+    stems = pd.Series([f"{name}/{path_stem(path)}" for path in table["path"]], table.index, object)
     is_image = table["kind"] == "image"
     is_beside = is_image & stems.isin(stems[~is_image])
     table["video_id"] = stems.where(~is_beside, stems + BESIDE_A_VIDEO)
     ids = dict(zip(table["path"], table["video_id"], strict=True))
     originals = table["original"].unique()
-    named = {path: ids.get(path) or f"{name}/{_stem(path)}" for path in originals if path}
+    named = {path: ids.get(path) or f"{name}/{path_stem(path)}" for path in originals if path}
     table["original"] = table["original"].map({**named, "": ""})
     return table
 
 
-def _stem(path: str) -> str:
+def path_stem(path: str) -> str:
     """A path without the suffix of a video, image or archive; other suffixes are kept."""
     for suffix in ARCHIVE_SUFFIXES:
         if path.lower().endswith(suffix):

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from deepfake.base.symlinks import link, remove
@@ -14,6 +13,7 @@ from deepfake.core.folders import files_below
 from deepfake.core.tables import write_csv
 from deepfake.datasets import scanning
 from deepfake.datasets.listing import Listing
+from deepfake.experiments.split_lists import random_split, with_official_split
 from deepfake.params.overlay import Experiment, ExperimentError
 
 DATA = "data/raw"  # in an experiment's folder, links to the data sets
@@ -64,8 +64,16 @@ def find_roots(folder: Path, experiment: Experiment, data: Mapping[str, Path]) -
     return {name: Path(known[name]) for name in names}
 
 
-def link_data(folder: Path, experiment: Experiment, roots: Mapping[str, Path]) -> dict[str, Any]:
+def link_data(
+    folder: Path, experiment: Experiment, roots: Mapping[str, Path], repository: Path
+) -> dict[str, Any]:
     """Make each data set reachable as data/raw/NAME below the folder.
+
+    Args:
+        folder: of the run.
+        experiment: whose data sets they are.
+        roots: where each data set is on this machine.
+        repository: the top of the checkout, with the lists that the experiment names.
 
     Returns:
         The content of params.yaml: roots are those links, and data sets that got a table have the
@@ -80,7 +88,7 @@ def link_data(folder: Path, experiment: Experiment, roots: Mapping[str, Path]) -
         entries[name] = entry = {**dataset.model_dump(), "root": f"{DATA}/{name}"}
         place = folder / entry["root"]
         if name in experiment.preparation.datasets:
-            table = prepared_table(experiment, name, dataset.layout, roots[name])
+            table = prepared_table(experiment, name, dataset.layout, roots[name], repository)
             _link_files(place, table, roots[name])
             entry["layout"] = "csv"
         else:
@@ -88,12 +96,15 @@ def link_data(folder: Path, experiment: Experiment, roots: Mapping[str, Path]) -
     return {**experiment.content, "dataset": entries}
 
 
-def prepared_table(experiment: Experiment, name: str, layout: str, root: Path) -> pd.DataFrame:
+def prepared_table(
+    experiment: Experiment, name: str, layout: str, root: Path, repository: Path
+) -> pd.DataFrame:
     """The videos of a data set that take part, as a labels.csv.
 
     Raises:
         ManifestError: the importer cannot read the data set, or there is none of that name.
-        ExperimentError: nothing is left, or the list has no such column.
+        ExperimentError: nothing is left, the listing has no such column, or a list of splits is
+            missing or invalid.
     """
     preparation, split = experiment.preparation, experiment.params.split
     picked = scanning.resolved_layout(root, layout)
@@ -111,17 +122,14 @@ def prepared_table(experiment: Experiment, name: str, layout: str, root: Path) -
     if name in preparation.random_split:
         shares = {"train": split.train, "val": split.val, "test": split.test}
         table = table.assign(official_split=random_split(len(table), shares, split.seed))
+    if name in preparation.official_split:
+        assignment = preparation.official_split[name]
+        table = with_official_split(table, name, assignment, repository)
+        if table.empty:
+            raise ExperimentError(
+                f"experiment.official_split.{name}: {assignment} names no video of {root}"
+            )
     return table.reset_index(drop=True)
-
-
-def random_split(count: int, shares: Mapping[str, float], seed: int) -> list[str]:
-    """A split for each of `count` videos, blind to the people in them: to measure leakage."""
-    ends = np.round(np.cumsum(list(shares.values())) * count).astype(int)
-    order = np.random.default_rng(seed).permutation(count)
-    names = np.repeat(list(shares), np.diff(ends, prepend=0))
-    chosen = np.empty(count, names.dtype)
-    chosen[order] = names
-    return [str(name) for name in chosen]
 
 
 def _link_files(place: Path, table: pd.DataFrame, root: Path) -> None:

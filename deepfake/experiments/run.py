@@ -63,7 +63,7 @@ def run_experiment(
         roots = find_roots(folder, experiment, data)
         copy_model(folder, experiment.preparation.model_of)
         set_up_dvc(repository, folder)
-        content = link_data(folder, experiment, roots)
+        content = link_data(folder, experiment, roots, repository)
         params = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
         write_bytes(folder / "params.yaml", params.encode())
         code = repro(folder, stage, lock)

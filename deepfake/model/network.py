@@ -82,7 +82,7 @@ def _imagenet_weights() -> dict[str, Tensor]:
     except (URLError, OSError, RuntimeError) as error:
         raise ModelError(
             f"torchvision's ImageNet weights could not be fetched ({error}): check the network"
-            " connection, or set train.init to pretrained/resnet18_imagenet_cc0.safetensors, which"
+            " connection, or set train.init to pretrained/resnet18_imagenet.safetensors, which"
             " is in this repository"
         ) from error
     return state

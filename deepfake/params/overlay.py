@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from deepfake.base.errors import DeepfakeError, ParamsError
 from deepfake.params.loading import check_params, read_yaml
@@ -42,12 +42,20 @@ class Preparation(BaseModel):
 
     keep: dict[str, dict[str, list[str]]] = Field(default_factory=dict)
     random_split: list[str] = Field(default_factory=list)
+    official_split: dict[str, str] = Field(default_factory=dict)
     model_of: str | None = None
 
     @property
     def datasets(self) -> set[str]:
         """Names of the data sets whose tables are prepared."""
-        return {*self.keep, *self.random_split}
+        return {*self.keep, *self.random_split, *self.official_split}
+
+    @model_validator(mode="after")
+    def _check_one_split(self) -> "Preparation":
+        both = sorted({*self.random_split} & {*self.official_split})
+        if both:
+            raise ValueError(f"random_split and official_split must not both name {both[0]}")
+        return self
 
 
 class ExperimentParams(Params):

@@ -118,6 +118,14 @@ class SplitParams(Section):
         return self
 
 
+class DomainParams(Section):
+    """Data sets that are trained on together, and their share of the pairs."""
+
+    datasets: Annotated[list[DatasetName], Field(min_length=1)]
+    share: Annotated[float, Field(gt=0, le=1)]
+    self_blended: Fraction
+
+
 class TrainParams(Section):
     """How the network is trained."""
 
@@ -130,6 +138,7 @@ class TrainParams(Section):
     batch_size: Positive
     pairs: Fraction
     self_blended: Fraction
+    domains: dict[DatasetName, DomainParams]
     balance_methods: bool
     learning_rate: Annotated[float, Field(gt=0)]
     layer_decay: Annotated[float, Field(gt=0, le=1)]
@@ -144,6 +153,20 @@ class TrainParams(Section):
     def _check_epochs(self) -> "TrainParams":
         if self.epochs == 0 and self.init != "starter":
             raise ValueError("epochs must not be 0 unless init is starter, which is used as it is")
+        return self
+
+    @model_validator(mode="after")
+    def _check_domains(self) -> "TrainParams":
+        if not self.domains:
+            return self
+        datasets = [name for domain in self.domains.values() for name in domain.datasets]
+        twice = sorted({name for name in datasets if datasets.count(name) > 1})
+        if twice:
+            raise ValueError(f"domains: the data set {twice[0]} must be in one domain only")
+        if abs(sum(domain.share for domain in self.domains.values()) - 1) > 1e-6:
+            raise ValueError("domains: the values of share must add up to 1")
+        if self.self_blended > 0:
+            raise ValueError("self_blended must be 0 with domains, which have a value each")
         return self
 
 
@@ -209,6 +232,16 @@ class Params(Section):
                 f"must be a mapping from names to data sets, like this:\n{_format_mapping(value)}"
             )
         return value
+
+    @model_validator(mode="after")
+    def _check_domain_datasets(self) -> "Params":
+        for name, domain in self.train.domains.items():
+            unknown = sorted({*domain.datasets} - {*self.dataset})
+            if unknown:
+                raise ValueError(
+                    f"train.domains.{name}.datasets names unknown data sets: {', '.join(unknown)}"
+                )
+        return self
 
     @model_validator(mode="after")
     def _check_test_datasets(self) -> "Params":

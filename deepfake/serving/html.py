@@ -143,10 +143,17 @@ def card_sections(card: ModelCard) -> list[tuple[str, list[tuple[str, str]]]]:
                 ("data sets", ", ".join(card.origin.get("datasets", [])) or "unknown"),
                 ("initial weights", str(trained.get("init", "unknown"))),
                 ("epochs", str(trained.get("epochs", "unknown"))),
-                ("self-blended fakes", f"{trained.get('self_blended', 0):.0%} of the pairs"),
+                ("self-blended fakes", f"{_blended_share(trained):.0%} of the pairs"),
             ],
         ),
     ]
+
+
+def _blended_share(trained: dict[str, Any]) -> float:
+    """Fraction of self-blended pairs in a training, by its parameters in the card."""
+    domains = trained.get("domains", {}).values()
+    shares: list[float] = [domain["share"] * domain["self_blended"] for domain in domains]
+    return sum(shares) if shares else trained.get("self_blended", 0.0)
 
 
 def api_page(api: dict[str, Any], limits: UploadLimits) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import yaml
+from numpy.typing import NDArray
 
 from deepfake.core.landmarks import LandmarkTable, read_landmarks
 from deepfake.core.tables import read_csv
@@ -30,6 +31,11 @@ class CropSet:
     landmarks: LandmarkTable
     margin: float
     version: str = ""
+
+    def blendable(self) -> NDArray[np.bool_]:
+        """Whether the landmarks of each row are known."""
+        known: NDArray[np.bool_] = ~np.isnan(self.landmarks[:, 0, 0])
+        return known
 
     def face_pixels(self) -> float:
         """The size in pixels of the frame that 95 % of the faces have or exceed."""

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -23,23 +23,24 @@ from tqdm import tqdm
 from deepfake.base.code import code_version
 from deepfake.base.errors import TrainingError
 from deepfake.core.labels import Floats, Labels
-from deepfake.core.roc import roc_auc
 from deepfake.model.calibration import Calibration
 from deepfake.model.inputs import stored_images
 from deepfake.model.network import build_model, init_digest, parameter_groups
-from deepfake.model.scores import predict_logits, video_scores
+from deepfake.model.scores import predict_logits
 from deepfake.params.schema import ScoreParams, TrainParams
 from deepfake.training.crop_set import CropSet
 from deepfake.training.dataset import CropDataset
-from deepfake.training.sampler import PairSampler
+from deepfake.training.domains import check_domains
+from deepfake.training.sampler import EpochSampler
 from deepfake.training.schedule import cosine_with_warmup, ema_with_warmup
 from deepfake.training.state import load_state, save_state, state_path
+from deepfake.training.validation import val_domains, val_metrics
 from deepfake.transforms.augmentation import training_transform
 from deepfake.transforms.evaluation import normalisation
 
 HISTORY_COLUMNS = [
     *("epoch", "learning_rate", "train_loss"),
-    *("val_loss", "val_frame_roc_auc", "val_video_roc_auc"),
+    *("val_loss", "val_frame_roc_auc", "val_video_roc_auc", "val_domain_roc_auc"),
 ]
 
 
@@ -50,7 +51,8 @@ class TrainingResult:
     Attributes:
         weights: state dict of the best epoch, float32 on the CPU.
         best_epoch: counted from 1.
-        history: one row per epoch, with `HISTORY_COLUMNS`.
+        history: one row per epoch, with `HISTORY_COLUMNS` and, if there are several domains, a column
+            `val_roc_auc_NAME` for each.
         state_folder: of the resumable state, which is of no use once the result is stored.
         val_logits: logits of the best epoch, one per row of the val table, in float32 as in every
             later prediction. The history is computed in the precision of training.
@@ -71,7 +73,7 @@ def train(
     scratch: Path,
     workers: int,
 ) -> TrainingResult:
-    """Train a ResNet-18 and return the epoch with the highest video ROC-AUC on val.
+    """Train a ResNet-18 and return the epoch with the highest ROC-AUC on val, by domain.
 
     After each epoch the whole state is written to a file in `scratch` that is named after the inputs
     and the code. A run that finds this file resumes from it and ends with the same weights.
@@ -85,40 +87,41 @@ def train(
         workers: processes that decode and augment crops; with 0, the training process does.
 
     Raises:
-        TrainingError: a set is empty or holds one label only, or val lacks REAL or FAKE videos with
-            a person in at least `score_params.min_frames` frames.
+        TrainingError: a set is empty or holds one label only, val lacks REAL or FAKE videos with a
+            person in at least `score_params.min_frames` frames, or a data set or domain does not fit
+            `params.domains`.
         ModelError: the initial weights are not found, could not be fetched or are damaged.
     """
     _check_labels(train_set, val_set, score_params.min_frames)
+    check_domains(train_set, val_set, params, score_params.min_frames)
     initial_weights = init_digest(params.init)
     state_file = state_path(
         scratch, (train_set, val_set), (params, score_params), code_version(train), initial_weights
     )
     run = TrainingRun(train_set, params, workers)
     images = stored_images(val_set.folder, val_set.table)
+    domains = val_domains(val_set, params)
     progress = load_state(state_file, run)
     for epoch in range(len(progress["history"]), params.epochs):
         loss = run.train_epoch(epoch)
-        averaged = run.average.module
-        with run.fabric.autocast():
-            logits = predict_logits(averaged, images, params.image_size, run.device)
         row = {"epoch": epoch + 1, "learning_rate": run.learning_rate, "train_loss": loss}
-        row.update(_val_metrics(val_set.table, logits, score_params))
+        with run.fabric.autocast():
+            logits = run.predict(images)
+            row |= val_metrics(val_set.table, logits, domains, run.predict, score_params)
         progress["history"].append(row)
         if _is_best(progress["history"]):
             progress["best_epoch"] = epoch + 1
-            weights = averaged.state_dict()
+            weights = run.average.module.state_dict()
             progress["weights"] = {name: value.cpu().clone() for name, value in weights.items()}
         save_state(state_file, run, progress)
         print(" ".join(f"{name} {value:.4g}" for name, value in row.items()), flush=True)
-    best = run.average.module
-    best.load_state_dict(progress["weights"])
+    run.average.module.load_state_dict(progress["weights"])
     return TrainingResult(
         progress["weights"],
         progress["best_epoch"],
-        pd.DataFrame(progress["history"], columns=HISTORY_COLUMNS),
+        pd.DataFrame(progress["history"]),
         state_file.parent,
-        predict_logits(best, images, params.image_size, run.device),
+        run.predict(images),
     )
 
 
@@ -185,8 +188,7 @@ class TrainingRun:
         table, landmarks = train_set.table, train_set.landmarks
         self.normalise = normalisation()
         dataset = CropDataset(train_set.folder, table, landmarks, transform)
-        blendable = ~np.isnan(landmarks[:, 0, 0])
-        self.sampler = PairSampler(table, blendable, params)
+        self.sampler = EpochSampler(table, train_set.blendable(), params)
         workers = _startable(workers)
         self.loader = DataLoader(
             dataset,
@@ -235,6 +237,10 @@ class TrainingRun:
                 bar.update(len(crops))
                 bar.set_postfix(loss=f"{loss_sum / count:.3f}")
         return loss_sum / count
+
+    def predict(self, images: Sequence[bytes]) -> Floats:
+        """One logit of the averaged network per JPEG crop."""
+        return predict_logits(self.average.module, images, self.params.image_size, self.device)
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Normalised crops in the network's memory layout, and smoothed labels, on its device."""
@@ -287,23 +293,7 @@ def _precision(params: TrainParams) -> str:
     return "bf16-mixed" if native else "16-mixed"
 
 
-def _val_metrics(table: pd.DataFrame, logits: Floats, params: ScoreParams) -> dict[str, float]:
-    """The columns of the history that are measured on val, from one logit per row of its table."""
-    labels = torch.from_numpy(table["label"].to_numpy(float))
-    loss = binary_cross_entropy_with_logits(torch.from_numpy(logits), labels)
-    frames = table.assign(logit=logits)
-    videos = video_scores(frames, params.video_score, 1.0, params.min_frames)
-    video_labels = table.drop_duplicates("video_id").set_index("video_id")["label"]
-    return {
-        "val_loss": float(loss),
-        "val_frame_roc_auc": roc_auc(table["label"].to_numpy(int), logits),
-        "val_video_roc_auc": roc_auc(
-            video_labels.loc[videos["video_id"]].to_numpy(int), videos["score"].to_numpy(float)
-        ),
-    }
-
-
 def _is_best(history: list[dict[str, float]]) -> bool:
-    """Whether the last epoch is the best: highest video ROC-AUC, then lowest loss, then first."""
-    ranks = [(row["val_video_roc_auc"], -row["val_loss"]) for row in history]
+    """Whether the last epoch is the best: highest ROC-AUC of domains, lowest loss, then first."""
+    ranks = [(row["val_domain_roc_auc"], -row["val_loss"]) for row in history]
     return max(ranks) == ranks[-1] and ranks.index(ranks[-1]) == len(ranks) - 1

@@ -1,6 +1,6 @@
 """Which crops an epoch of training reads, and in what order: pairs of a REAL and a FAKE crop."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
@@ -10,6 +10,7 @@ from torch.utils.data import Sampler
 
 from deepfake.core.labels import REAL, Floats, Integers
 from deepfake.params.schema import TrainParams
+from deepfake.training.domains import list_domains
 
 UNCHANGED: Final = "unchanged"
 BLENDED: Final = "blended"
@@ -31,8 +32,78 @@ class ExampleKey(NamedTuple):
     seed: int
 
 
-class PairSampler(Sampler[ExampleKey]):
-    """Pairs of a REAL and a FAKE example, as many as fill an epoch, drawn again for each epoch.
+Pair = tuple[ExampleKey, ExampleKey]  # REAL, FAKE
+
+
+class EpochSampler(Sampler[ExampleKey]):
+    """The examples of an epoch, as many as there are crops, drawn again for each epoch.
+
+    Every domain gives its share of the pairs. They are interleaved, so that every batch has the
+    domains in about these shares.
+
+    Args:
+        table: one row per crop, with video_id, label, method, original and frame, and dataset if
+            there are domains.
+        blendable: whether the landmarks of each row are known.
+        params: the train section of params.yaml.
+
+    Raises:
+        TrainingError: a data set is in no domain.
+    """
+
+    def __init__(
+        self, table: pd.DataFrame, blendable: NDArray[np.bool_], params: TrainParams
+    ) -> None:
+        self.seed = params.seed
+        self.epoch = 0
+        self.pair_count = -(-len(table) // 2)
+        self.domains = list_domains(table, params, "train")
+        self.samplers = [
+            PairSampler(
+                table.iloc[domain.rows], blendable[domain.rows], params, domain.self_blended
+            )
+            for domain in self.domains
+        ]
+
+    def __len__(self) -> int:
+        return 2 * self.pair_count
+
+    def __iter__(self) -> Iterator[ExampleKey]:
+        rng = np.random.default_rng([self.seed, self.epoch])
+        counts = share_out(self.pair_count, [domain.share for domain in self.domains])
+        pairs = [
+            [key._replace(row=int(domain.rows[key.row])) for key in pair]
+            for domain, sampler, count in zip(self.domains, self.samplers, counts, strict=True)
+            for pair in sampler.pairs(count, rng)
+        ]
+        for position in interleaved(counts):
+            yield from pairs[position]
+
+
+def share_out(count: int, shares: Sequence[float]) -> list[int]:
+    """Divide `count` in the proportion of `shares`, each part rounded up or down.
+
+    Example:
+        >>> share_out(10, [0.6, 0.25, 0.15])
+        [6, 2, 2]
+    """
+    ends = np.round(np.cumsum(shares) / np.sum(shares) * count).astype(int)
+    return [int(part) for part in np.diff(ends, prepend=0)]
+
+
+def interleaved(counts: Sequence[int]) -> Integers:
+    """An even mixture of several sequences: positions in their concatenation.
+
+    Example:
+        >>> interleaved([4, 2]).tolist()
+        [0, 4, 1, 2, 5, 3]
+    """
+    places = np.concatenate([(np.arange(count) + 0.5) / max(1, count) for count in counts])
+    return np.argsort(places, kind="stable")
+
+
+class PairSampler:
+    """Pairs of a REAL and a FAKE example of one domain.
 
     Within a label every video is drawn equally often, so that long videos do not dominate. With
     `balance_methods`, so is every method. Augmentation uses the same random numbers for both
@@ -44,17 +115,23 @@ class PairSampler(Sampler[ExampleKey]):
     - a FAKE crop and any REAL crop.
 
     Args:
-        table: one row per crop, with video_id, label, method, original and frame.
+        table: one row per crop, with video_id, label, method, original and frame. It may lack FAKE
+            if all pairs are self-blended.
         blendable: whether the landmarks of each row are known. Only REAL rows among these are
             blended.
         params: the train section of params.yaml.
+        self_blended: fraction of the pairs that are self-blended.
     """
 
     def __init__(
-        self, table: pd.DataFrame, blendable: NDArray[np.bool_], params: TrainParams
+        self,
+        table: pd.DataFrame,
+        blendable: NDArray[np.bool_],
+        params: TrainParams,
+        self_blended: float,
     ) -> None:
-        self.params = params
-        self.epoch = 0
+        self.with_original = params.pairs
+        self.self_blended = self_blended
         real = (table["label"] == REAL).to_numpy()
         by_video = 1 / table.groupby("video_id")["label"].transform("size").to_numpy(float)
         self.real_weights = by_video * real
@@ -67,16 +144,14 @@ class PairSampler(Sampler[ExampleKey]):
         self.frames = table["frame"].to_numpy()
         self.originals = _rows_of_originals(table)
 
-    def __len__(self) -> int:
-        return 2 * -(-len(self.real_weights) // 2)
-
-    def __iter__(self) -> Iterator[ExampleKey]:
-        rng = np.random.default_rng([self.params.seed, self.epoch])
-        count = len(self) // 2
+    def pairs(self, count: int, rng: np.random.Generator) -> Iterator[Pair]:
+        """`count` pairs; the rows of their keys are positions in the table of the domain."""
+        if count == 0:
+            return
         fakes = systematic_sample(self.fake_weights, count, rng)
         reals = systematic_sample(self.real_weights, count, rng)
-        with_original = rng.random(count) < self.params.pairs
-        self_blended = rng.random(count) < self.params.self_blended
+        with_original = rng.random(count) < self.with_original
+        self_blended = rng.random(count) < self.self_blended
         to_blend = (
             systematic_sample(self.blendable_weights, count, rng) if self_blended.any() else reals
         )
@@ -85,12 +160,12 @@ class PairSampler(Sampler[ExampleKey]):
             seed = int(seeds[pair])
             if self_blended[pair]:
                 row = int(to_blend[pair])
-                yield from (ExampleKey(row, TARGET, seed), ExampleKey(row, BLENDED, seed))
+                yield ExampleKey(row, TARGET, seed), ExampleKey(row, BLENDED, seed)
                 continue
             real, fake = int(reals[pair]), int(fakes[pair])
             if with_original[pair]:
                 real = self._original_crop(fake, default=real)
-            yield from (ExampleKey(real, UNCHANGED, seed), ExampleKey(fake, UNCHANGED, seed))
+            yield ExampleKey(real, UNCHANGED, seed), ExampleKey(fake, UNCHANGED, seed)
 
     def _original_crop(self, fake: int, default: int) -> int:
         """The row of the original of a FAKE crop, nearest in time; `default` if there is none."""
@@ -122,9 +197,12 @@ def systematic_sample(weights: Floats, count: int, rng: np.random.Generator) -> 
     position occurs as often as expected from its weight, rounded up or down.
 
     Args:
-        weights: of each position; at least one is above 0.
+        weights: of each position.
         count: number of positions to draw.
         rng: source of the randomness.
+
+    Returns:
+        `count` positions; none if no weight is above 0.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -132,6 +210,8 @@ def systematic_sample(weights: Floats, count: int, rng: np.random.Generator) -> 
         [0, 2, 2, 2]
     """
     order = rng.permutation(np.flatnonzero(weights))
+    if not len(order):
+        return order
     ends = np.cumsum(weights[order])
     marks = (np.arange(count) + rng.random()) * (ends[-1] / count)
     places = np.searchsorted(ends, marks, side="right").clip(max=len(order) - 1)

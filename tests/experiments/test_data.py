@@ -47,15 +47,6 @@ def test_data_that_is_not_a_name_and_a_path_is_an_error(text: str) -> None:
     assert data.parse_data(["a=b=c"]) == {"a": Path("b=c")}
 
 
-def test_a_random_split_has_the_shares_asked_for_and_depends_on_the_seed() -> None:
-    shares = {"train": 0.6, "val": 0.15, "test": 0.25}
-    chosen = data.random_split(1000, shares, 0)
-    assert {name: chosen.count(name) for name in shares} == {"train": 600, "val": 150, "test": 250}
-    assert chosen == data.random_split(1000, shares, 0)
-    assert chosen != data.random_split(1000, shares, 1)
-    assert data.random_split(0, shares, 0) == []
-
-
 FFPP = (
     *(f"original_sequences/youtube/c23/videos/{n}.mp4" for n in ("000", "003", "005", "006")),
     "original_sequences/youtube/c40/videos/000.mp4",
@@ -84,7 +75,7 @@ def test_the_zero_shot_overlays_take_train_of_one_and_the_listed_test_of_the_oth
         "ffpp": tree(tmp_path / "ffpp", *FFPP, files=LISTS),
         "celebdf": tree(tmp_path / "celebdf", *celebdf, files=listed),
     }
-    written = data.link_data(tmp_path / "work", found, roots)
+    written = data.link_data(tmp_path / "work", found, roots, repository)
     assert [entry["layout"] for entry in written["dataset"].values()] == ["csv", "csv"]
     ffpp = csv_file.listing(tmp_path / "work/data/raw/ffpp").rows
     original = "original_sequences/youtube/c23/videos/000.mp4"
@@ -102,20 +93,22 @@ def test_a_data_set_without_its_lists_is_an_error(repository: Path, tmp_path: Pa
     root = tree(tmp_path / "ffpp", *FFPP)
     found = read_experiment(repository, "ffpp_c23")
     with pytest.raises(ExperimentError, match=r"keeps nothing of .*ffpp: is it complete"):
-        data.prepared_table(found, "ffpp", "faceforensics", root)
+        data.prepared_table(found, "ffpp", "faceforensics", root, Path())
     with pytest.raises(ManifestError, match="matches no known layout"):
-        data.prepared_table(found, "ffpp", "auto", tree(tmp_path / "empty", "x/"))
+        data.prepared_table(found, "ffpp", "auto", tree(tmp_path / "empty", "x/"), Path())
 
 
 def test_an_unknown_column_is_an_error(content: dict[str, Any], tmp_path: Path) -> None:
     found = experiment(content, "mine", keep={"mine": {"colour": ["red"]}})
     with pytest.raises(ExperimentError, match=r"keep\.mine: no column is called colour"):
-        data.prepared_table(found, "mine", "auto", tree(tmp_path, "real/a.mp4", "fake/b.mp4"))
+        data.prepared_table(
+            found, "mine", "auto", tree(tmp_path, "real/a.mp4", "fake/b.mp4"), Path()
+        )
 
 
 def test_an_unknown_layout_is_an_error(content: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="layout other is not known: use auto or one of csv"):
-        data.prepared_table(experiment(content, "mine"), "mine", "other", tmp_path)
+        data.prepared_table(experiment(content, "mine"), "mine", "other", tmp_path, Path())
 
 
 @pytest.mark.parametrize("path", ["../b.mp4", "/b.mp4", "real/../../b.mp4"])
@@ -125,7 +118,7 @@ def test_no_link_is_made_outside_of_the_folder(
     root = tree(tmp_path / "root", files={"labels.csv": f"path,label\n{path},0\n"})
     found = experiment(content, "mine", random_split=["mine"])
     with pytest.raises(ExperimentError, match=r"b\.mp4 is not below .*root"):
-        data.link_data(tmp_path / "work", found, {"mine": root})
+        data.link_data(tmp_path / "work", found, {"mine": root}, Path())
     assert not (tmp_path / "work").exists()
 
 
@@ -134,7 +127,7 @@ def test_a_path_that_comes_twice_is_refused(content: dict[str, Any], tmp_path: P
     root = tree(tmp_path / "root", "a.mp4", files=table)
     found = experiment(content, "mine", random_split=["mine"])
     with pytest.raises(ManifestError, match="rows 2 and 3 name the same file"):
-        data.link_data(tmp_path / "work", found, {"mine": root})
+        data.link_data(tmp_path / "work", found, {"mine": root}, Path())
 
 
 def test_links_are_replaced_and_the_data_stays(content: dict[str, Any], tmp_path: Path) -> None:
@@ -145,7 +138,7 @@ def test_links_are_replaced_and_the_data_stays(content: dict[str, Any], tmp_path
     plain, random = experiment(content, "mine"), experiment(content, "mine", random_split=["mine"])
     before = sorted(root.rglob("*"))
     for one in (plain, random, random, plain, plain):
-        written = data.link_data(work, one, {"mine": root})
+        written = data.link_data(work, one, {"mine": root}, Path())
         assert written["dataset"]["mine"]["root"] == "data/raw/mine"
         assert place.is_symlink() == (one is plain)
         assert (place / "real/a.mp4").read_text() == "real/a.mp4"

@@ -29,7 +29,7 @@ def network(repository: Path) -> nn.Module:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(repository)
         torch.manual_seed(0)
-        return build_model("pretrained/resnet18_imagenet_cc0.safetensors").eval()
+        return build_model("pretrained/resnet18_imagenet.safetensors").eval()
 
 
 @pytest.fixture(scope="module")

@@ -119,10 +119,16 @@ def test_learning_rates_by_depth() -> None:
 
 def test_weights_of_the_repository_load(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(repository)
-    name = "pretrained/resnet18_imagenet_cc0.safetensors"
+    name = "pretrained/resnet18_imagenet.safetensors"
+    stored = load_file(repository / "models" / name)
+    assert len(stored) == 100
+    assert not [key for key in stored if key.startswith("fc.") or "num_batches" in key]
+    assert {value.dtype for value in stored.values()} == {torch.float16}
     found = build_model(name).state_dict()
-    assert found["conv1.weight"].std() > 0.01
-    assert init_digest(name) == sha256_of(repository / "models" / name)
+    assert all(torch.equal(found[key], value.float()) for key, value in stored.items())
+    digest = sha256_of(repository / "models" / name)
+    assert init_digest(name) == digest
+    assert f"SHA-256: `{digest}`" in (repository / "models/pretrained/README.md").read_text()
 
 
 def test_imagenet_weights_fill_every_layer_except_the_head(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,7 +158,7 @@ def test_imagenet_without_network_names_the_alternative(
 
     monkeypatch.setattr(torchvision.models.ResNet18_Weights, "get_state_dict", unreachable)
     with pytest.raises(
-        ModelError, match=r"train\.init to pretrained/resnet18_imagenet_cc0\.safetensors"
+        ModelError, match=r"train\.init to pretrained/resnet18_imagenet\.safetensors"
     ):
         build_model("imagenet")
 

@@ -63,6 +63,11 @@ def test_a_malformed_setting_is_reported(text: str) -> None:
         ({"crops": {"size": 32}}, "crops.size must not be smaller"),
         ({"experiment": {"kep": {}}}, "experiment.kep"),
         ({"experiment": {"random_split": ["other"]}}, "names unknown data sets: other"),
+        ({"experiment": {"official_split": {"other": "train"}}}, "unknown data sets: other"),
+        (
+            {"experiment": {"random_split": ["demo"], "official_split": {"demo": "train"}}},
+            "random_split and official_split must not both name demo",
+        ),
         (
             {"experiment": {"keep": {"other": {"method": ["real"]}}}},
             "the section experiment names unknown data sets: other",

@@ -111,6 +111,33 @@ def test_crops_must_not_be_smaller_than_the_input_of_the_network(
 
 
 @pytest.mark.parametrize(
+    ("domains", "self_blended", "complaint"),
+    [
+        ({"a": (["demo"], 0.5)}, 0.0, r"train: .*domains: the values of share must add up to 1"),
+        ({"a": (["demo"], 0.5), "b": (["demo"], 0.5)}, 0.0, "data set demo must be in one domain"),
+        ({"a": (["demo"], 1.0)}, 0.2, "self_blended must be 0 with domains"),
+        ({"a": (["demo", "x"], 1.0)}, 0.0, r"train\.domains\.a\.datasets names unknown .*: x"),
+        ({"a": ([], 1.0)}, 0.0, r"train\.domains\.a\.datasets: .*at least 1 item"),
+        ({"a.b": (["demo"], 1.0)}, 0.0, "should match pattern"),
+    ],
+)
+def test_a_mistake_in_the_domains_is_reported(
+    tmp_path: Path,
+    content: dict[str, Any],
+    domains: dict[str, tuple[list[str], float]],
+    self_blended: float,
+    complaint: str,
+) -> None:
+    content["train"]["self_blended"] = self_blended
+    content["train"]["domains"] = {
+        name: {"datasets": datasets, "share": share, "self_blended": 0.0}
+        for name, (datasets, share) in domains.items()
+    }
+    with pytest.raises(ParamsError, match=complaint):
+        load(tmp_path, content)
+
+
+@pytest.mark.parametrize(
     ("text", "complaint"),
     [
         ("", "params: Input should be a valid dictionary"),

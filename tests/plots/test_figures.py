@@ -65,6 +65,9 @@ GRID = [np.full((8, 8, 3), value, np.uint8) for value in range(0, 210, 30)]
 MakeFigure = Callable[[], Figure]
 FIGURES: dict[str, MakeFigure] = {
     "training": lambda: training_curves(HISTORY, 2),
+    "training, domains": lambda: training_curves(
+        HISTORY.assign(val_domain_roc_auc=0.7, val_roc_auc_video=0.8, val_roc_auc_photo=0.6), 2
+    ),
     "training, empty": lambda: training_curves(HISTORY[:0], 1),
     "evaluation": lambda: evaluation_overview({"val": VIDEOS[:2], "test": VIDEOS}, 0.5),
     "evaluation, empty": lambda: evaluation_overview({"test": VIDEOS[:0]}, 0.5),

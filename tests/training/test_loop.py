@@ -21,7 +21,7 @@ from deepfake.model.inputs import stored_images
 from deepfake.model.network import build_model
 from deepfake.model.scores import predict_logits
 from deepfake.params.loading import load_params
-from deepfake.params.schema import ScoreParams, TrainParams
+from deepfake.params.schema import DomainParams, ScoreParams, TrainParams
 from deepfake.training import loop
 from deepfake.training.crop_set import CropSet
 from deepfake.training.dataset import CropDataset
@@ -105,6 +105,30 @@ def uninterrupted(one_thread: None, run: Run) -> TrainingResult:  # noqa: ARG001
     return run("uninterrupted")
 
 
+@pytest.fixture(scope="module")
+def run_domains(
+    sets: tuple[CropSet, CropSet], settings: TrainParams, tmp_path_factory: pytest.TempPathFactory
+) -> Run:
+    """As `run`, with two domains: swaps of both labels, and photos, which are all REAL."""
+    top = tmp_path_factory.mktemp("domains")
+    photos = ["train/00", "train/02", "val/12"]
+    with_domains = []
+    for crops in sets:
+        is_photo = crops.table["video_id"].isin(photos)
+        table = crops.table.assign(dataset=is_photo.map({True: "photos", False: "swaps"}))
+        with_domains.append(crop_set_of(table, crops.folder))
+    domains = {
+        "video": DomainParams(datasets=["swaps"], share=0.75, self_blended=0.0),
+        "photo": DomainParams(datasets=["photos"], share=0.25, self_blended=1.0),
+    }
+
+    def train_in(scratch: str, workers: int = 0, **changes: Any) -> TrainingResult:
+        changed = settings.model_copy(update={"domains": domains, **changes})
+        return train(*with_domains, changed, SCORE_PARAMS, top / scratch, workers)
+
+    return train_in
+
+
 def assert_same(one: TrainingResult, other: TrainingResult) -> None:
     """Equal to the last bit."""
     assert one.best_epoch == other.best_epoch
@@ -143,8 +167,9 @@ def test_history_and_weights(uninterrupted: TrainingResult) -> None:
     result = uninterrupted
     assert list(result.history.columns) == [
         *("epoch", "learning_rate", "train_loss"),
-        *("val_loss", "val_frame_roc_auc", "val_video_roc_auc"),
+        *("val_loss", "val_frame_roc_auc", "val_video_roc_auc", "val_domain_roc_auc"),
     ]
+    assert result.history["val_domain_roc_auc"].equals(result.history["val_video_roc_auc"])
     assert result.history["epoch"].tolist() == [1, 2]
     # Of six steps, three are in the first epoch; the first of all warms up.
     rates = [0.001 * 0.5 * (1 + math.cos(math.pi * (step - 1) / 5)) for step in (3, 6)]
@@ -233,6 +258,32 @@ def test_an_interrupted_run_resumes_with_the_same_result(
     resumed = run("interrupted")
     assert "resuming after epoch 1\nepoch 2 " in capsys.readouterr().out
     assert_same(resumed, uninterrupted)
+
+
+def test_an_interrupted_run_with_domains_resumes_with_the_same_result(
+    run_domains: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The history has the ROC-AUC of each domain: of the photos, that of blended crops."""
+    original = TrainingRun.train_epoch
+
+    def interrupted(self: TrainingRun, epoch: int) -> float:
+        if epoch == 1:
+            raise KeyboardInterrupt
+        return original(self, epoch)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(TrainingRun, "train_epoch", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run_domains("interrupted")
+    resumed = run_domains("interrupted", workers=1)
+    assert_same(resumed, run_domains("uninterrupted"))
+    history = resumed.history
+    assert list(history.columns)[-3:] == [
+        *("val_domain_roc_auc", "val_roc_auc_video", "val_roc_auc_photo")
+    ]
+    mean = (history["val_roc_auc_video"] + history["val_roc_auc_photo"]) / 2
+    assert history["val_domain_roc_auc"].tolist() == pytest.approx(mean.tolist())
+    assert resumed.best_epoch == 1 + int(history["val_domain_roc_auc"].argmax())
 
 
 def test_a_finished_run_is_not_trained_again(
@@ -330,5 +381,5 @@ def test_missing_initial_weights_are_an_error(run: Run) -> None:
 )
 def test_best_epoch(ranks: list[float], losses: list[float], is_best: bool) -> None:
     rows = zip(ranks, losses, strict=True)
-    history = [{"val_video_roc_auc": rank, "val_loss": loss} for rank, loss in rows]
+    history = [{"val_domain_roc_auc": rank, "val_loss": loss} for rank, loss in rows]
     assert loop._is_best(history) == is_best

@@ -10,13 +10,15 @@ import pytest
 
 from deepfake.core.labels import FAKE, REAL
 from deepfake.params.loading import load_params
-from deepfake.params.schema import TrainParams
+from deepfake.params.schema import DomainParams, TrainParams
 from deepfake.training.sampler import (
     BLENDED,
     TARGET,
     UNCHANGED,
+    EpochSampler,
     ExampleKey,
-    PairSampler,
+    interleaved,
+    share_out,
     systematic_sample,
 )
 
@@ -51,7 +53,7 @@ def epoch(
 ) -> list[ExampleKey]:
     """The examples of an epoch, with some parameters changed."""
     blendable_rows = np.broadcast_to(blendable, len(table))
-    sampler = PairSampler(table, blendable_rows, params.model_copy(update=changes))
+    sampler = EpochSampler(table, blendable_rows, params.model_copy(update=changes))
     sampler.epoch = number
     keys = list(sampler)
     assert len(keys) == len(sampler)
@@ -151,6 +153,85 @@ def test_examples_depend_on_seed_and_epoch(table: pd.DataFrame, params: TrainPar
     assert epoch(table, params) == first
     assert epoch(table, params, 1) != first
     assert epoch(table, params, seed=7) != first
+
+
+DOMAINS = {
+    "swaps": DomainParams(datasets=["a", "b"], share=0.6, self_blended=0.25),
+    "photos": DomainParams(datasets=["photos"], share=0.25, self_blended=1.0),
+    "faces": DomainParams(datasets=["faces"], share=0.15, self_blended=0.0),
+}
+
+
+@pytest.fixture
+def mixed(table: pd.DataFrame) -> pd.DataFrame:
+    """Three domains: swaps in two data sets, photos that are all REAL, faces of both labels."""
+    parts = [
+        table.assign(dataset=np.where(table["video_id"].isin(["r0", "f0"]), "a", "b")),
+        table[table["label"] == REAL].assign(dataset="photos"),
+        table.query("frame == 0").assign(dataset="faces", original=""),
+    ]
+    joined = pd.concat(parts, ignore_index=True)
+    return joined.assign(video_id=joined["dataset"] + "/" + joined["video_id"])
+
+
+def test_every_batch_has_the_share_of_every_domain(
+    mixed: pd.DataFrame, params: TrainParams
+) -> None:
+    keys = epoch(mixed, params, blendable=True, domains=DOMAINS)
+    names = {name: key for key, one in DOMAINS.items() for name in one.datasets}
+    domains = mixed["dataset"].map(names).to_numpy()[[key.row for key in keys[::2]]]
+    assert (mixed["label"].to_numpy()[[key.row for key in keys[1::2]]] == FAKE).any()
+    for start in range(0, len(domains) - 32, 32):
+        counts = Counter(domains[start : start + 32])
+        for name, domain in DOMAINS.items():
+            assert counts[name] == pytest.approx(32 * domain.share, abs=1.01)
+
+
+def test_pairs_stay_in_their_domain_and_blend_as_it_says(
+    mixed: pd.DataFrame, params: TrainParams
+) -> None:
+    keys = epoch(mixed, params, blendable=True, domains=DOMAINS, pairs=1.0)
+    blended: dict[str, list[bool]] = {}
+    for real, fake in zip(keys[::2], keys[1::2], strict=True):
+        one, other = mixed.iloc[real.row], mixed.iloc[fake.row]
+        groups = [
+            {"a": "ab", "b": "ab"}.get(row["dataset"], row["dataset"]) for row in (one, other)
+        ]
+        assert groups[0] == groups[1]
+        assert real.seed == fake.seed
+        assert one["label"] == REAL
+        blended.setdefault(groups[0], []).append(fake.variant == BLENDED)
+        assert (other["label"] == FAKE) == (fake.variant == UNCHANGED)
+    assert np.mean(blended["ab"]) == pytest.approx(0.25, abs=0.08)
+    assert all(blended["photos"])
+    assert not any(blended["faces"])
+
+
+def test_one_domain_of_everything_is_the_same_as_none(
+    mixed: pd.DataFrame, params: TrainParams
+) -> None:
+    everything = DomainParams(datasets=["a", "b", "photos", "faces"], share=1.0, self_blended=0.5)
+    one = epoch(mixed, params, blendable=True, domains={"everything": everything})
+    assert one == epoch(mixed, params, blendable=True, self_blended=0.5)
+
+
+@pytest.mark.parametrize("counts", [[], [0], [5], [0, 3], [6, 2, 2], [1, 1, 1], [100, 7]])
+def test_interleaving_is_even(counts: list[int]) -> None:
+    order = interleaved(counts) if counts else np.zeros(0, int)
+    assert sorted(order) == list(range(sum(counts)))
+    source = np.repeat(np.arange(len(counts)), counts)[order.astype(int)]
+    for number, count in enumerate(counts):
+        seen = np.cumsum(source == number)
+        expected = np.arange(1, len(source) + 1) * count / max(1, len(source))
+        assert (np.abs(seen - expected) <= len(counts)).all()
+
+
+@pytest.mark.parametrize("count", [0, 1, 10, 11, 999])
+def test_shares_are_kept(count: int) -> None:
+    shares = [0.6, 0.25, 0.15]
+    parts = share_out(count, shares)
+    assert sum(parts) == count
+    assert all(abs(part - share * count) < 1 for part, share in zip(parts, shares, strict=True))
 
 
 @pytest.mark.parametrize("count", [1, 7, 1000])

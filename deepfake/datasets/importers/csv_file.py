@@ -28,7 +28,8 @@ def recognises(root: Path) -> bool:
 def listing(root: Path) -> Listing:
     """The rows of `root`/labels.csv.
 
-    A path may be absolute, and may have backslashes.
+    A path may be absolute, and may have backslashes. The source of a REAL row is ignored: in a table
+    that calls its origin `source`, all REAL videos of one origin would be one person.
 
     Raises:
         ManifestError: labels.csv is missing or invalid, see `read_table`, or several rows name the
@@ -48,9 +49,11 @@ def listing(root: Path) -> Listing:
     ]
     if repeated:
         raise ManifestError(format_list(f"{path}: keep one row for each file:", repeated))
-    return Listing(
-        table, notes_on(_unlisted(root, table["path"]), f"files are not in {TABLE}, left out")
-    )
+    pointless = (table["label"] == REAL) & (table["source"] != "")
+    table.loc[pointless, "source"] = ""
+    note = f"source of {pointless.sum()} REAL rows ignored: it names whose face was put into a fake"
+    unlisted = notes_on(_unlisted(root, table["path"]), f"files are not in {TABLE}, left out")
+    return Listing(table, [*([note] if pointless.any() else []), *unlisted])
 
 
 def read_table(path: Path) -> pd.DataFrame:

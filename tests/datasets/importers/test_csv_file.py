@@ -49,6 +49,14 @@ def test_missing_columns_are_empty(tmp_path: Path) -> None:
     assert video == {"path": "a.mp4", "label": 0, "method": "real", **empty}
 
 
+def test_the_source_of_a_real_video_is_ignored(tmp_path: Path) -> None:
+    """Some tables call the origin of a photo its source: all its photos would be one person."""
+    (tmp_path / "labels.csv").write_text("path,label,source\na.jpg,0,celeba\nb.jpg,1,anna\n")
+    found = csv_file.listing(tmp_path)
+    assert found.rows["source"].tolist() == ["", "anna"]
+    assert found.notes == ["source of 1 REAL rows ignored: it names whose face was put into a fake"]
+
+
 def test_given_columns_are_text(tmp_path: Path) -> None:
     (video,) = rows(tmp_path, "path,label,method,target,source,original\n1.mp4,1,NA,007,1.0,null\n")
     assert [video[key] for key in ("path", "method", "target", "source", "original")] == [
