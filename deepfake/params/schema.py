@@ -130,6 +130,7 @@ class TrainParams(Section):
     """How the network is trained."""
 
     init: str
+    head: Literal["linear", "cosine"]
     image_size: Positive
     region: Annotated[float, Field(gt=0, le=1)]
     augmentation: Literal["none", "light", "strong"]

@@ -168,7 +168,7 @@ class TrainingRun:
         self.device = self.fabric.device
         self.precision = self.fabric.strategy.precision  # holds the scaler of the loss in 16 bit
         # On its device before it is copied for the average and given to the optimiser.
-        network = build_model(params.init).to(memory_format=torch.channels_last)
+        network = build_model(params.init, params.head).to(memory_format=torch.channels_last)
         self.network = self.fabric.to_device(network)
         self.average = AveragedModel(
             self.network, multi_avg_fn=ema_with_warmup(params.ema), use_buffers=True
