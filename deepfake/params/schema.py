@@ -134,6 +134,9 @@ class TrainParams(Section):
     image_size: Positive
     region: Annotated[float, Field(gt=0, le=1)]
     augmentation: Literal["none", "light", "strong"]
+    colour: Fraction
+    resampling: Fraction
+    recompression: Fraction
     share: Annotated[float, Field(gt=0, le=1)]
     epochs: Annotated[int, Field(ge=0)]
     batch_size: Positive

@@ -31,8 +31,8 @@ from deepfake.training.sampler import EpochSampler
 from deepfake.training.schedule import cosine_with_warmup, ema_with_warmup
 from deepfake.training.state import load_state, save_state, state_path
 from deepfake.training.validation import val_domains, val_metrics
-from deepfake.transforms.augmentation import training_transform
-from deepfake.transforms.evaluation import normalisation
+from deepfake.transforms.augmentation import random_degradations, training_transform
+from deepfake.transforms.evaluation import compose, normalisation
 
 HISTORY_COLUMNS = [
     *("epoch", "learning_rate", "train_loss"),
@@ -178,9 +178,11 @@ class TrainingRun:
             weight_decay=params.weight_decay,
             fused=True,
         )
-        transform = training_transform(
+        preset = training_transform(
             params.augmentation, params.image_size, params.region, train_set.margin
         )
+        degradations = random_degradations(params.colour, params.resampling, params.recompression)
+        transform = compose([preset, *degradations])
         table, landmarks = train_set.table, train_set.landmarks
         self.normalise = normalisation()
         dataset = CropDataset(train_set.folder, table, landmarks, transform)
