@@ -11,6 +11,7 @@ import torchvision
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
+from torch.nn.functional import cosine_similarity
 
 from deepfake.base.errors import ModelError
 from deepfake.core.files import sha256_of, write_bytes, write_json
@@ -24,17 +25,45 @@ from deepfake.model.card import (
     read_card,
 )
 
+# Logits of a cosine head lie between this and its negative: their sigmoid is within .001 to .999.
+LOGIT_BOUND = 6.9
 # From the first layers to the last.
 LAYER_GROUPS = (("conv1", "bn1"), ("layer1",), ("layer2",), ("layer3",), ("layer4",), ("fc",))
 
 
-def build_model(init: str) -> nn.Module:
+class CosineHead(nn.Module):
+    """One bounded logit: `LOGIT_BOUND` times the cosine between features and a learnt direction.
+
+    The length of the features, which grows without limit on inputs unlike those of training, has no
+    effect (NormFace, Wang et al., ACM Multimedia 2017; the idea of LogitNorm, Wei et al., ICML 2022,
+    which would leave only the sign of a single logit). Features are not negative, so most logits
+    stay below .7 of the bound.
+
+    Args:
+        features: their number.
+    """
+
+    bound: Tensor
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(nn.Linear(features, 1).weight.detach())
+        self.register_buffer("bound", torch.tensor([LOGIT_BOUND]))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """The logits of features, batch x features, as batch x 1; float32 in any precision."""
+        cosine = cosine_similarity(features.float(), self.weight.float(), dim=1)
+        return self.bound.float() * cosine.unsqueeze(1)
+
+
+def build_model(init: str, head: str = "linear") -> nn.Module:
     """ResNet-18 with a one-logit head (He et al., CVPR 2016).
 
     Args:
         init: "random"; "imagenet" (torchvision's IMAGENET1K_V1, hash checked); "starter", the model
             in models/starter; or a safetensors file below models/. The head is that of the file if
-            it has one logit, otherwise random.
+            it has one logit and is of the same kind, otherwise random.
+        head: "linear", or "cosine" (`CosineHead`).
 
     Raises:
         ModelError: the weights are missing, cannot be fetched, or are not of a ResNet-18.
@@ -42,7 +71,8 @@ def build_model(init: str) -> nn.Module:
     network = torchvision.models.resnet18(weights=None)
     if init == "imagenet":
         network.load_state_dict(_imagenet_weights())
-    network.fc = nn.Linear(network.fc.in_features, 1)
+    features = network.fc.in_features
+    network.fc = CosineHead(features) if head == "cosine" else nn.Linear(features, 1)
     if init not in ("imagenet", "random"):
         _load_weights(network, init_path(init))
     model: nn.Module = network
@@ -89,7 +119,7 @@ def _imagenet_weights() -> dict[str, Tensor]:
 
 
 def _load_weights(network: nn.Module, path: Path) -> None:
-    """Load every layer, of any float type, and the head if it has one logit."""
+    """Load every layer, of any float type, and the head if it is of the same kind."""
     if not path.is_file():
         known = sorted(
             f"pretrained/{file.name}" for file in MODELS.glob("pretrained/*.safetensors")
@@ -107,7 +137,8 @@ def _load_weights(network: nn.Module, path: Path) -> None:
             " train.init to another file"
         )
     head = {name: value for name, value in state.items() if name.startswith("fc.")}
-    if all(len(value) == 1 for value in head.values()):
+    own = {name: value for name, value in network.state_dict().items() if name.startswith("fc.")}
+    if {name: v.shape for name, v in head.items()} == {name: v.shape for name, v in own.items()}:
         weights |= head
     network.load_state_dict(weights, strict=False)
 
@@ -145,7 +176,7 @@ def load_model(folder: Path) -> tuple[nn.Module, ModelCard]:
         ModelError: a file is missing, damaged or of another version.
     """
     card = read_card(folder)
-    model = build_model("random")
+    model = build_model("random", card.head)
     try:
         model.load_state_dict(_read_weights(folder / WEIGHTS))
     except RuntimeError as error:

@@ -130,9 +130,13 @@ class TrainParams(Section):
     """How the network is trained."""
 
     init: str
+    head: Literal["linear", "cosine"]
     image_size: Positive
     region: Annotated[float, Field(gt=0, le=1)]
     augmentation: Literal["none", "light", "strong"]
+    colour: Fraction
+    resampling: Fraction
+    recompression: Fraction
     share: Annotated[float, Field(gt=0, le=1)]
     epochs: Annotated[int, Field(ge=0)]
     batch_size: Positive

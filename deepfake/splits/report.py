@@ -52,8 +52,9 @@ def summarize_splits(splits: Splits, videos: pd.DataFrame, crops: pd.DataFrame) 
 def describe(splits: Splits) -> str:
     """Sizes, videos left out with their reasons, and warnings of leaks that were kept, as text."""
     lines = [f"{name}: {len(table)} videos" for name, table in splits.tables.items()]
-    reasons = splits.left_out["reason"].value_counts()
-    lines += [f"left out: {count} videos, {reason}" for reason, count in reasons.items()]
+    counts = splits.left_out.groupby(["reason", "official_split"]).size()
+    for (reason, split), count in counts.sort_values(ascending=False, kind="stable").items():
+        lines.append(f"left out: {count} videos{f' of {split}' if split else ''}, {reason}")
     leaks = describe_leaks(find_leaks(splits.tables))
     return "\n".join([*lines, *(f"WARNING: kept leak: {leak.strip()}" for leak in leaks)])
 
