@@ -155,5 +155,7 @@ def test_the_starter_tests_on_the_faces_of_dfdc_faces() -> None:
     domains = found.params.train.domains
     assert [name for one in domains.values() for name in one.datasets] == list(found.params.dataset)
     apart = read_experiment(TOP, "dfdc_faces")
-    for section in ("crops", "identities", "frames"):
+    for section in ("crops", "frames"):
         assert found.content[section] == apart.content[section]
+    assert found.params.identities.datasets == ["dfdc_faces", "dfdc_faces_more"]
+    assert found.params.identities.threshold == apart.params.identities.threshold
