@@ -32,12 +32,13 @@ LAYER_GROUPS = (("conv1", "bn1"), ("layer1",), ("layer2",), ("layer3",), ("layer
 
 
 class CosineHead(nn.Module):
-    """One bounded logit: `LOGIT_BOUND` times the cosine between features and a learnt direction.
+    """One bounded logit: `LOGIT_BOUND` times the centred cosine of features and a learnt direction.
 
     The length of the features, which grows without limit on inputs unlike those of training, has no
     effect (NormFace, Wang et al., ACM Multimedia 2017; the idea of LogitNorm, Wei et al., ICML 2022,
-    which would leave only the sign of a single logit). Features are not negative, so most logits
-    stay below .7 of the bound.
+    which would leave only the sign of a single logit). Features are not negative, so their mean is
+    subtracted first: without that, the cosine hardly reaches -1 or 1 (centred cosine normalisation,
+    Luo et al., ICANN 2018).
 
     Args:
         features: their number.
@@ -52,8 +53,13 @@ class CosineHead(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """The logits of features, batch x features, as batch x 1; float32 in any precision."""
-        cosine = cosine_similarity(features.float(), self.weight.float(), dim=1)
+        cosine = cosine_similarity(_centred(features), _centred(self.weight), dim=1)
         return self.bound.float() * cosine.unsqueeze(1)
+
+
+def _centred(values: Tensor) -> Tensor:
+    """The rows of a matrix minus their means, in float32."""
+    return values.float() - values.float().mean(dim=1, keepdim=True)
 
 
 def build_model(init: str, head: str = "linear") -> nn.Module:

@@ -86,6 +86,7 @@ class IdentitiesParams(Section):
     """How people and content that occur more than once are recognised."""
 
     faces: bool
+    datasets: list[DatasetName]
     faces_per_track: Positive
     threshold: Annotated[float, Field(gt=0)]
     near_duplicates: bool
@@ -245,6 +246,13 @@ class Params(Section):
                 raise ValueError(
                     f"train.domains.{name}.datasets names unknown data sets: {', '.join(unknown)}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _check_identities_datasets(self) -> "Params":
+        unknown = sorted({*self.identities.datasets} - {*self.dataset})
+        if unknown:
+            raise ValueError(f"identities.datasets names unknown data sets: {', '.join(unknown)}")
         return self
 
     @model_validator(mode="after")
