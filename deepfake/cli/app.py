@@ -212,6 +212,78 @@ def serve(
 
 
 @app.command()
+def evaluate(
+    scores: Annotated[
+        Path,
+        typer.Argument(
+            help="CSV or JSON file with a name (video_id, path, file, ...) and a score (score, prob,"
+            " pred, ...) per video."
+        ),
+    ],
+    split: Annotated[
+        Path | None,
+        typer.Option(
+            help="Table of the videos with their labels and groups, such as data/splits/test.csv."
+            " Default: the labels in SCORES."
+        ),
+    ] = None,
+    fake: Annotated[
+        Literal["high", "low"], typer.Option(help="Scores that mean FAKE: high or low ones.")
+    ] = "high",
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            help="Score that divides REAL and FAKE. Default: 0.5 if all scores are 0 to 1; needed"
+            " otherwise."
+        ),
+    ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            help="Second file of scores, such as data/predictions/test.csv; compares the ROC-AUC on"
+            " the common videos. High scores mean FAKE in it."
+        ),
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="OUT", help="Write the metrics to this file.")
+    ] = None,
+    plots: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write curves and their figure to this folder."),
+    ] = None,
+) -> None:
+    """Measure the scores of any detector on the videos of a split.
+
+    Metrics, intervals and plots are those of the stage evaluate, with the
+    parameters of params.yaml. A video of the split without a score is UNDECIDED
+    and counts in the coverage; a row of a video that the split does not have is
+    reported. See docs/comparing.md.
+
+    Exit code: 0, or 1 if a file cannot be used.
+
+    Example: deepfake evaluate scores.csv --split data/splits/test.csv --fake high
+    """
+    from deepfake.cli import score_report  # loads the metrics
+    from deepfake.params.loading import load_params
+
+    try:
+        inputs = [path for path in (scores, split, against) if path is not None]
+        score_report.check_outputs(inputs, json_file, plots)
+        params = load_params().evaluate
+        report = score_report.report_scores(scores, split, fake, threshold, params)
+        if against is not None:
+            report = score_report.compared(report, against, split, params)
+        if json_file is not None:
+            report.write_json(json_file)
+        if plots is not None:
+            report.write_plots(plots)
+    except DeepfakeError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from error
+    score_report.print_report(report)
+
+
+@app.command()
 def audit(
     splits: Annotated[
         Path,

@@ -29,12 +29,13 @@ pytestmark = pytest.mark.slow
 # temporary folders (tests/serving/test_uploads.py), and `audit` writes nothing.
 WRITES = {
     "predict": {"report", "annotate"},
+    "evaluate": {"json_file", "plots"},
     "experiment": {"name"},  # experiments/results/NAME
     "ship": {"run"},  # models/starter
     "cache": {"prune"},  # deletes in .scratch
     **{name: set[str]() for name in ("app", "serve", "audit")},
 }
-READS_PATHS = {"audit": {"splits"}}
+READS_PATHS = {"audit": {"splits"}, "evaluate": {"scores", "split", "against"}}
 PRINTING = (["--json"], ["--csv"], ["--frames"], ["--csv", "--frames"], [])
 FINISHED = {  # what a run of the pipeline leaves
     "dvc.yaml": "stages: {a: {metrics: [{metrics/m.json: {cache: false}}]}}\n",
@@ -144,6 +145,23 @@ def test_an_audit(tmp_path: Path) -> None:
         with unchanged(folder):
             assert call("audit", folder, *options)[0] == 0
     assert files_in(folder) == {*files}
+
+
+def test_an_evaluation(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(repository)
+    table = "path,score,label\na,0.2,0\nb,0.7,1\n"
+    folder = tree(tmp_path / "scores", files={"s.csv": table, "roc.tsv": table.replace(",", "\t")})
+    places = ["--json", folder / "out.json", "--plots", folder]
+    outputs = [folder / name for name in ("out.json", "evaluation.png", "pr.tsv", "confusion.tsv")]
+    with unchanged(folder):
+        code, output = call("evaluate", folder / "roc.tsv", *places)
+        assert (code, "is the folder of" in output) == (1, True)
+        code, output = call("evaluate", folder / "s.csv", "--json", folder / "../scores/s.csv")
+        assert (code, "is an input" in output) == (1, True)
+    (folder / "roc.tsv").unlink()
+    with unchanged(folder), replaced(outputs, tmp_path / "aside"):
+        code, output = call("evaluate", folder / "s.csv", *places)
+        assert code == 0, output
 
 
 @pytest.fixture
