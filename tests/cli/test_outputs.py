@@ -3,6 +3,7 @@
 An output is replaced atomically if another name of the old file keeps the old bytes.
 """
 
+import io
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +12,9 @@ from typing import get_args, get_type_hints
 
 import pandas as pd
 import pytest
+import torch
 import yaml
+from safetensors.torch import load_file
 from trees import files_in, tree
 from typer.testing import CliRunner
 
@@ -32,10 +35,15 @@ WRITES = {
     "evaluate": {"json_file", "plots"},
     "experiment": {"name"},  # experiments/results/NAME
     "ship": {"run"},  # models/starter
+    "import-model": {"folder"},
     "cache": {"prune"},  # deletes in .scratch
     **{name: set[str]() for name in ("app", "serve", "audit")},
 }
-READS_PATHS = {"audit": {"splits"}, "evaluate": {"scores", "split", "against"}}
+READS_PATHS = {
+    "audit": {"splits"},
+    "evaluate": {"scores", "split", "against"},
+    "import-model": {"weights"},
+}
 PRINTING = (["--json"], ["--csv"], ["--frames"], ["--csv", "--frames"], [])
 FINISHED = {  # what a run of the pipeline leaves
     "dvc.yaml": "stages: {a: {metrics: [{metrics/m.json: {cache: false}}]}}\n",
@@ -204,6 +212,38 @@ def test_a_shipped_model(checkout: Path, random_model: Path, tmp_path: Path) -> 
     with unchanged(run), replaced(outputs, tmp_path / "aside"):
         code, output = call("ship", "mine")
         assert code == 0, output
+
+
+def test_an_imported_model(checkout: Path, random_model: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(random_model, tmp_path / "weights"))
+    (folder / "best.pth").write_bytes(torch_file(folder / WEIGHTS))
+    options = ["--classes", "real,fake", "--size", 64, "--margin", 1.3]
+    plain = [*options, "--normalisation", "imagenet"]
+    outputs = [tmp_path / "other" / name for name in (WEIGHTS, CARD)]
+    with unchanged(folder), unchanged(checkout), replaced(outputs, tmp_path / "aside"):
+        code, output = call("import-model", folder / "best.pth", tmp_path / "other", *plain)
+        assert code == 0, output
+    with unchanged(folder):
+        code, output = call("import-model", folder / WEIGHTS, folder, *plain)
+        assert (code, "name another folder" in output) == (1, True)
+        wrong = (
+            [*options],
+            [*options, "--mean", "0,0,0"],
+            [*plain, "--mean", "0,0,0", "--std", "1,1,1"],
+            [*options, "--mean", "0,0", "--std", "1,1,1"],
+            [*options, "--mean", "0,0,0", "--std", "1,0,1"],
+        )
+        for arguments in wrong:
+            code, output = call("import-model", folder / "best.pth", tmp_path / "new", *arguments)
+            assert code == 2, output
+    assert not (tmp_path / "new").exists()
+
+
+def torch_file(weights: Path) -> bytes:
+    """The weights of a model as torch.save writes them."""
+    buffer = io.BytesIO()
+    torch.save(load_file(weights), buffer)
+    return buffer.getvalue()
 
 
 @pytest.mark.parametrize("options", [[], ["--prune"]])
