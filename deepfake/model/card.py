@@ -33,8 +33,9 @@ class ModelCard:
         threshold: a video with at least this score is FAKE; chosen on val.
         video_score: how frame scores are averaged.
         min_frames: a person in fewer frames gets no score.
-        preprocessing: the frames and crops sections of params.yaml.
-        origin: data sets and parameters of its training.
+        preprocessing: the frames and crops sections of params.yaml, and the normalisation of an
+            imported model if it is not that of `transforms.evaluation`.
+        origin: data sets and parameters of its training, or the file that it was imported from.
         version: of the card.
     """
 
@@ -49,6 +50,11 @@ class ModelCard:
     preprocessing: dict[str, Any]
     origin: dict[str, Any]
     version: int = VERSION
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether scores are probabilities; those of an imported model are not."""
+        return bool(self.origin.get("calibrated", True))
 
 
 def make_card(

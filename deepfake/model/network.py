@@ -1,6 +1,6 @@
 """The network: ResNet-18 with one logit, its initial weights, and its files."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from deepfake.model.card import (
     ModelCard,
     read_card,
 )
+from deepfake.transforms.evaluation import MEAN, STD
 
 # Logits of a cosine head lie between this and its negative: their sigmoid is within .001 to .999.
 LOGIT_BOUND = 6.9
@@ -60,6 +61,31 @@ class CosineHead(nn.Module):
 def _centred(values: Tensor) -> Tensor:
     """The rows of a matrix minus their means, in float32."""
     return values.float() - values.float().mean(dim=1, keepdim=True)
+
+
+class RenormalisedConvolution(nn.Conv2d):
+    """The first convolution of a model that was trained with another normalisation.
+
+    It takes inputs as `transforms.evaluation` normalises them. The change cannot be folded into the
+    weights: zero padding comes after the normalisation, so borders would have other values.
+
+    Args:
+        mean, std: of the model's own normalisation, per channel, of values from 0 to 1.
+    """
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__(3, 64, kernel_size=7, stride=2, padding=3, bias=False)
+        ours, theirs = (torch.tensor(values).double() for values in ((MEAN, STD), (mean, std)))
+        scale, shift = ours[1] / theirs[1], (ours[0] - theirs[0]) / theirs[1]
+        for name, values in (("scale", scale), ("shift", shift)):
+            self.register_buffer(name, values.float().reshape(3, 1, 1), persistent=False)
+
+    def forward(self, crops: Tensor) -> Tensor:
+        """Normalise again, then convolve; batch x 3 x height x width."""
+        return super().forward(crops * self.scale + self.shift)
 
 
 def build_model(init: str, head: str = "linear") -> nn.Module:
@@ -183,6 +209,8 @@ def load_model(folder: Path) -> tuple[nn.Module, ModelCard]:
     """
     card = read_card(folder)
     model = build_model("random", card.head)
+    if normalisation := card.preprocessing.get("normalisation"):  # of an imported model
+        model.conv1 = RenormalisedConvolution(**normalisation)
     try:
         model.load_state_dict(_read_weights(folder / WEIGHTS))
     except RuntimeError as error:
