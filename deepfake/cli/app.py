@@ -233,8 +233,8 @@ def evaluate(
     threshold: Annotated[
         float | None,
         typer.Option(
-            help="Score that divides REAL and FAKE. Default: 0.5 if all scores are 0 to 1; needed"
-            " otherwise."
+            help="Score that divides REAL and FAKE. Default: a column threshold, or 0.5 if all scores"
+            " are 0 to 1; needed otherwise."
         ),
     ] = None,
     against: Annotated[
@@ -397,6 +397,65 @@ def experiment(
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error
     raise typer.Exit(code)
+
+
+@app.command()
+def seeds(
+    count: Annotated[int, typer.Argument(metavar="N", min=1, help="Number of seeds.")],
+    name: Annotated[
+        str | None,
+        typer.Argument(help="Name of an overlay, experiments/NAME.yaml. Default: none."),
+    ] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--data",
+            metavar="NAME=PATH",
+            help="Folder of a data set. Default, without an overlay: as in params.yaml.",
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Set a value of params.yaml, like train.epochs=12."
+        ),
+    ] = None,
+    variant: Annotated[
+        str | None,
+        typer.Option("--as", metavar="NAME", help="Name of the runs, before _seed0, _seed1, ..."),
+    ] = None,
+    report: Annotated[
+        bool, typer.Option("--report", help="Run nothing; report the seeds that are finished.")
+    ] = False,
+) -> None:
+    """Train with N seeds, and say how much of a difference between two runs is luck.
+
+    Each seed is a run as of `deepfake experiment`, NAME_seed0 and so on, with the
+    same splits. Finished runs are not run again, so the same command resumes. The
+    summary is written to experiments/results/NAME_seeds.json.
+
+    Exit code: that of the first `dvc repro` that fails; 1 if an overlay, data or
+    results are missing or invalid.
+
+    Example: deepfake seeds 5 dfdc_faces --data dfdc_faces=/data/dfdc_faces
+    """
+    from deepfake.experiments import seeds as runs  # loads every importer
+    from deepfake.experiments.data import parse_data
+
+    try:
+        base = runs.base_name(name, variant)
+        if not report:
+            roots = parse_data(data or [])
+            code = runs.run_seeds(Path(), name, count, roots, settings or [], variant)
+            if code:
+                raise typer.Exit(code)
+        found = runs.finished_seeds(Path(), base, count)
+        summary = runs.write_summary(Path(), base, found)
+    except DeepfakeError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from error
+    typer.echo(runs.describe_seeds(found))
+    typer.echo(f"written to {summary}")
 
 
 @app.command()

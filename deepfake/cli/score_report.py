@@ -1,5 +1,6 @@
 """What `deepfake evaluate` prints and writes: the metrics of a file of scores on the videos of a split."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -145,15 +146,22 @@ def print_report(report: ScoreReport) -> None:
     table.add_column("95 % interval", no_wrap=True)
     for name, title in TITLES.items():
         if name in video:
-            table.add_row(title, f"{video[name]:.4f}", _range(intervals.get(name)))
+            table.add_row(title, _number(video[name]), _range(intervals.get(name)))
     console = Console(highlight=False, soft_wrap=True)
     console.print(table)
     for line in [*_coverage(report), *_by_method(video), *_difference(report), *_notes(report)]:
         typer.echo("\n".join(map(printable, line.split("\n"))))
 
 
+def _number(value: float, sign: str = "") -> str:
+    return f"{value:{sign}.4f}" if math.isfinite(value) else "-"
+
+
 def _range(bounds: dict[str, float] | None) -> str:
-    return "" if bounds is None else f"{bounds['low']:.4f} to {bounds['high']:.4f}"
+    """An interval; "" where there is none."""
+    if bounds is None or not math.isfinite(bounds["low"]):
+        return ""
+    return f"{bounds['low']:.4f} to {bounds['high']:.4f}"
 
 
 def _coverage(report: ScoreReport) -> list[str]:
@@ -184,7 +192,9 @@ def _by_method(video: dict[str, Any]) -> list[str]:
 def _notes(report: ScoreReport) -> list[str]:
     scores, matched = report.scores, report.matched
     name, score = scores.columns
-    notes = [f"videos by column {name}, {scores.fake} values of column {score} mean FAKE"]
+    cut = f"{matched.file_threshold:g}"
+    cut = f"from {cut} on" if scores.fake == "high" else f"up to {cut}"
+    notes = [f"videos by column {name}, {scores.fake} values of column {score} mean FAKE, {cut}"]
     if report.metrics["video"]["roc_auc"] < CHANCE:
         other = "low" if scores.fake == "high" else "high"
         notes.append(
@@ -211,10 +221,12 @@ def _difference(report: ScoreReport) -> list[str]:
     found = report.difference
     if found is None:
         return []
-    value = found.first - found.second
     meaning = "better" if found.low > 0 else "worse" if found.high < 0 else "no evidence"
+    value, low, high = (
+        _number(number, "+") for number in (found.first - found.second, found.low, found.high)
+    )
     return [
         f"compared with {report.other} on {found.videos} common videos in {found.groups} groups:"
-        f" ROC-AUC {found.first:.4f} and {found.second:.4f},\n  difference {value:+.4f}"
-        f" ({found.low:+.4f} to {found.high:+.4f}): {meaning}"
+        f" ROC-AUC {_number(found.first)} and {_number(found.second)},\n  difference {value}"
+        f" ({low} to {high}): {meaning}"
     ]

@@ -40,6 +40,8 @@ class ScoreFile:
         rows: row (its number in the file), name, score (NaN if empty) and, where the file has them, label, method and group.
         columns: names in the file of the columns of names and scores.
         fake: the scores of the file that mean FAKE.
+        threshold: the value of a column of that name, if there is one; scores from here on (up to
+            here, if low ones mean FAKE) are FAKE.
         probabilities: whether all scores are within 0 to 1.
     """
 
@@ -47,6 +49,7 @@ class ScoreFile:
     rows: pd.DataFrame
     columns: tuple[str, str]
     fake: Polarity
+    threshold: float | None
     probabilities: bool
 
 
@@ -85,7 +88,8 @@ def read_scores(path: Path, fake: Polarity) -> ScoreFile:
             rows[column] = table[column]
     check_unique(rows, "name", path)
     probabilities = bool(rows["score"].dropna().between(0, 1).all())
-    return ScoreFile(path, rows, (name, score), fake, probabilities)
+    threshold = _common_threshold(table)
+    return ScoreFile(path, rows, (name, score), fake, threshold, probabilities)
 
 
 def _read_table(path: Path) -> tuple[pd.DataFrame, int]:
@@ -108,6 +112,13 @@ def _from_json(content: Any) -> pd.DataFrame:
         (content,) = content.values()
     table = pd.DataFrame(content)
     return table.map(lambda value: "" if value is None else str(value))
+
+
+def _common_threshold(table: pd.DataFrame) -> float | None:
+    """The threshold in every row, as `deepfake predict --csv` writes it."""
+    values = {*table["threshold"]} if "threshold" in table else set()
+    number = pd.to_numeric(values.pop(), errors="coerce") if len(values) == 1 else np.nan
+    return float(number) if np.isfinite(number) else None
 
 
 def _find_column(table: pd.DataFrame, path: Path, kind: str, choices: Sequence[str]) -> str:

@@ -27,12 +27,14 @@ class MatchedScores:
     Attributes:
         videos: as `Predictions.videos`. A video without a score is UNDECIDED.
         threshold: scores in `videos` from here on are FAKE.
+        file_threshold: the same in the scale of the file.
         unknown: names in the file that the split does not have.
         conflicts: names whose label in the file is not that of the split, which counts.
     """
 
     videos: pd.DataFrame
     threshold: float
+    file_threshold: float
     unknown: list[str]
     conflicts: list[str]
 
@@ -121,12 +123,14 @@ def match_scores(
         scores: the file.
         split: as `complete_split` returns it.
         threshold: in the scale of the file, where scores from here on (with polarity "low": up to
-            here) are FAKE; None for .5, the default for scores within 0 to 1.
+            here) are FAKE; None for that of the file, or .5 if its scores are within 0
+            to 1.
 
     Raises:
         ScoreFileError: a name fits several videos, several rows fit one video, or the threshold is
             needed.
     """
+    threshold = _default_threshold(scores) if threshold is None else threshold
     values, cut = _fake_scores(scores, threshold)
     rows = scores.rows.assign(video_id=_find_videos(scores, split), score=values)
     known = rows[rows["video_id"].notna()]
@@ -137,7 +141,7 @@ def match_scores(
     reason = np.where(listed, EMPTY_SCORE, NOT_IN_FILE)
     videos = videos.assign(reason=np.where(videos["score"].isna(), reason, ""))
     unknown = rows.loc[rows["video_id"].isna(), "name"].tolist()
-    return MatchedScores(videos, cut, unknown, _conflicts(known, split))
+    return MatchedScores(videos, cut, threshold, unknown, _conflicts(known, split))
 
 
 def difference_in_auc(
@@ -172,21 +176,26 @@ def difference_in_auc(
     )
 
 
-def _fake_scores(scores: ScoreFile, threshold: float | None) -> tuple[pd.Series, float]:
+def _fake_scores(scores: ScoreFile, threshold: float) -> tuple[pd.Series, float]:
     """Scores and threshold from 0 to 1, where a higher score means more likely FAKE."""
     values, low, high = scores.rows["score"], 0.0, 1.0
     if not scores.probabilities:
-        low, high = float(values.min()), float(values.max())
-        if threshold is None:
-            raise ScoreFileError(
-                f"the scores of {scores.path} are {low:g} to {high:g}, not 0 to 1: name the score"
-                " that divides REAL and FAKE with --threshold, such as 0 for logits"
-            )
-        low, high = min(low, threshold), max(high, threshold)
+        low, high = min(float(values.min()), threshold), max(float(values.max()), threshold)
     width = (high - low) or 1.0
-    cut = ((0.5 if threshold is None else threshold) - low) / width
-    values = (values - low) / width
+    values, cut = (values - low) / width, (threshold - low) / width
     return (values, cut) if scores.fake == "high" else (1 - values, 1 - cut)
+
+
+def _default_threshold(scores: ScoreFile) -> float:
+    if scores.threshold is not None:
+        return scores.threshold
+    if scores.probabilities:
+        return 0.5
+    values = scores.rows["score"]
+    raise ScoreFileError(
+        f"the scores of {scores.path} are {values.min():g} to {values.max():g}, not 0 to 1: name the"
+        " score that divides REAL and FAKE with --threshold, such as 0 for logits"
+    )
 
 
 def _find_videos(scores: ScoreFile, split: pd.DataFrame) -> pd.Series:

@@ -34,6 +34,7 @@ WRITES = {
     "predict": {"report", "annotate"},
     "evaluate": {"json_file", "plots"},
     "experiment": {"name"},  # experiments/results/NAME
+    "seeds": {"name"},  # experiments/results/NAME_seeds.json (tests/experiments/test_seeds.py)
     "ship": {"run"},  # models/starter
     "import-model": {"folder"},
     "cache": {"prune"},  # deletes in .scratch

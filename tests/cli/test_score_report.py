@@ -120,6 +120,15 @@ def test_logits_have_no_metrics_of_probabilities(tmp_path: Path, split: pd.DataF
     assert "brier" not in json.loads((tmp_path / "out.json").read_text())["video"]
 
 
+def test_what_cannot_be_computed_is_a_dash(tmp_path: Path, split: pd.DataFrame) -> None:
+    write_csv(tmp_path / "scores.csv", split.loc[split["label"] == 0, ["path", "score"]])
+    scores = tmp_path / "scores.csv"
+    code, output, _ = run(scores, "--split", tmp_path / "split.csv", "--against", scores)
+    assert code == 0
+    assert "nan" not in output
+    assert "40 UNDECIDED" in output
+
+
 def test_two_files_are_compared(tmp_path: Path, split: pd.DataFrame) -> None:
     write_csv(tmp_path / "scores.csv", split[["path", "score"]])
     write_csv(tmp_path / "other.csv", split[["video_id"]].assign(score=np.arange(80) % 7 / 7))

@@ -156,6 +156,17 @@ def test_logits_need_a_threshold_and_keep_their_ranks(tmp_path: Path, fake: str)
     assert matched.videos["score"].is_unique
 
 
+def test_the_threshold_of_the_file_itself(tmp_path: Path) -> None:
+    """As in the output of `deepfake predict --csv`."""
+    text = "path,score,threshold\nreal/a.mp4,0.6,0.7\nfake/swap/c.avi,0.8,0.7\n"
+    scores = read_scores(write(tmp_path / "scores.csv", text), "high")
+    found = match_scores(scores, SPLIT)
+    assert found.videos["verdict"].tolist() == ["REAL", UNDECIDED, UNDECIDED, "FAKE"]
+    assert match_scores(scores, SPLIT, threshold=0.5).videos["verdict"][0] == "FAKE"
+    several = read_scores(write(tmp_path / "scores.csv", text.replace("0.7\nf", "0.1\nf")), "high")
+    assert several.threshold is None
+
+
 def test_labels_of_the_file_stand_in_for_a_split(tmp_path: Path) -> None:
     text = "name,score,correct_label,group\nx,0.1,REAL,p\ny,0.2,0,p\nz,0.9,fake,q\n"
     scores = read_scores(write(tmp_path / "scores.csv", text), "high")
