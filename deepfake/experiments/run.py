@@ -28,7 +28,7 @@ WORK = Path(".scratch/experiments")
 
 def run_experiment(
     repository: Path,
-    name: str,
+    name: str | None,
     data: Mapping[str, Path],
     settings: Sequence[str] = (),
     stage: str | None = None,
@@ -38,7 +38,7 @@ def run_experiment(
 
     Args:
         repository: the top of the checkout.
-        name: of the overlay.
+        name: of the overlay; None for params.yaml alone, which needs a `variant`.
         data: folders by the name of the data set; those given in an earlier run need not be given.
         settings: like "train.epochs=12".
         stage: run up to this one only; results are then not copied.
@@ -55,7 +55,7 @@ def run_experiment(
     """
     repository = repository.resolve()
     experiment = read_experiment(repository, name, settings)
-    run = check_name(variant or name)
+    run = check_name(variant or name or "")
     folder = repository / WORK / run
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _alone(folder) as lock:

@@ -144,13 +144,17 @@ def combine(
     return Experiment(merged, params, preparation)
 
 
-def read_experiment(repository: Path, name: str, settings: Sequence[str] = ()) -> Experiment:
+def read_experiment(repository: Path, name: str | None, settings: Sequence[str] = ()) -> Experiment:
     """Read params.yaml and the overlay `name` of a checkout, and merge them with settings.
+
+    Without a name, there is no overlay.
 
     Raises:
         ExperimentError: there is no such overlay.
         ParamsError: as `combine`, or a file is missing, not YAML or not a mapping.
     """
+    if name is None:
+        return combine(_read_mapping(repository / "params.yaml"), {}, settings)
     known = sorted(file.stem for file in (repository / OVERLAYS).glob("*.yaml"))
     if name not in known:
         choices = ", ".join(known) or "none; run this from the top folder of the repository"

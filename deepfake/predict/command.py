@@ -22,6 +22,7 @@ from deepfake.predict.inputs import MAX_DOWNLOAD_BYTES, InputFile, expand
 from deepfake.predict.preprocess import Preprocessor
 
 if TYPE_CHECKING:
+    from deepfake.model.card import ModelCard
     from deepfake.predict.detector import Detector
     from deepfake.predict.result import Result
 
@@ -78,9 +79,8 @@ def run(options: PredictOptions) -> int:
         detector = Detector.load(options.model, preprocessor, options.runtime)
         if options.report is not None:
             _ = detector.network  # fail before the first file if there can be no heat maps
-        trained_on = ", ".join(detector.card.origin["datasets"])
         place = options.model or default_folder()
-        typer.echo(f"model: {place}, trained on {trained_on}", err=True)
+        typer.echo(f"model: {place}, {_origin(detector.card)}", err=True)
         undecided = _predict_all(files, detector, options)
     except KeyboardInterrupt:
         typer.echo("interrupted: results of finished files are printed above", err=True)
@@ -88,6 +88,13 @@ def run(options: PredictOptions) -> int:
     finally:
         preprocessor.close()
     return FAILED if errors else SOME_UNDECIDED if undecided else DONE
+
+
+def _origin(card: "ModelCard") -> str:
+    """What a model was trained on, as far as its card says."""
+    if card.calibrated:
+        return f"trained on {', '.join(card.origin['datasets'])}"
+    return "imported; its training data are unknown and its scores are not calibrated"
 
 
 def _standard_input() -> Iterator[str]:

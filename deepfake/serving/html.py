@@ -111,15 +111,17 @@ def card_sections(card: ModelCard) -> list[tuple[str, list[tuple[str, str]]]]:
     """The content of a model card: titles, each with names and values."""
     frames, crops = card.preprocessing["frames"], card.preprocessing["crops"]
     trained = card.origin.get("train", {})
+    chosen = "chosen on validation videos" if card.calibrated else "set when it was imported"
+    uncalibrated = ", not calibrated: a score is not a probability"
     return [
         (
             "Verdict",
             [
                 (
                     "threshold for FAKE",
-                    f"{card.threshold:.3f}, chosen on validation videos and fixed",
+                    f"{card.threshold:.3f}, {chosen} and fixed",
                 ),
-                ("temperature", f"{card.temperature:g}"),
+                ("temperature", f"{card.temperature:g}{'' if card.calibrated else uncalibrated}"),
                 ("score of a person", card.video_score.replace("_", " ") + " of the frames"),
                 ("frames needed", str(card.min_frames)),
             ],

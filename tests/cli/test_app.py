@@ -61,6 +61,25 @@ def test_a_video_gets_a_verdict(random_model: Path, demo_root: Path) -> None:
     assert len(verdict["faces"][0]["scores"]) == verdict["frames"]
 
 
+def test_an_imported_model_predicts(random_model: Path, demo_root: Path, tmp_path: Path) -> None:
+    """It says that its scores are not calibrated, on standard error and in the report."""
+    options = ["--classes", "real,fake", "--size", "112", "--margin", "1.3"]
+    options += ["--normalisation", "half", "--threshold", "0.25"]
+    arguments = ["import-model", str(random_model / "model.safetensors"), str(tmp_path / "model")]
+    result = CliRunner().invoke(app, [*arguments, *options])
+    assert result.exit_code == 0, result.output
+    assert result.stdout.endswith(f"deepfake predict clip.mp4 --model {tmp_path}/model\n")
+    video = demo_root / "real/orl01_1.mp4"
+    arguments = [video, "--model", tmp_path / "model", "--report", tmp_path]
+    code, out, error = predict(*arguments, "--json")
+    assert code == 0
+    assert records(out)[0]["threshold"] == 0.25
+    assert "imported; its training data are unknown and its scores are not calibrated" in error
+    report = (tmp_path / "orl01_1.mp4.html").read_text()
+    assert "The score is not calibrated" in report
+    assert "The score is the probability" not in report
+
+
 def test_onnx_runtime_gives_the_same_verdict(
     random_model: Path, portable: Path, demo_root: Path, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 An output is replaced atomically if another name of the old file keeps the old bytes.
 """
 
+import io
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +12,9 @@ from typing import get_args, get_type_hints
 
 import pandas as pd
 import pytest
+import torch
 import yaml
+from safetensors.torch import load_file
 from trees import files_in, tree
 from typer.testing import CliRunner
 
@@ -29,12 +32,19 @@ pytestmark = pytest.mark.slow
 # temporary folders (tests/serving/test_uploads.py), and `audit` writes nothing.
 WRITES = {
     "predict": {"report", "annotate"},
+    "evaluate": {"json_file", "plots"},
     "experiment": {"name"},  # experiments/results/NAME
+    "seeds": {"name"},  # experiments/results/NAME_seeds.json (tests/experiments/test_seeds.py)
     "ship": {"run"},  # models/starter
+    "import-model": {"folder"},
     "cache": {"prune"},  # deletes in .scratch
     **{name: set[str]() for name in ("app", "serve", "audit")},
 }
-READS_PATHS = {"audit": {"splits"}}
+READS_PATHS = {
+    "audit": {"splits"},
+    "evaluate": {"scores", "split", "against"},
+    "import-model": {"weights"},
+}
 PRINTING = (["--json"], ["--csv"], ["--frames"], ["--csv", "--frames"], [])
 FINISHED = {  # what a run of the pipeline leaves
     "dvc.yaml": "stages: {a: {metrics: [{metrics/m.json: {cache: false}}]}}\n",
@@ -146,6 +156,23 @@ def test_an_audit(tmp_path: Path) -> None:
     assert files_in(folder) == {*files}
 
 
+def test_an_evaluation(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(repository)
+    table = "path,score,label\na,0.2,0\nb,0.7,1\n"
+    folder = tree(tmp_path / "scores", files={"s.csv": table, "roc.tsv": table.replace(",", "\t")})
+    places = ["--json", folder / "out.json", "--plots", folder]
+    outputs = [folder / name for name in ("out.json", "evaluation.png", "pr.tsv", "confusion.tsv")]
+    with unchanged(folder):
+        code, output = call("evaluate", folder / "roc.tsv", *places)
+        assert (code, "is the folder of" in output) == (1, True)
+        code, output = call("evaluate", folder / "s.csv", "--json", folder / "../scores/s.csv")
+        assert (code, "is an input" in output) == (1, True)
+    (folder / "roc.tsv").unlink()
+    with unchanged(folder), replaced(outputs, tmp_path / "aside"):
+        code, output = call("evaluate", folder / "s.csv", *places)
+        assert code == 0, output
+
+
 @pytest.fixture
 def checkout(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder: a checkout with an experiment, and data for it in another folder."""
@@ -186,6 +213,38 @@ def test_a_shipped_model(checkout: Path, random_model: Path, tmp_path: Path) -> 
     with unchanged(run), replaced(outputs, tmp_path / "aside"):
         code, output = call("ship", "mine")
         assert code == 0, output
+
+
+def test_an_imported_model(checkout: Path, random_model: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(random_model, tmp_path / "weights"))
+    (folder / "best.pth").write_bytes(torch_file(folder / WEIGHTS))
+    options = ["--classes", "real,fake", "--size", 64, "--margin", 1.3]
+    plain = [*options, "--normalisation", "imagenet"]
+    outputs = [tmp_path / "other" / name for name in (WEIGHTS, CARD)]
+    with unchanged(folder), unchanged(checkout), replaced(outputs, tmp_path / "aside"):
+        code, output = call("import-model", folder / "best.pth", tmp_path / "other", *plain)
+        assert code == 0, output
+    with unchanged(folder):
+        code, output = call("import-model", folder / WEIGHTS, folder, *plain)
+        assert (code, "name another folder" in output) == (1, True)
+        wrong = (
+            [*options],
+            [*options, "--mean", "0,0,0"],
+            [*plain, "--mean", "0,0,0", "--std", "1,1,1"],
+            [*options, "--mean", "0,0", "--std", "1,1,1"],
+            [*options, "--mean", "0,0,0", "--std", "1,0,1"],
+        )
+        for arguments in wrong:
+            code, output = call("import-model", folder / "best.pth", tmp_path / "new", *arguments)
+            assert code == 2, output
+    assert not (tmp_path / "new").exists()
+
+
+def torch_file(weights: Path) -> bytes:
+    """The weights of a model as torch.save writes them."""
+    buffer = io.BytesIO()
+    torch.save(load_file(weights), buffer)
+    return buffer.getvalue()
 
 
 @pytest.mark.parametrize("options", [[], ["--prune"]])
