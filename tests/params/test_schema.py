@@ -81,7 +81,7 @@ def test_a_mistake_is_reported_with_its_key(
     with pytest.raises(ParamsError) as caught:
         load(tmp_path, content)
     first, *lines = str(caught.value).splitlines()
-    assert first == f"{tmp_path / 'params.yaml'} has mistakes:"
+    assert first.startswith(f"{tmp_path / 'params.yaml'} has mistakes (docs/upgrading.md ")
     assert len(lines) == 1
     assert lines[0].startswith(f"  {key}: ")
     assert complaint in lines[0]
