@@ -21,7 +21,7 @@ def main(params: Params) -> None:
         tracks, vectors = identities.embed_videos(
             manifest, Path("data/crops"), params.crops.margin, settings, execution
         )
-        people = identities.name_people(tracks, vectors, manifest, settings.threshold)
+        people = identities.name_people(tracks, vectors, manifest, settings)
     content = pd.DataFrame(columns=near_duplicates.COLUMNS)
     if settings.near_duplicates:
         content = near_duplicates.find_near_duplicates(

@@ -30,7 +30,8 @@ def main(params: Params) -> None:
     workers = params.execution.worker_count - 1
     result = train(train_set, val_set, params.train, params.score, SCRATCH, workers)
     frames = val_set.table.assign(logit=result.val_logits)
-    calibration = calibrate(frames, params.score.video_score, params.score.min_frames)
+    score, head = params.score, params.train.head
+    calibration = calibrate(frames, score.video_score, score.min_frames, head)
     datasets = sorted(train_set.table["dataset"].unique())
     card = make_card(params, calibration, result.best_epoch, datasets, train_set.face_pixels())
     save_model(Path("models"), result.weights, card)

@@ -24,7 +24,10 @@ from deepfake.predict.detector import Detector
 pytestmark = pytest.mark.slow
 
 PEOPLE = [f"orl{number:02d}" for number in range(1, 9)]  # four closed pairs
-CODE = ["deepfake", "stages", "dvc.yaml", "params.yaml", ".dvcignore", ".gitignore"]
+CODE = [
+    *("deepfake", "stages", "models/face_detector"),
+    *("dvc.yaml", "params.yaml", ".dvcignore", ".gitignore"),
+]
 DATASET = {"root": "data/raw", "layout": "auto", "include": "*"}
 SMALL: dict[str, Any] = {
     "dataset": {"mine": DATASET},

@@ -11,7 +11,9 @@ from sklearn.metrics import log_loss
 from deepfake.core.labels import FAKE, REAL, Floats, Labels
 from deepfake.model.scores import video_scores
 
-TEMPERATURES = (0.1, 10.0)  # bounds; a few dozen videos do not justify more extreme values
+# Bounds, by the head of the network; a few dozen videos do not justify more extreme values. Below 1,
+# scores of a cosine head could be more certain than `network.LOGIT_BOUND` allows.
+TEMPERATURES = {"linear": (0.1, 10.0), "cosine": (1.0, 10.0)}
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,9 @@ class Calibration:
     threshold: float
 
 
-def calibrate(frames: pd.DataFrame, video_score: str, min_frames: int) -> Calibration:
+def calibrate(
+    frames: pd.DataFrame, video_score: str, min_frames: int, head: str = "linear"
+) -> Calibration:
     """Fit the temperature, then the threshold, of video scores.
 
     The temperature minimises the log-loss (temperature scaling, Guo et al., 2017). The threshold
@@ -36,6 +40,7 @@ def calibrate(frames: pd.DataFrame, video_score: str, min_frames: int) -> Calibr
     Args:
         frames: of val, with video_id, track, label and logit.
         video_score, min_frames: as for `scores.video_scores`.
+        head: of the network, a key of `TEMPERATURES`.
     """
     video_labels = frames.drop_duplicates("video_id").set_index("video_id")["label"]
 
@@ -47,7 +52,7 @@ def calibrate(frames: pd.DataFrame, video_score: str, min_frames: int) -> Calibr
         scores, labels = scores_and_labels(float(np.exp(log_temperature)))
         return float(log_loss(labels, np.clip(scores, 1e-7, 1 - 1e-7), labels=[REAL, FAKE]))
 
-    optimum = minimize_scalar(loss, bounds=np.log(TEMPERATURES), method="bounded")
+    optimum = minimize_scalar(loss, bounds=np.log(TEMPERATURES[head]), method="bounded")
     temperature = round(float(np.exp(optimum.x)), 4)
     return Calibration(temperature, round(best_threshold(*scores_and_labels(temperature)), 6))
 

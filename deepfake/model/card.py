@@ -13,9 +13,9 @@ from deepfake.params.schema import CropsParams, Params
 if TYPE_CHECKING:
     from deepfake.model.calibration import Calibration
 
-ARCHITECTURE = "resnet18"
+ARCHITECTURE, HEADS = "resnet18", ("linear", "cosine")
 WEIGHTS, CARD, ONNX = "model.safetensors", "model.json", "model.onnx"  # files of a model
-VERSION = 2  # of the card
+VERSION = 3  # of the card
 MIN_FACE_PIXELS_FROM_1 = 48  # of `crops`, where a card of version 1 names none
 MODELS, STARTER = Path("models"), Path("models/starter")  # folders in the repository
 
@@ -26,6 +26,7 @@ class ModelCard:
 
     Attributes:
         architecture: a torchvision model, its last layer replaced by one logit for FAKE.
+        head: that layer: "linear", or "cosine", whose logits are bounded.
         classes: names of the labels 0 and 1.
         image_size: side of the network's input in pixels.
         temperature: logits are divided by it before the sigmoid.
@@ -39,6 +40,7 @@ class ModelCard:
     """
 
     architecture: str
+    head: str
     classes: list[str]
     image_size: int
     temperature: float
@@ -68,6 +70,7 @@ def make_card(
     """
     return ModelCard(
         architecture=ARCHITECTURE,
+        head=params.train.head,
         classes=[LABEL_NAMES[label] for label in (REAL, FAKE)],
         image_size=params.train.image_size,
         temperature=calibration.temperature,
@@ -108,8 +111,12 @@ def parse_card(text: str) -> ModelCard:
         raise ValueError("not a JSON object")
     if content.get("version", 1) == 1:
         _convert_from_1(content)
+    if content["version"] == 2:
+        content |= {"head": "linear", "version": 3}  # the only one until then
     if content["version"] != VERSION:
         raise ValueError(f"version {content['version']}, not {VERSION}")
+    if content["head"] not in HEADS:
+        raise ValueError(f"head {content['head']}, not {' or '.join(HEADS)}")
     return ModelCard(**content)
 
 

@@ -11,6 +11,7 @@ import torchvision
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
+from torch.nn.functional import cosine_similarity
 
 from deepfake.base.errors import ModelError
 from deepfake.core.files import sha256_of, write_bytes, write_json
@@ -25,8 +26,41 @@ from deepfake.model.card import (
 )
 from deepfake.transforms.evaluation import MEAN, STD
 
+# Logits of a cosine head lie between this and its negative: their sigmoid is within .001 to .999.
+LOGIT_BOUND = 6.9
 # From the first layers to the last.
 LAYER_GROUPS = (("conv1", "bn1"), ("layer1",), ("layer2",), ("layer3",), ("layer4",), ("fc",))
+
+
+class CosineHead(nn.Module):
+    """One bounded logit: `LOGIT_BOUND` times the centred cosine of features and a learnt direction.
+
+    The length of the features, which grows without limit on inputs unlike those of training, has no
+    effect (NormFace, Wang et al., ACM Multimedia 2017; the idea of LogitNorm, Wei et al., ICML 2022,
+    which would leave only the sign of a single logit). Features are not negative, so their mean is
+    subtracted first: without that, the cosine hardly reaches -1 or 1 (centred cosine normalisation,
+    Luo et al., ICANN 2018).
+
+    Args:
+        features: their number.
+    """
+
+    bound: Tensor
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(nn.Linear(features, 1).weight.detach())
+        self.register_buffer("bound", torch.tensor([LOGIT_BOUND]))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """The logits of features, batch x features, as batch x 1; float32 in any precision."""
+        cosine = cosine_similarity(_centred(features), _centred(self.weight), dim=1)
+        return self.bound.float() * cosine.unsqueeze(1)
+
+
+def _centred(values: Tensor) -> Tensor:
+    """The rows of a matrix minus their means, in float32."""
+    return values.float() - values.float().mean(dim=1, keepdim=True)
 
 
 class RenormalisedConvolution(nn.Conv2d):
@@ -54,13 +88,14 @@ class RenormalisedConvolution(nn.Conv2d):
         return super().forward(crops * self.scale + self.shift)
 
 
-def build_model(init: str) -> nn.Module:
+def build_model(init: str, head: str = "linear") -> nn.Module:
     """ResNet-18 with a one-logit head (He et al., CVPR 2016).
 
     Args:
         init: "random"; "imagenet" (torchvision's IMAGENET1K_V1, hash checked); "starter", the model
             in models/starter; or a safetensors file below models/. The head is that of the file if
-            it has one logit, otherwise random.
+            it has one logit and is of the same kind, otherwise random.
+        head: "linear", or "cosine" (`CosineHead`).
 
     Raises:
         ModelError: the weights are missing, cannot be fetched, or are not of a ResNet-18.
@@ -68,7 +103,8 @@ def build_model(init: str) -> nn.Module:
     network = torchvision.models.resnet18(weights=None)
     if init == "imagenet":
         network.load_state_dict(_imagenet_weights())
-    network.fc = nn.Linear(network.fc.in_features, 1)
+    features = network.fc.in_features
+    network.fc = CosineHead(features) if head == "cosine" else nn.Linear(features, 1)
     if init not in ("imagenet", "random"):
         _load_weights(network, init_path(init))
     model: nn.Module = network
@@ -115,7 +151,7 @@ def _imagenet_weights() -> dict[str, Tensor]:
 
 
 def _load_weights(network: nn.Module, path: Path) -> None:
-    """Load every layer, of any float type, and the head if it has one logit."""
+    """Load every layer, of any float type, and the head if it is of the same kind."""
     if not path.is_file():
         known = sorted(
             f"pretrained/{file.name}" for file in MODELS.glob("pretrained/*.safetensors")
@@ -133,7 +169,8 @@ def _load_weights(network: nn.Module, path: Path) -> None:
             " train.init to another file"
         )
     head = {name: value for name, value in state.items() if name.startswith("fc.")}
-    if all(len(value) == 1 for value in head.values()):
+    own = {name: value for name, value in network.state_dict().items() if name.startswith("fc.")}
+    if {name: v.shape for name, v in head.items()} == {name: v.shape for name, v in own.items()}:
         weights |= head
     network.load_state_dict(weights, strict=False)
 
@@ -171,7 +208,7 @@ def load_model(folder: Path) -> tuple[nn.Module, ModelCard]:
         ModelError: a file is missing, damaged or of another version.
     """
     card = read_card(folder)
-    model = build_model("random")
+    model = build_model("random", card.head)
     if normalisation := card.preprocessing.get("normalisation"):  # of an imported model
         model.conv1 = RenormalisedConvolution(**normalisation)
     try:

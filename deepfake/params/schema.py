@@ -86,6 +86,7 @@ class IdentitiesParams(Section):
     """How people and content that occur more than once are recognised."""
 
     faces: bool
+    datasets: list[DatasetName]
     faces_per_track: Positive
     threshold: Annotated[float, Field(gt=0)]
     near_duplicates: bool
@@ -130,9 +131,13 @@ class TrainParams(Section):
     """How the network is trained."""
 
     init: str
+    head: Literal["linear", "cosine"]
     image_size: Positive
     region: Annotated[float, Field(gt=0, le=1)]
     augmentation: Literal["none", "light", "strong"]
+    colour: Fraction
+    resampling: Fraction
+    recompression: Fraction
     share: Annotated[float, Field(gt=0, le=1)]
     epochs: Annotated[int, Field(ge=0)]
     batch_size: Positive
@@ -241,6 +246,13 @@ class Params(Section):
                 raise ValueError(
                     f"train.domains.{name}.datasets names unknown data sets: {', '.join(unknown)}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _check_identities_datasets(self) -> "Params":
+        unknown = sorted({*self.identities.datasets} - {*self.dataset})
+        if unknown:
+            raise ValueError(f"identities.datasets names unknown data sets: {', '.join(unknown)}")
         return self
 
     @model_validator(mode="after")

@@ -50,10 +50,10 @@ def embed_videos(
     params: IdentitiesParams,
     execution: ExecutionParams,
 ) -> tuple[pd.DataFrame, NDArray[np.float64]]:
-    """Embeddings of the people in all videos.
+    """Embeddings of the people in all videos, or in those of `params.datasets`.
 
     Args:
-        manifest: rows with video_id and sha256.
+        manifest: rows with video_id, dataset and sha256.
         crops: folder of crop archives.
         margin: side of the crops over the longer side of the face's box.
         params: the identities section of params.yaml.
@@ -63,6 +63,8 @@ def embed_videos(
         Rows with video_id, track and faces (their number), and as many embeddings (people x 128). A
         video that fails has no rows and is reported.
     """
+    if params.datasets:
+        manifest = manifest[manifest["dataset"].isin(params.datasets)]
     inputs = embedding_inputs(manifest, crops, margin, params)
     rows: list[dict[str, Any]] = []
     results = map_videos(embedding_step(), inputs, execution, "embeddings")
@@ -117,23 +119,31 @@ def _connected_sets(
 
 
 def name_people(
-    tracks: pd.DataFrame, embeddings: NDArray[np.float64], manifest: pd.DataFrame, threshold: float
+    tracks: pd.DataFrame,
+    embeddings: NDArray[np.float64],
+    manifest: pd.DataFrame,
+    params: IdentitiesParams,
 ) -> pd.DataFrame:
-    """Cluster the faces of each data set on its own, and name the people, for data/identities.csv.
+    """Cluster the faces and name the people, for data/identities.csv.
+
+    The faces of each data set are clustered on their own, those of `params.datasets` together.
 
     Args:
         tracks, embeddings: as returned by `embed_videos`.
         manifest: rows with video_id and dataset.
-        threshold: as for `cluster`.
+        params: the identities section of params.yaml.
 
     Returns:
-        `tracks` with identity, "<dataset>#<number>".
+        `tracks` with identity, "<data set>#<number>", or "<data set>+<data set>#<number>".
     """
     datasets = tracks["video_id"].map(manifest.set_index("video_id")["dataset"])
+    if params.datasets:
+        datasets = pd.Series("+".join(params.datasets), index=tracks.index)
     names = np.full(len(tracks), "", object)
     for name in sorted(datasets.unique()):
         rows = (datasets == name).to_numpy()
-        names[rows] = [f"{name}#{number}" for number in cluster(embeddings[rows], threshold)]
+        numbers = cluster(embeddings[rows], params.threshold)
+        names[rows] = [f"{name}#{number}" for number in numbers]
     return tracks.assign(identity=names)[COLUMNS]
 
 

@@ -1,6 +1,6 @@
 """Sizes, balance and leaks of the splits, as metrics, tables and text."""
 
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
@@ -52,8 +52,10 @@ def summarize_splits(splits: Splits, videos: pd.DataFrame, crops: pd.DataFrame) 
 def describe(splits: Splits) -> str:
     """Sizes, videos left out with their reasons, and warnings of leaks that were kept, as text."""
     lines = [f"{name}: {len(table)} videos" for name, table in splits.tables.items()]
-    reasons = splits.left_out["reason"].value_counts()
-    lines += [f"left out: {count} videos, {reason}" for reason, count in reasons.items()]
+    counts = splits.left_out.groupby(["reason", "official_split"]).size()
+    for key, count in counts.sort_values(ascending=False, kind="stable").items():
+        reason, split = cast(tuple[str, str], key)
+        lines.append(f"left out: {count} videos{f' of {split}' if split else ''}, {reason}")
     leaks = describe_leaks(find_leaks(splits.tables))
     return "\n".join([*lines, *(f"WARNING: kept leak: {leak.strip()}" for leak in leaks)])
 

@@ -35,8 +35,8 @@ from deepfake.training.sampler import EpochSampler
 from deepfake.training.schedule import cosine_with_warmup, ema_with_warmup
 from deepfake.training.state import load_state, save_state, state_path
 from deepfake.training.validation import val_domains, val_metrics
-from deepfake.transforms.augmentation import training_transform
-from deepfake.transforms.evaluation import normalisation
+from deepfake.transforms.augmentation import random_degradations, training_transform
+from deepfake.transforms.evaluation import compose, normalisation
 
 HISTORY_COLUMNS = [
     *("epoch", "learning_rate", "train_loss"),
@@ -172,7 +172,7 @@ class TrainingRun:
         self.device = self.fabric.device
         self.precision = self.fabric.strategy.precision  # holds the scaler of the loss in 16 bit
         # On its device before it is copied for the average and given to the optimiser.
-        network = build_model(params.init).to(memory_format=torch.channels_last)
+        network = build_model(params.init, params.head).to(memory_format=torch.channels_last)
         self.network = self.fabric.to_device(network)
         self.average = AveragedModel(
             self.network, multi_avg_fn=ema_with_warmup(params.ema), use_buffers=True
@@ -182,9 +182,11 @@ class TrainingRun:
             weight_decay=params.weight_decay,
             fused=True,
         )
-        transform = training_transform(
+        preset = training_transform(
             params.augmentation, params.image_size, params.region, train_set.margin
         )
+        degradations = random_degradations(params.colour, params.resampling, params.recompression)
+        transform = compose([preset, *degradations])
         table, landmarks = train_set.table, train_set.landmarks
         self.normalise = normalisation()
         dataset = CropDataset(train_set.folder, table, landmarks, transform)

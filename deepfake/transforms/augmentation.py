@@ -1,9 +1,14 @@
 """Random augmentation of crops for training; `evaluation` is for val, test and prediction."""
 
+import math
+
+import cv2
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torchvision.transforms import v2
 
+from deepfake.core.image import Chroma, Image, decode_image, encode_jpeg
 from deepfake.transforms.degradations import h264
 from deepfake.transforms.evaluation import compose
 
@@ -26,6 +31,21 @@ def training_transform(preset: str, size: int, region: float, margin: float) -> 
         KeyError: there is no such preset.
     """
     return compose(PRESETS[preset](size, region, margin))
+
+
+def random_degradations(colour: float, resampling: float, recompression: float) -> list[nn.Module]:
+    """Steps after a preset, for what happens to images on their way to a user; [] if all are 0.
+
+    Args:
+        colour: probability of `ColourChange`.
+        resampling, recompression: as in `QualityChain`.
+    """
+    steps: list[nn.Module] = []
+    if colour > 0:
+        steps.append(v2.RandomApply([ColourChange()], p=colour))
+    if max(resampling, recompression) > 0:
+        steps.append(QualityChain(resampling, recompression))
+    return steps
 
 
 def _random_region(
@@ -135,9 +155,98 @@ class VideoCodec(nn.Module):
 
     def forward(self, crop: Tensor) -> Tensor:
         """Compress a uint8 crop, 3 x h x w; its size stays the same."""
-        crf = int(torch.randint(self.min_crf, self.max_crf + 1, ()))
-        image = crop.permute(1, 2, 0).contiguous().numpy()
-        return torch.from_numpy(h264([image], crf)[0]).permute(2, 0, 1)
+        crf = _random_integer(self.min_crf, self.max_crf)
+        return _to_crop(h264([_to_image(crop)], crf)[0])
+
+
+GREY_SHARE = 0.1  # of the changed crops: black and white, possibly toned by the gains
+HUE = 15.0  # degrees, in both directions
+STOPS = 0.6  # of each channel's gain, in both directions: 1 doubles the light
+GAMMA_OCTAVES = 0.5  # of the exponent, in both directions: 1 doubles it
+LUMA = np.array([0.299, 0.587, 0.114])  # weights of red, green and blue (ITU-R BT.601)
+LINEAR_EXPONENT = 2.2  # of sRGB, approximately
+
+
+class ColourChange(nn.Module):
+    """Changes hue, white balance and gamma, or removes the colour, as cameras, lights and filters do.
+
+    White balance is a gain of each channel in linear light, which keeps the brightness of grey.
+    """
+
+    def forward(self, crop: Tensor) -> Tensor:
+        """Change the colours of a uint8 crop, 3 x h x w."""
+        grey, hue, gamma = torch.rand(3).tolist()
+        stops = STOPS * (2 * torch.rand(3).double().numpy() - 1)
+        angle = math.radians(HUE * (2 * hue - 1))
+        # Rodrigues' formula: a rotation around the grey axis.
+        matrix = cv2.Rodrigues(np.full(3, angle / math.sqrt(3)))[0]
+        if grey < GREY_SHARE:
+            matrix = np.tile(LUMA, (3, 1))
+        gains = 2**stops / (LUMA @ 2**stops)
+        exponent = 2 ** (GAMMA_OCTAVES * (2 * gamma - 1))
+        light = np.linspace(0, 1, 256)[:, None] ** LINEAR_EXPONENT * gains
+        curves = 255 * np.clip(light, 0, 1) ** (exponent / LINEAR_EXPONENT)
+        changed = cv2.transform(_to_image(crop), matrix)
+        return _to_crop(cv2.LUT(changed, np.rint(curves)[None].astype(np.uint8)))
+
+
+MAX_ROUNDS = 3  # of saving an image again
+SMALLEST = 0.3  # side to which a round reduces a crop, over its side
+REDUCTIONS = (cv2.INTER_AREA, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4)
+ENLARGEMENTS = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4)
+QUALITIES = (30, 95)  # of JPEG, both included
+CHROMAS: tuple[Chroma, ...] = ("yuv420", "yuv444")
+
+
+class QualityChain(nn.Module):
+    """Saves a crop one to three times, each time possibly at another size and as JPEG.
+
+    Args:
+        resampling: probability per round of reducing the crop and enlarging it again, by two random
+            kernels.
+        recompression: probability per round of JPEG of random quality and chroma resolution.
+    """
+
+    def __init__(self, resampling: float, recompression: float) -> None:
+        super().__init__()
+        self.resampling, self.recompression = resampling, recompression
+
+    def forward(self, crop: Tensor) -> Tensor:
+        """Reduce the quality of a uint8 crop, 3 x h x w; its size stays the same."""
+        image = _to_image(crop)
+        for _ in range(_random_integer(1, MAX_ROUNDS)):
+            resample, compress = torch.rand(2).tolist()
+            if resample < self.resampling:
+                image = _resampled(image)
+            if compress < self.recompression:
+                chroma = CHROMAS[_random_integer(0, len(CHROMAS) - 1)]
+                image = decode_image(encode_jpeg(image, _random_integer(*QUALITIES), chroma))
+        return _to_crop(image)
+
+
+def _resampled(image: Image) -> Image:
+    height, width = image.shape[:2]
+    factor = float(torch.empty(()).uniform_(SMALLEST, 1))
+    reduction = REDUCTIONS[_random_integer(0, len(REDUCTIONS) - 1)]
+    enlargement = ENLARGEMENTS[_random_integer(0, len(ENLARGEMENTS) - 1)]
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    small = cv2.resize(image, size, interpolation=reduction)
+    return np.asarray(cv2.resize(small, (width, height), interpolation=enlargement), np.uint8)
+
+
+def _random_integer(lowest: int, highest: int) -> int:
+    """A random integer, both bounds included."""
+    return int(torch.randint(lowest, highest + 1, ()))
+
+
+def _to_image(crop: Tensor) -> Image:
+    """A uint8 crop, 3 x h x w, as h x w x 3."""
+    image: Image = crop.permute(1, 2, 0).contiguous().numpy()
+    return image
+
+
+def _to_crop(image: Image) -> Tensor:
+    return torch.from_numpy(image).permute(2, 0, 1)
 
 
 PRESETS = {"none": _none, "light": _light, "strong": _strong}

@@ -5,9 +5,11 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import expit
 
 from deepfake.core.labels import FAKE, REAL
 from deepfake.model.calibration import TEMPERATURES, best_threshold, calibrate
+from deepfake.model.network import LOGIT_BOUND
 
 
 def overconfident(factor: float, videos: int = 4000) -> pd.DataFrame:
@@ -34,10 +36,19 @@ def test_temperature_stays_in_its_bounds() -> None:
         {"video_id": ["a", "b"], "track": 0, "label": [0, 1], "logit": [-1.0, 1.0]}
     )
     found = calibrate(frames, "mean_logit", 1)
-    assert TEMPERATURES[0] <= found.temperature < 1.01 * TEMPERATURES[0]
+    lowest, highest = TEMPERATURES["linear"]
+    assert lowest <= found.temperature < 1.01 * lowest
     assert found.threshold == 0.5
     wrong = calibrate(frames.assign(label=[1, 0]), "mean_logit", 1)
-    assert 0.99 * TEMPERATURES[1] < wrong.temperature <= TEMPERATURES[1]
+    assert 0.99 * highest < wrong.temperature <= highest
+
+
+def test_scores_of_a_cosine_head_stay_within_its_bound() -> None:
+    """However well the videos are separated, the bound of the logits is not stretched."""
+    found = calibrate(overconfident(0.4), "mean_logit", 1, head="cosine")
+    assert 1.0 <= found.temperature < 1.01
+    assert expit(-LOGIT_BOUND / found.temperature) > 0.001
+    assert expit(LOGIT_BOUND / found.temperature) < 0.999
 
 
 def test_people_in_too_few_frames_are_ignored() -> None:

@@ -31,11 +31,19 @@ def test_a_card_of_version_1_is_converted() -> None:
     assert card.version == VERSION
     assert (frames.jpeg_chroma, crops.jpeg_chroma) == ("yuv420", "yuv444")
     assert (crops.detector, crops.min_face_pixels) == ("yunet", 48)
+    assert card.head == "linear"
     assert parse_card(json.dumps(asdict(card))) == card
+
+
+def test_a_card_of_version_2_has_a_linear_head() -> None:
+    content = {**asdict(parse_card(VERSION_1)), "version": 2}
+    del content["head"]
+    assert parse_card(json.dumps(content)) == parse_card(VERSION_1)
 
 
 def test_the_starter_can_be_used(repository: Path) -> None:
     card = read_card(repository / STARTER)
+    assert card.head == "linear"
     FramesParams.model_validate(card.preprocessing["frames"])
     CropsParams.model_validate(card.preprocessing["crops"])
 

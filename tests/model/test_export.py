@@ -1,6 +1,7 @@
 """The exported model gives torch's logits for any number of crops, or the check fails."""
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from deepfake.core import archive
 from deepfake.core.image import encode_jpeg
 from deepfake.core.tables import read_csv
 from deepfake.model import export
-from deepfake.model.network import load_model
+from deepfake.model.network import build_model, load_model
 from deepfake.model.onnx_model import OnnxModel, load_onnx
 from deepfake.model.scores import BATCH_SIZE, predict_logits
 
@@ -88,6 +89,15 @@ def test_rounding_of_huge_logits_is_allowed(random_model: Path, crops: list[byte
     changed.fc.weight.data *= 1.001
     with pytest.raises(ModelError, match="differ from torch's"):
         export.check_parity(changed, card, exported, crops[:4])
+
+
+@pytest.mark.slow
+def test_a_cosine_head_is_exported(random_model: Path, crops: list[bytes]) -> None:
+    card = replace(load_model(random_model)[1], head="cosine")
+    network = build_model("random", "cosine").eval()
+    exported = OnnxModel(export.to_onnx(network, card))
+    assert exported.card == card
+    assert export.check_parity(network, card, exported, crops[:4]) <= export.TOLERANCE
 
 
 @pytest.mark.parametrize(("most", "expected"), [(2, [b"0", b"2"]), (9, [b"0", b"1", b"2", b"3"])])

@@ -15,7 +15,7 @@ from deepfake.faces.cropping import crop_face
 from deepfake.faces.detection import find_faces
 from deepfake.model.heat_maps import Heat, blend_heat_map, heat_maps
 from deepfake.model.inputs import to_tensor
-from deepfake.model.network import build_model, load_model
+from deepfake.model.network import CosineHead, build_model, load_model
 from deepfake.transforms.evaluation import evaluation_transform
 
 SIZE = 112  # pixels of the network's input
@@ -89,6 +89,16 @@ def test_map_for_equal_weights_is_the_sum_of_the_features(
         place = int(total.argmax()) // 4, int(total.argmax()) % 4
         hottest = np.unravel_index(heat.argmax(), heat.shape)
         assert tuple(int(value) // 40 for value in hottest) == place
+
+
+def test_a_cosine_head_has_maps(network: nn.Module, crops: list[bytes]) -> None:
+    changed = copy.deepcopy(network)
+    torch.manual_seed(0)
+    changed.fc = CosineHead(512)
+    maps = heat_maps(changed, crops, SIZE)
+    assert [one.shape for one in maps] == [(160, 160)] * 4
+    assert any(one.any() for one in maps)
+    assert all(one.min() >= 0 and one.max() <= 1 for one in maps)
 
 
 def similarity(maps: list[Heat], others: list[Heat]) -> float:

@@ -10,7 +10,7 @@ import pytest
 import torch
 import torchvision
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from deepfake.base.errors import ModelError
 from deepfake.core.files import sha256_of
@@ -18,6 +18,7 @@ from deepfake.model import network
 from deepfake.model.calibration import Calibration
 from deepfake.model.card import CARD, WEIGHTS, ModelCard, check_crops, make_card
 from deepfake.model.network import (
+    LOGIT_BOUND,
     build_model,
     init_digest,
     load_model,
@@ -104,6 +105,48 @@ def test_crops_unlike_those_of_the_training_are_an_error(card: ModelCard, params
     check_crops(card, crops.model_copy(update={"max_no_face_fraction": 0.9}))
     with pytest.raises(ModelError, match=f"set margin: {crops.margin} in the crops section"):
         check_crops(card, crops.model_copy(update={"margin": 2.0}))
+
+
+def cosine_model() -> nn.Module:
+    torch.manual_seed(0)
+    return build_model("random", "cosine").eval()
+
+
+def test_logits_of_a_cosine_head_are_bounded() -> None:
+    network = cosine_model()
+    images = torch.rand(4, 3, 32, 32)
+    with torch.inference_mode():
+        logits = network(images)
+        assert logits.shape == (4, 1)
+        assert network(1e4 * images).abs().max() <= LOGIT_BOUND
+        features = torch.randn(100, 512)
+        for scaled in (features, 1e6 * features, 1e-3 * features):
+            assert torch.allclose(network.fc(scaled), network.fc(features), atol=1e-5)
+        own = network.fc.weight
+        assert network.fc(torch.cat([own, -own])).flatten().tolist() == pytest.approx(
+            [LOGIT_BOUND, -LOGIT_BOUND]
+        )
+
+
+def test_a_cosine_head_is_stored_and_loaded(tmp_path: Path, card: ModelCard) -> None:
+    network = cosine_model()
+    save_model(tmp_path, network.state_dict(), dataclasses.replace(card, head="cosine"))
+    loaded, _ = load_model(tmp_path)
+    images = torch.rand(2, 3, 32, 32).to(memory_format=torch.channels_last)
+    with torch.inference_mode():
+        assert torch.equal(loaded(images), network.to(memory_format=torch.channels_last)(images))
+    save_model(tmp_path, network.state_dict(), card)  # which says linear
+    with pytest.raises(ModelError, match="does not fit resnet18"):
+        load_model(tmp_path)
+
+
+def test_training_keeps_a_head_of_the_same_kind_only(pretrained: Path) -> None:
+    save_file(cosine_model().state_dict(), pretrained / "mine.safetensors")
+    same = build_model("pretrained/mine.safetensors", "cosine")
+    assert torch.equal(same.fc.weight, cosine_model().fc.weight)
+    other = build_model("pretrained/mine.safetensors", "linear")
+    assert not torch.equal(other.fc.weight, same.fc.weight)
+    assert torch.equal(other.conv1.weight, same.conv1.weight)
 
 
 def test_learning_rates_by_depth() -> None:
@@ -236,12 +279,16 @@ def test_missing_model_is_an_error(tmp_path: Path) -> None:
     ("change", "complaint"),
     [
         ({"architecture": "vit"}, "architecture vit is not resnet18"),
+        (
+            {"head": "tanh"},
+            r"is not a model card of this version \(head tanh, not linear or cosine",
+        ),
         ({"unheard_of": 1}, r"is not a model card of this version \(.*unheard_of"),
         ({"threshold": None}, r"is not a model card of this version \(.*threshold"),
         (None, "is not a model card of this version"),
         ([], "is not a model card of this version"),
     ],
-    ids=["architecture", "new key", "missing key", "no JSON", "no object"],
+    ids=["architecture", "head", "new key", "missing key", "no JSON", "no object"],
 )
 def test_wrong_card_is_named(
     tmp_path: Path, card: ModelCard, change: object, complaint: str

@@ -141,3 +141,21 @@ def test_dfdc_faces_random_differs_from_dfdc_faces_in_the_split_only() -> None:
     assert differing == {"split"}
     for key in ("train", "val", "test", "seed"):
         assert apart.content["split"][key] == random.content["split"][key]
+
+
+def test_the_starter_tests_on_the_faces_of_dfdc_faces() -> None:
+    """All other data is trained on by lists of the repository, in domains of its own."""
+    found = read_experiment(TOP, "starter")
+    lists = found.preparation.official_split
+    assert lists.keys() == found.params.dataset.keys()
+    assert lists.pop("dfdc_faces_more") == "train"
+    for name, path in lists.items():
+        first = (TOP / path).read_text().splitlines()[1]
+        assert first.startswith(f"{name}/")
+    domains = found.params.train.domains
+    assert [name for one in domains.values() for name in one.datasets] == list(found.params.dataset)
+    apart = read_experiment(TOP, "dfdc_faces")
+    for section in ("crops", "frames"):
+        assert found.content[section] == apart.content[section]
+    assert found.params.identities.datasets == ["dfdc_faces", "dfdc_faces_more"]
+    assert found.params.identities.threshold == apart.params.identities.threshold

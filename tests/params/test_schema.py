@@ -110,6 +110,14 @@ def test_crops_must_not_be_smaller_than_the_input_of_the_network(
         load(tmp_path, content)
 
 
+def test_unknown_data_sets_of_identities_are_reported(
+    tmp_path: Path, content: dict[str, Any]
+) -> None:
+    content["identities"]["datasets"] = ["demo", "x"]
+    with pytest.raises(ParamsError, match=r"identities\.datasets names unknown data sets: x"):
+        load(tmp_path, content)
+
+
 @pytest.mark.parametrize(
     ("domains", "self_blended", "complaint"),
     [

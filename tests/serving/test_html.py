@@ -108,6 +108,16 @@ def test_the_model_part_has_threshold_scope_and_data(detector: Detector) -> None
     assert dict(dict(card_sections(detector.card))["Training"])["data sets"] == "demo"
 
 
+def test_the_share_of_self_blended_pairs_is_that_of_all_domains(detector: Detector) -> None:
+    domains = {
+        "video": {"datasets": ["a"], "share": 0.75, "self_blended": 0.2},
+        "photo": {"datasets": ["b"], "share": 0.25, "self_blended": 1.0},
+    }
+    origin = {**detector.card.origin, "train": {"self_blended": 0.0, "domains": domains}}
+    training = dict(card_sections(replace(detector.card, origin=origin)))["Training"]
+    assert dict(training)["self-blended fakes"] == "40% of the pairs"
+
+
 def test_a_card_without_origin(detector: Detector) -> None:
     assert "unknown" in Page(model_part(replace(detector.card, origin={}))).words
 

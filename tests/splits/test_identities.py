@@ -43,17 +43,21 @@ def test_no_face_and_one_face(count: int) -> None:
     assert identities.cluster(np.zeros((count, 128)), 0.5).tolist() == [0] * count
 
 
-def test_people_are_named_per_data_set() -> None:
+def test_people_are_named_per_data_set_or_over_those_listed(params: Params) -> None:
     tracks = pd.DataFrame(
         {"video_id": ["a/1", "a/1", "a/2", "b/1"], "track": [0, 1, 0, 0], "faces": 3}
     )
     embeddings = np.array([[0.0], [9], [0.1], [0]])
     manifest = pd.DataFrame({"video_id": ["a/1", "a/2", "b/1"], "dataset": ["a", "a", "b"]})
-    found = identities.name_people(tracks, embeddings, manifest, 0.5)
+    settings = params.identities
+    found = identities.name_people(tracks, embeddings, manifest, settings)
     assert found["identity"].tolist() == ["a#0", "a#1", "a#0", "b#0"]
     assert list(found.columns) == identities.COLUMNS
-    empty = identities.name_people(tracks[:0], embeddings[:0], manifest, 0.5)
+    empty = identities.name_people(tracks[:0], embeddings[:0], manifest, settings)
     assert list(empty.columns) == identities.COLUMNS
+    together = settings.model_copy(update={"datasets": ["a", "b"]})
+    found = identities.name_people(tracks, embeddings, manifest, together)
+    assert found["identity"].tolist() == ["a+b#0", "a+b#1", "a+b#0", "a+b#0"]
 
 
 def test_pair_agreement_by_hand() -> None:
@@ -114,6 +118,11 @@ def test_embeddings_of_one_person_are_near_and_videos_without_faces_have_none(
     assert embeddings.shape == (3, embedding.LENGTH)
     assert np.linalg.norm(embeddings[0] - embeddings[2]) < 0.3
     assert np.linalg.norm(embeddings[0] - embeddings[1]) > 0.6
+    other = settings.model_copy(update={"datasets": ["e"]})
+    table, embeddings = identities.embed_videos(
+        videos("d/a", "d/b").assign(dataset="d"), tmp_path, 1.3, other, execution()
+    )
+    assert table.empty
     table, embeddings = identities.embed_videos(
         videos("d/none"), tmp_path, 1.3, settings, execution()
     )

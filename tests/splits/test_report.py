@@ -80,6 +80,10 @@ def test_description_names_what_was_left_out_and_what_leaks() -> None:
         "test: 0 videos",
         "left out: 1 videos, shows people of two splits",
     ]
+    of_val = left_out.assign(official_split="val", reason=policies.SHARING)
+    assert report.describe(policies.Splits(parts, of_val)).splitlines()[-1] == (
+        "left out: 1 videos of val, shares a person or content with another split"
+    )
     parts["test"] = rows[2:3]
     text = report.describe(policies.Splits(parts, left_out))
     assert "WARNING: kept leak: 1 identities in both train and test: d/anna" in text

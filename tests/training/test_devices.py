@@ -61,11 +61,12 @@ def devices(tensors: Any) -> set[str]:
     return {tensor.device.type for tensor in tensors}
 
 
+@pytest.mark.parametrize("head", ["linear", "cosine"])
 def test_everything_of_a_run_is_on_its_device(
-    crops: CropSet, settings: TrainParams, monkeypatch: pytest.MonkeyPatch
+    crops: CropSet, settings: TrainParams, monkeypatch: pytest.MonkeyPatch, head: str
 ) -> None:
     monkeypatch.setattr(loop, "Fabric", MetaFabric)
-    run = loop.TrainingRun(crops, settings, workers=0)
+    run = loop.TrainingRun(crops, settings.model_copy(update={"head": head}), workers=0)
     for module in (run.network, run.average.module):
         assert devices([*module.parameters(), *module.buffers()]) == {"meta"}
     trained = {id(p) for group in run.optimizer.param_groups for p in group["params"]}

@@ -18,7 +18,7 @@ from deepfake.core.image import encode_jpeg
 from deepfake.core.labels import FAKE, REAL
 from deepfake.model.calibration import Calibration
 from deepfake.model.inputs import stored_images
-from deepfake.model.network import build_model
+from deepfake.model.network import LOGIT_BOUND, build_model
 from deepfake.model.scores import predict_logits
 from deepfake.params.loading import load_params
 from deepfake.params.schema import DomainParams, ScoreParams, TrainParams
@@ -226,6 +226,20 @@ def test_self_blended_images_are_learnt_from(run: Run, uninterrupted: TrainingRe
     result = run("blended", self_blended=0.5)
     assert result.history["train_loss"].tolist() != uninterrupted.history["train_loss"].tolist()
     assert_same(run("blended again", workers=1, self_blended=0.5), result)
+
+
+def test_a_tinted_crop_has_a_bounded_logit(run: Run, sets: tuple[CropSet, CropSet]) -> None:
+    """A cosine head learns as well, and no colour drives its logit beyond the bound."""
+    result = run("cosine", epochs=3, augmentation="none", head="cosine")
+    labels = sets[1].table["label"].to_numpy()
+    assert result.val_logits[labels == FAKE].min() > result.val_logits[labels == REAL].max()
+    network = build_model("random", "cosine")
+    network.load_state_dict(result.weights)
+    noise = np.random.default_rng(1).integers(0, 2, (32, 32, 3), np.uint8)
+    tints = [255 * noise * np.array(tint, np.uint8) for tint in np.ndindex(2, 2, 2)]
+    logits = predict_logits(network, [encode_jpeg(one, 95, "yuv444") for one in tints], 32)
+    assert np.abs(logits).max() <= LOGIT_BOUND
+    assert np.ptp(logits) > 0
 
 
 def test_the_model_is_the_average(run: Run) -> None:

@@ -137,3 +137,75 @@ def test_video_codec_changes_a_crop_slightly() -> None:
     ).byte()
     near, far = (augmentation.VideoCodec(crf, crf)(image).int() - image.int() for crf in (10, 45))
     assert 0 < near.abs().float().mean() < far.abs().float().mean() < 15
+
+
+LEVERS = {
+    "colour": (1.0, 0.0, 0.0),
+    "resampling": (0.0, 1.0, 0.0),
+    "recompression": (0.0, 0.0, 1.0),
+    "all": (1.0, 1.0, 1.0),
+}
+
+
+@pytest.mark.parametrize("lever", LEVERS)
+@pytest.mark.parametrize(("height", "width"), [(40, 40), (31, 17), (1, 1)])
+def test_degradations_keep_shape_and_type_and_follow_the_seed(
+    lever: str, height: int, width: int
+) -> None:
+    transform = evaluation.compose(augmentation.random_degradations(*LEVERS[lever]))
+
+    def degraded(seed: int) -> Tensor:
+        torch.manual_seed(seed)
+        return transform(noise(height, width))
+
+    found = [degraded(seed) for seed in range(5)]
+    for seed, image in enumerate(found):
+        assert image.shape == (3, height, width)
+        assert image.dtype == torch.uint8
+        assert torch.equal(degraded(seed), image)
+    if height > 1:
+        assert len({image.numpy().tobytes() for image in found}) == 5
+
+
+def test_degradations_of_probability_0_do_nothing() -> None:
+    assert augmentation.random_degradations(0.0, 0.0, 0.0) == []
+    torch.manual_seed(0)
+    half = evaluation.compose(augmentation.random_degradations(0.5, 0.0, 0.0))
+    unchanged = sum(torch.equal(half(noise(8, 8)), noise(8, 8)) for _ in range(200))
+    assert unchanged == pytest.approx(100, abs=25)
+
+
+def test_the_degradation_does_not_depend_on_the_image() -> None:
+    """So the two crops of a pair, under one seed, get the same: also the next random numbers."""
+    transform = evaluation.compose(augmentation.random_degradations(0.5, 0.5, 0.5))
+    after = []
+    for seed in range(20):
+        for image in (noise(20, 20), torch.zeros(3, 20, 20, dtype=torch.uint8)):
+            torch.manual_seed(seed)
+            transform(image)
+            after.append(float(torch.rand(())))
+    assert after[::2] == after[1::2]
+
+
+def test_colour_changes_keep_the_brightness_of_grey_on_average() -> None:
+    """Gains of white balance add up to the same light; some crops lose their colour."""
+    torch.manual_seed(0)
+    image = torch.tensor([150, 120, 100], dtype=torch.uint8)[:, None, None].expand(3, 4, 4)
+    found = torch.stack([augmentation.ColourChange()(image)[:, 0, 0] for _ in range(500)]).double()
+    weights = torch.tensor(augmentation.LUMA)
+    assert float((found @ weights).mean()) == pytest.approx(
+        float(image[:, 0, 0].double() @ weights), abs=8
+    )
+    ratios = found[:, 0] / found[:, 2]
+    assert ratios.min() < 0.9
+    assert ratios.max() > 2
+
+
+def test_quality_chains_remove_detail() -> None:
+    torch.manual_seed(0)
+    image = noise(64, 64)
+    for resampling, recompression in ((1.0, 0.0), (0.0, 1.0)):
+        chain = augmentation.QualityChain(resampling, recompression)
+        found = torch.stack([chain(image) for _ in range(20)]).float()
+        assert found.std() < 0.95 * image.float().std()
+        assert float(found.mean()) == pytest.approx(float(image.float().mean()), abs=3)
