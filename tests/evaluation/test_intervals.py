@@ -14,6 +14,7 @@ from deepfake.evaluation.intervals import (
     group_intervals,
     leave_groups_out,
     paired_differences,
+    standard_error,
 )
 from deepfake.evaluation.metrics import (
     Statistics,
@@ -59,22 +60,40 @@ def test_groups_widen_the_interval() -> None:
 
 def test_interval_of_a_mean_agrees_with_theory() -> None:
     """The jackknife of a mean gives its usual standard error; the interval is symmetric in logits."""
-    scores = np.random.default_rng(1).normal(0.5, 0.1, 40)
+    scores = 0.5 + np.random.default_rng(1).uniform(-0.1, 0.1, 40)
     jackknife = leave_groups_out(mean_of(scores), np.arange(40), 1000)
-    error = scores.std(ddof=1) / math.sqrt(40)
-    assert jackknife.errors["mean"] == pytest.approx(error)
-    assert jackknife.freedom == 39
-    assert jackknife.quantile == pytest.approx(student.ppf(0.975, 39))
+    deviations = jackknife.left_out["mean"] - jackknife.values["mean"]
+    error, freedom = standard_error(deviations, jackknife.groups)
+    assert error == pytest.approx(scores.std(ddof=1) / math.sqrt(40))
+    assert freedom == 39
     low, high = group_intervals(mean_of(scores), np.arange(40) % 2, np.arange(40), 1000)["mean"]
     assert (low + high) / 2 == pytest.approx(scores.mean(), abs=1e-3)
-    assert high - low == pytest.approx(2 * jackknife.quantile * error, rel=1e-2)
+    assert high - low == pytest.approx(2 * student.ppf(0.975, 39) * error, rel=1e-2)
 
 
 def test_unequal_groups_have_fewer_degrees_of_freedom() -> None:
     groups = np.repeat(np.arange(11), [90, *[1] * 10])
     jackknife = leave_groups_out(mean_of(np.linspace(0, 1, 100)), groups, 1000)
     assert jackknife.groups == pytest.approx(100**2 / (90**2 + 10))
-    assert jackknife.freedom == 1
+
+
+def test_degrees_of_freedom() -> None:
+    """As many as groups if the deviations are normal; two if one group decides."""
+    normal = np.random.default_rng(0).normal(size=100_000)
+    assert standard_error(normal, 1e9)[1] == pytest.approx(100_000, rel=0.05)
+    assert standard_error(normal, 30)[1] == 29
+    assert standard_error(np.array([1.0, *[0] * 99]), 100)[1] == pytest.approx(2 * 100 / 99)
+    assert standard_error(np.zeros(20), 20) == (0, 19)
+    assert standard_error(np.array([0.1, -0.1] * 10), 1.2) == (pytest.approx(0.436, abs=1e-3), 1)
+
+
+def test_all_errors_in_one_group() -> None:
+    """Without that group the ROC-AUC is 1, whose logit is infinite."""
+    labels, groups = np.arange(40) % 2, np.arange(40) // 2
+    scores = np.where(groups == 7, 1.0 - labels, labels)
+    low, high = group_intervals(rank_statistics(labels, scores), labels, groups, 1000)["roc_auc"]
+    assert 0 < low < 0.7
+    assert 0.95 < high < 1
 
 
 @given(st.integers(1, 3), st.permutations(range(12)))
