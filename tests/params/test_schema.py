@@ -61,7 +61,7 @@ def test_no_field_has_a_default(section: type[BaseModel]) -> None:
         ("crops.detector", "mtcnn", "'yunet' or 'hog'"),
         ("crops.margin", 0.9, "greater than or equal to 1"),
         ("score.video_score", "median", "'mean_logit' or 'mean_probability'"),
-        ("evaluate.bootstrap", -1, "greater than or equal to 0"),
+        ("evaluate.max_groups", -1, "greater than or equal to 0"),
         ("split", MISSING, "required"),
         ("splits", {}, "not permitted"),
         ("split", None, "valid dictionary"),
