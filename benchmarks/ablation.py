@@ -24,8 +24,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from deepfake.core.labels import Floats, Integers, Labels
-from deepfake.evaluation.intervals import Interval, group_bootstrap
-from deepfake.evaluation.metrics import rank_metrics
+from deepfake.core.roc import roc_auc
+from deepfake.evaluation.intervals import Interval, group_intervals, paired_differences
+from deepfake.evaluation.metrics import rank_statistics
 from deepfake.evaluation.predictions import Predictions
 from deepfake.experiments.run import WORK
 from deepfake.plots.figures import save_figure
@@ -62,7 +63,7 @@ SCHEDULES: list[Settings] = [  # the second is the recipe of the experiment
     {**ALL_DATA, "image_size": 192, "augmentation": "strong", "epochs": 12},
     {**ALL_DATA, "image_size": 192, "augmentation": "strong", "epochs": 24},
 ]
-RESAMPLES = 1000
+MAX_GROUPS = 1000
 
 
 def run_name(settings: Settings) -> str:
@@ -108,19 +109,10 @@ def compare(run: Path, base: Path) -> tuple[float, Interval, float, Interval]:
             f"error: {run} and {base} have different val splits: delete both and run again"
         )
 
-    def statistics(labels: Labels, both: Floats) -> Mapping[str, float]:
-        roc_auc, base_roc_auc = (rank_metrics(labels, column)["roc_auc"] for column in both.T)
-        return {"roc_auc": roc_auc, "difference": roc_auc - base_roc_auc}
-
-    both = np.stack([logits, base_logits], axis=1)
-    intervals = group_bootstrap(statistics, labels, both, groups, RESAMPLES, seed=0)
-    values = statistics(labels, both)
-    return (
-        values["roc_auc"],
-        intervals["roc_auc"],
-        values["difference"],
-        intervals["difference"],
-    )
+    old, new = (rank_statistics(labels, values) for values in (base_logits, logits))
+    interval = group_intervals(new, labels, groups, MAX_GROUPS)["roc_auc"]
+    change = paired_differences(old, new, labels, groups, MAX_GROUPS)["roc_auc"]
+    return roc_auc(labels, logits), interval, change.value, (change.low, change.high)
 
 
 def train_loss(run: Path) -> float:

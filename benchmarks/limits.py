@@ -2,8 +2,8 @@
 
     python benchmarks/limits.py .scratch/experiments/dfdc_faces [--model models/starter]
 
-The test crops of a run are degraded step by step. Each row gives the ROC-AUC with the 95 % interval
-of a bootstrap over groups, the share of REAL crops that are called FAKE and of FAKE crops that are
+The test crops of a run are degraded step by step. Each row gives the ROC-AUC with its 95 % interval
+over groups, the share of REAL crops that are called FAKE and of FAKE crops that are
 detected, and the measured sharpness and brightness of the degraded crops (median).
 """
 
@@ -23,7 +23,8 @@ from tqdm import tqdm
 
 from deepfake.core.archive import path_of, read
 from deepfake.core.image import Image, decode_image, encode_jpeg
-from deepfake.core.labels import Floats
+from deepfake.evaluation.intervals import group_intervals
+from deepfake.evaluation.metrics import rank_statistics
 from deepfake.faces.cropping import brightness, sharpness
 from deepfake.model.network import load_model
 from deepfake.model.scores import frame_scores, predict_logits
@@ -32,7 +33,7 @@ FACE_PIXELS = (12, 16, 24, 32, 40, 48, 64, 96)
 BLURS = (1, 2, 3, 4, 6, 8)  # standard deviation in pixels of the crop
 GAINS = (0.5, 0.25, 0.12, 0.06, 0.03)
 NOISE = 2  # standard deviation of the noise that a dark image keeps, grey levels
-RESAMPLES = 500
+MAX_GROUPS = 1000  # left out in turn
 
 
 def reduced(crop: Image, margin: float, pixels: int) -> Image:
@@ -67,20 +68,6 @@ def degradations(margin: float) -> dict[str, Callable[[Image], Image]]:
     return rows
 
 
-def interval(labels: Floats, scores: Floats, groups: pd.Series[str]) -> tuple[float, float]:
-    """95 % interval of the ROC-AUC; whole groups are drawn."""
-    rng = np.random.default_rng(0)
-    positions = list(pd.Series(np.arange(len(labels))).groupby(groups.to_numpy()))
-    values = []
-    for _ in range(RESAMPLES):
-        chosen = rng.integers(len(positions), size=len(positions))
-        drawn = np.concatenate([positions[i][1].to_numpy() for i in chosen])
-        if len(set(labels[drawn])) == 2:
-            values.append(roc_auc_score(labels[drawn], scores[drawn]))
-    low, high = np.quantile(values, [0.025, 0.975])
-    return float(low), float(high)
-
-
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(
@@ -104,7 +91,9 @@ def main() -> int:
         changed = [degrade(crop) for crop in crops]
         data = [encode_jpeg(c, settings["jpeg_quality"], settings["jpeg_chroma"]) for c in changed]
         scores = frame_scores(predict_logits(network, data, card.image_size), card.temperature)
-        low, high = interval(labels, scores, test["group"])
+        statistics = rank_statistics(labels, scores)
+        groups = test["group"].to_numpy(int)
+        low, high = group_intervals(statistics, labels, groups, MAX_GROUPS)["roc_auc"]
         called = scores >= card.threshold
         sharp = float(np.median([sharpness(crop) for crop in changed]))
         bright = float(np.median([brightness(crop) for crop in changed]))

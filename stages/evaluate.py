@@ -7,6 +7,7 @@ from deepfake.core.files import write_metrics
 from deepfake.core.tables import read_csv
 from deepfake.evaluation.curves import write_curves
 from deepfake.evaluation.predictions import predict_split
+from deepfake.evaluation.slices import evaluate_slices
 from deepfake.evaluation.split_metrics import evaluate, evaluate_datasets
 from deepfake.model.network import load_model, pick_device
 from deepfake.params.loading import load_params
@@ -36,6 +37,10 @@ def main(params: Params) -> None:
     if len({*splits["val"]["dataset"], *splits["test"]["dataset"]}) > 1:
         by_dataset = evaluate_datasets(predictions["test"], card.threshold, params.evaluate)
         metrics["test_datasets"] = by_dataset
+    if len(splits["test"]):
+        metrics["test_slices"] = evaluate_slices(
+            predictions["test"], splits["test"], crops, card.threshold, params.evaluate
+        )
     write_metrics(Path("metrics/evaluate.json"), metrics)
 
 

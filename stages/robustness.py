@@ -16,7 +16,7 @@ def main(params: Params) -> None:
     """Score the test videos again under compression, blur, noise and other degradations."""
     network, card = load_model(Path("models"))
     device = pick_device()
-    settings, evaluate = params.robustness, params.evaluate
+    settings = params.robustness
     test = Predictions.read(Path("data/predictions"), "test")
     per_track = max(settings.crops_per_track, card.min_frames)
     sample = robustness.choose_sample(test, settings.max_videos, per_track)
@@ -29,9 +29,7 @@ def main(params: Params) -> None:
         settings.seed,
         device,
     )
-    table = robustness.measure(
-        scores, sample.videos, card.threshold, evaluate.bootstrap, evaluate.seed
-    )
+    table = robustness.measure(scores, sample.videos, card.threshold, params.evaluate.max_groups)
     print(robustness.describe(table))
     write_csv(Path("plots/robustness.tsv"), table)
     metrics = robustness.summarize_robustness(table, sample, test)

@@ -23,7 +23,7 @@ def main(params: Params) -> None:
         "border": shortcuts.border_features(ids, Path("data/crops")),
     }
     evaluate = params.evaluate
-    table = shortcuts.audit_shortcuts(features, train, test, evaluate.bootstrap, evaluate.seed)
+    table = shortcuts.audit_shortcuts(features, train, test, evaluate.max_groups, evaluate.seed)
     print(shortcuts.describe(table))
     write_csv(Path("plots/shortcuts.tsv"), table)
     write_metrics(Path("metrics/shortcuts.json"), shortcuts.summarize_shortcuts(table))

@@ -35,7 +35,7 @@ SMALL: dict[str, Any] = {
     "crops": {"size": 48, "detect_size": 320},
     "split": {"train": 0.5, "val": 0.25, "test": 0.25},
     "train": {"init": "random", "image_size": 32, "epochs": 2, "batch_size": 8},
-    "evaluate": {"bootstrap": 20},
+    "evaluate": {"max_groups": 20},
     "robustness": {"levels": [5], "crops_per_track": 2},
 }
 
@@ -204,7 +204,7 @@ def test_experiments_of_dvc_change_values(project: Path) -> None:
     assert "train" in stages_run(output)
     assert yaml.safe_load((project / "params.yaml").read_text())["train"]["epochs"] == 1
     call(project, "dvc", "exp", "run", "--temp", "--set-param", "train.epochs=3", "train")
-    call(project, "dvc", "exp", "run", "--queue", "--set-param", "evaluate.bootstrap=10")
+    call(project, "dvc", "exp", "run", "--queue", "--set-param", "evaluate.max_groups=10")
     call(project, "dvc", "exp", "run", "--run-all")
     assert (project / "metrics/train.json").is_file()
     output = call(project, "dvc", "exp", "run", "--set-param", other, "manifest")
@@ -220,7 +220,7 @@ def test_a_merge_conflict_in_the_lock_file(project: Path) -> None:
     assert f"{take_ours}\ndvc repro\n" in text
     main = call(project, "git", "branch", "--show-current").strip()
     for branch, sections in (
-        ("other", {"evaluate": {"bootstrap": 10}}),
+        ("other", {"evaluate": {"max_groups": 10}}),
         (main, {"evaluate": {"seed": 1}}),
     ):
         call(project, "git", "checkout", "--quiet", *["-b"] * (branch != main), branch)
@@ -231,7 +231,7 @@ def test_a_merge_conflict_in_the_lock_file(project: Path) -> None:
     output = call(project, "git", *IDENTITY, "merge", "other", fails=True)
     assert {"params.yaml", "dvc.lock"} <= {*output.split()}
     call(project, "git", "checkout", "--ours", "params.yaml")
-    change(project, {"evaluate": {"bootstrap": 10}})
+    change(project, {"evaluate": {"max_groups": 10}})
     call(project, *take_ours.split())
     ran = stages_run(call(project, "dvc", "repro"))
     assert ran == ["shortcuts", "evaluate", "robustness"], "the stages that both branches changed"

@@ -357,6 +357,29 @@ def cache(
 
 
 @app.command()
+def doctor() -> None:
+    """Check that everything that the pipeline needs works on this machine.
+
+    Checks Python, packages, device, decoders, face detector, params.yaml, data,
+    model, git, DVC's cache, links and remotes, dvc.lock, disk and shared memory. A
+    line that is not ok ends with what to do. Nothing is changed.
+
+    Exit code: 0 if nothing failed (warnings do not count), else 1.
+
+    Example: deepfake doctor
+    """
+    from deepfake.cli.doctor import State, examine
+
+    states = []
+    for check in examine():
+        typer.echo(str(check))
+        states.append(check.state)
+    failed, warnings = (states.count(state) for state in (State.FAILED, State.WARNING))
+    typer.echo(f"{len(states)} checks, {failed} failed, {warnings} with a warning")
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
 def experiment(
     name: Annotated[str, typer.Argument(help="Name of an overlay: experiments/NAME.yaml.")],
     data: Annotated[

@@ -19,7 +19,7 @@ from deepfake.evaluation.curves import write_curves
 from deepfake.evaluation.predictions import Predictions
 from deepfake.evaluation.score_files import Polarity, ScoreFile, ScoreFileError, read_scores
 from deepfake.evaluation.score_matching import (
-    Difference,
+    AucDifference,
     MatchedScores,
     difference_in_auc,
     match_scores,
@@ -62,7 +62,7 @@ class ScoreReport:
     scores: ScoreFile
     matched: MatchedScores
     metrics: dict[str, Any]
-    difference: Difference | None = None
+    difference: AucDifference | None = None
     other: Path | None = None
 
     def write_json(self, path: Path) -> None:

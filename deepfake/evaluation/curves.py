@@ -8,12 +8,15 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 
 from deepfake.core.labels import FAKE, LABEL_NAMES, REAL
 from deepfake.core.tables import write_csv
+from deepfake.evaluation.metrics import calibration_bin
 
 SCORE_BINS = 20
 
 
 def write_curves(folder: Path, videos: pd.DataFrame) -> None:
-    """Write the ROC, precision-recall, confusion and score tables of one split as `folder`/*.tsv.
+    """Write the tables of one split for `dvc plots` as `folder`/*.tsv.
+
+    They are ROC, precision and recall, confusion, histogram of scores, and reliability.
 
     Args:
         folder: the folder to write to.
@@ -25,6 +28,7 @@ def write_curves(folder: Path, videos: pd.DataFrame) -> None:
         "pr": pr_points(scored["label"], scored["score"]),
         "confusion": confusion_points(videos),
         "histogram": histogram_points(scored["label"], scored["score"]),
+        "reliability": reliability_points(scored["label"], scored["score"]),
     }
     for name, table in tables.items():
         write_csv(folder / f"{name}.tsv", table)
@@ -60,3 +64,16 @@ def histogram_points(labels: pd.Series, scores: pd.Series) -> pd.DataFrame:
     fake, _ = np.histogram(scores[labels == FAKE], edges)
     middles = np.round((edges[1:] + edges[:-1]) / 2, 3)
     return pd.DataFrame({"score": middles, "real": real, "fake": fake})
+
+
+def reliability_points(labels: pd.Series, scores: pd.Series) -> pd.DataFrame:
+    """Mean score, share of FAKE and number of videos in each bin of the calibration error.
+
+    The bins are those of `metrics.calibration_bin`; empty ones are left out. The scores are calibrated
+    where the share equals the mean score.
+    """
+    fakes = (labels == FAKE).astype(float)
+    table = pd.DataFrame({"score": scores, "fake_share": fakes, "videos": scores})
+    bins = table.groupby(calibration_bin(scores.to_numpy(float)))
+    points = bins.agg({"score": "mean", "fake_share": "mean", "videos": "size"})
+    return points.reset_index(drop=True)

@@ -19,10 +19,9 @@ from tqdm import tqdm
 
 from deepfake.core.image import Image, decode_image
 from deepfake.core.labels import FAKE, REAL, UNDECIDED, Floats, Integers, Labels
-from deepfake.core.roc import roc_auc
 from deepfake.core.sampling import evenly_spaced
-from deepfake.evaluation.intervals import group_bootstrap
-from deepfake.evaluation.metrics import threshold_metrics
+from deepfake.evaluation.intervals import group_intervals, paired_differences
+from deepfake.evaluation.metrics import rank_statistics, threshold_metrics
 from deepfake.evaluation.predictions import Predictions
 from deepfake.model.card import ModelCard
 from deepfake.model.inputs import stored_images
@@ -160,8 +159,7 @@ def measure(
     scores: dict[Condition, Floats],
     videos: pd.DataFrame,
     threshold: float,
-    resamples: int,
-    seed: int,
+    max_groups: int,
 ) -> pd.DataFrame:
     """Measure what each degradation costs.
 
@@ -169,19 +167,18 @@ def measure(
         scores: as `score_degraded` returns them.
         videos: the videos of the sample, with label and group.
         threshold: of the model; scores from here on are FAKE.
-        resamples, seed: of the group bootstrap.
+        max_groups: as `intervals.group_intervals` takes it.
 
     Returns:
         One row per degradation and level, with `COLUMNS`. Level 0 is the undegraded crops, whose
         strength is NaN. `roc_auc` has the 95 % interval `low` to `high`; `drop` is the difference
-        of the ROC-AUC from level 0, with a paired interval, `drop_low` to `drop_high`.
+        of the ROC-AUC from level 0, with a paired interval, `drop_low` to `drop_high`. Intervals
+        are NaN if there are too few groups.
     """
     labels, groups = videos["label"].to_numpy(int), videos["group"].to_numpy(int)
     undegraded = scores[UNDEGRADED]
     measured = {
-        condition: _roc_auc_and_intervals(
-            labels, np.stack([undegraded, degraded], axis=1), groups, resamples, seed
-        )
+        condition: _roc_auc_and_intervals(labels, undegraded, degraded, groups, max_groups)
         for condition, degraded in scores.items()
     }
     accuracy = {
@@ -201,18 +198,21 @@ def measure(
 
 
 def _roc_auc_and_intervals(
-    labels: Labels, scores: Floats, groups: Integers, resamples: int, seed: int
+    labels: Labels, undegraded: Floats, degraded: Floats, groups: Integers, max_groups: int
 ) -> dict[str, float]:
-    """ROC-AUC and its drop with intervals; `scores` has two columns, undegraded and degraded."""
-    values = _roc_auc_and_drop(labels, scores)
-    bounds = group_bootstrap(_roc_auc_and_drop, labels, scores, groups, resamples, seed)
-    (low, high), (drop_low, drop_high) = bounds["roc_auc"], bounds["drop"]
-    return {**values, "low": low, "high": high, "drop_low": drop_low, "drop_high": drop_high}
-
-
-def _roc_auc_and_drop(labels: Labels, scores: Floats) -> dict[str, float]:
-    undegraded, degraded = roc_auc(labels, scores[:, 0]), roc_auc(labels, scores[:, 1])
-    return {"roc_auc": degraded, "drop": undegraded - degraded}
+    """ROC-AUC of degraded videos and its drop, with their intervals."""
+    before, after = (rank_statistics(labels, scores) for scores in (undegraded, degraded))
+    low, high = group_intervals(after, labels, groups, max_groups)["roc_auc"]
+    drop = paired_differences(after, before, labels, groups, max_groups)["roc_auc"]
+    value = float(after(np.ones((1, len(labels))))["roc_auc"][0])
+    return {
+        "roc_auc": value,
+        "low": low,
+        "high": high,
+        "drop": drop.value,
+        "drop_low": drop.low,
+        "drop_high": drop.high,
+    }
 
 
 def summarize_robustness(
@@ -227,6 +227,7 @@ def summarize_robustness(
     """
     metrics: dict[str, Any] = {
         "videos": len(sample.videos),
+        "groups": int(sample.videos["group"].nunique()),
         "crops": len(sample.frames),
         "undecided": int((test.videos["verdict"] == UNDECIDED).sum()),
         "undegraded": table.iloc[0][["roc_auc", "low", "high", "balanced_accuracy"]].to_dict(),

@@ -1,7 +1,7 @@
 """Scores of other detectors, matched with the videos of a split."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from deepfake.base.errors import format_list
-from deepfake.core.labels import LABEL_NAMES, Floats, Labels
+from deepfake.core.labels import LABEL_NAMES
 from deepfake.core.roc import roc_auc
 from deepfake.core.tables import read_csv
-from deepfake.evaluation.intervals import group_bootstrap
+from deepfake.evaluation.intervals import paired_differences
+from deepfake.evaluation.metrics import rank_statistics
 from deepfake.evaluation.score_files import ScoreFile, ScoreFileError, check_unique
 from deepfake.model.scores import verdicts
 from deepfake.params.schema import EvaluateParams
@@ -40,13 +41,13 @@ class MatchedScores:
 
 
 @dataclass(frozen=True)
-class Difference:
+class AucDifference:
     """ROC-AUC of two files on the videos that both have scored.
 
     Attributes:
         videos, groups: their numbers.
         first, second: the ROC-AUC of each file.
-        low, high: 95 % interval of first - second.
+        low, high: 95 % interval of first - second; NaN with too few groups.
     """
 
     videos: int
@@ -146,11 +147,8 @@ def match_scores(
 
 def difference_in_auc(
     first: pd.DataFrame, second: pd.DataFrame, params: EvaluateParams
-) -> Difference:
-    """ROC-AUC of two detectors on their common videos, with a paired group bootstrap.
-
-    Each resample draws the same groups for both (Field and Welsh, 2007), so what is hard for both
-    cancels out.
+) -> AucDifference:
+    """ROC-AUC of two detectors on their common videos.
 
     Args:
         first, second: `MatchedScores.videos` of the same split.
@@ -158,21 +156,17 @@ def difference_in_auc(
     """
     columns = ["video_id", "label", "group", "score"]
     both = first[columns].merge(second[["video_id", "score"]], on="video_id").dropna()
-    scores = both[["score_x", "score_y"]].to_numpy(float)
     labels, groups = both["label"].to_numpy(int), both["group"].to_numpy(int)
-
-    def statistics(labels: Labels, scores: Floats) -> Mapping[str, float]:
-        return {"difference": roc_auc(labels, scores[:, 0]) - roc_auc(labels, scores[:, 1])}
-
-    bounds = group_bootstrap(statistics, labels, scores, groups, params.bootstrap, params.seed)
-    low, high = bounds["difference"]
-    return Difference(
+    one, other = (both[name].to_numpy(float) for name in ("score_x", "score_y"))
+    before, after = rank_statistics(labels, other), rank_statistics(labels, one)
+    found = paired_differences(before, after, labels, groups, params.max_groups)["roc_auc"]
+    return AucDifference(
         videos=len(both),
         groups=int(both["group"].nunique()),
-        first=roc_auc(labels, scores[:, 0]),
-        second=roc_auc(labels, scores[:, 1]),
-        low=low,
-        high=high,
+        first=roc_auc(labels, one),
+        second=roc_auc(labels, other),
+        low=found.low,
+        high=found.high,
     )
 
 

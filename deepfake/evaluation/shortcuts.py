@@ -19,14 +19,14 @@ from sklearn.preprocessing import OneHotEncoder
 
 from deepfake.core import archive
 from deepfake.core.image import Image, decode_image
-from deepfake.core.labels import Floats, Labels
+from deepfake.core.labels import Floats
 from deepfake.core.roc import roc_auc
-from deepfake.evaluation.intervals import group_bootstrap
+from deepfake.evaluation.intervals import MIN_GROUPS, group_intervals
+from deepfake.evaluation.metrics import rank_statistics
 
 COLUMNS = ["shortcut", "videos", "groups", "roc_auc", "low", "high", "warning"]
 WARNING_ROC_AUC = 0.6  # a higher ROC-AUC gives a warning
 CHANCE = 0.5  # if the interval is above it
-MIN_GROUPS = 10  # of test; with fewer, the interval says nothing
 TREES = 300
 BLOCK = 8  # pixels: side of the blocks of JPEG and most video codecs
 BORDER_FRACTION = 0.1  # width of the border over the crop's side; shows no face at margin 1.3
@@ -131,7 +131,7 @@ def audit_shortcuts(
     features: Mapping[str, pd.DataFrame],
     train: pd.DataFrame,
     test: pd.DataFrame,
-    resamples: int,
+    max_groups: int,
     seed: int,
 ) -> pd.DataFrame:
     """Fit one random forest per set of features on train, and score it on test.
@@ -140,13 +140,14 @@ def audit_shortcuts(
         features: by the name of the shortcut; columns of numbers or text (categories), indexed by
             video_id. Videos without features are left out.
         train, test: rows of the splits.
-        resamples: of the group bootstrap.
-        seed: of the forests and the group bootstrap.
+        max_groups: as `intervals.group_intervals` takes it.
+        seed: of the forests.
 
     Returns:
         One row per shortcut: shortcut, videos and groups (of test), roc_auc with its 95 % interval
-        low to high, warning (1 if it is above `WARNING_ROC_AUC`, its interval above chance, and there
-        are `MIN_GROUPS` groups, else 0). The ROC-AUC is NaN if a label is missing in either split.
+        low to high (NaN with fewer than `MIN_GROUPS` groups), warning (1 if it is above
+        `WARNING_ROC_AUC` and its interval above chance, else 0). The ROC-AUC is NaN if a label is
+        missing in either split.
     """
     rows = []
     for name, table in features.items():
@@ -158,10 +159,10 @@ def audit_shortcuts(
             scores = forest.predict_proba(table.loc[scored["video_id"]])[:, 1]
             labels, groups = scored["label"].to_numpy(int), scored["group"].to_numpy(int)
             value = roc_auc(labels, scores)
-            bounds = group_bootstrap(_statistics, labels, scores, groups, resamples, seed)
-            low, high = bounds["roc_auc"]
+            statistics = rank_statistics(labels, scores)
+            low, high = group_intervals(statistics, labels, groups, max_groups)["roc_auc"]
         count = int(scored["group"].nunique())
-        warning = value > WARNING_ROC_AUC and low > CHANCE and count >= MIN_GROUPS
+        warning = value > WARNING_ROC_AUC and low > CHANCE
         rows.append((name, len(scored), count, value, low, high, int(warning)))
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -191,8 +192,8 @@ def describe(table: pd.DataFrame) -> str:
                 " faces"
             )
         indent = "  " if row["warning"] else ""
-        values = f"ROC-AUC {row['roc_auc']:.3f} ({row['low']:.3f} to {row['high']:.3f})"
-        lines.append(f"{indent}{name}: {values}")
+        interval = "" if np.isnan(row["low"]) else f" ({row['low']:.3f} to {row['high']:.3f})"
+        lines.append(f"{indent}{name}: ROC-AUC {row['roc_auc']:.3f}{interval}")
     return "\n".join(lines)
 
 
@@ -203,7 +204,3 @@ def _forest(table: pd.DataFrame, seed: int) -> Any:
         TREES, min_samples_leaf=2, class_weight="balanced", random_state=seed
     )
     return make_pipeline(make_column_transformer(categories, remainder="passthrough"), forest)
-
-
-def _statistics(labels: Labels, scores: Floats) -> dict[str, float]:
-    return {"roc_auc": roc_auc(labels, scores)}

@@ -146,7 +146,7 @@ def read_card(folder: Path) -> ModelCard:
     except (ValueError, TypeError, KeyError) as error:
         raise ModelError(
             f"{folder / CARD} is not a model card of this version ({error}): run `dvc repro` or"
-            " `dvc pull`"
+            " `dvc pull`, or see docs/upgrading.md"
         ) from error
     if card.architecture != ARCHITECTURE:
         raise ModelError(f"{folder / CARD}: architecture {card.architecture} is not {ARCHITECTURE}")

@@ -95,7 +95,8 @@ def _card(metadata: dict[str, str], name: str) -> ModelCard:
         card = parse_card(metadata[CARD_KEY])
     except (KeyError, ValueError, TypeError) as error:
         raise ModelError(
-            f"{name} has no model card of this version ({error}): {EXPORT_AGAIN}"
+            f"{name} has no model card of this version ({error}): {EXPORT_AGAIN}, or see"
+            " docs/upgrading.md"
         ) from error
     if card.architecture != ARCHITECTURE:
         raise ModelError(f"{name}: architecture {card.architecture} is not {ARCHITECTURE}")

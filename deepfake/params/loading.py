@@ -32,7 +32,8 @@ def check_params(schema: type[ParamsType], content: Any, source: str) -> ParamsT
             f"  {'.'.join(map(str, item['loc'])) or 'params'}: {item['msg']}"
             for item in error.errors()
         ]
-        raise ParamsError("\n".join([f"{source} has mistakes:", *lines])) from error
+        title = f"{source} has mistakes (docs/upgrading.md lists the keys that changed):"
+        raise ParamsError("\n".join([title, *lines])) from error
 
 
 def read_yaml(path: Path) -> Any:

@@ -185,7 +185,7 @@ class ScoreParams(Section):
 class EvaluateParams(Section):
     """Confidence intervals of the metrics."""
 
-    bootstrap: Annotated[int, Field(ge=0)]
+    max_groups: Annotated[int, Field(ge=0)]
     seed: int
 
 

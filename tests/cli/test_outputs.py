@@ -38,7 +38,7 @@ WRITES = {
     "ship": {"run"},  # models/starter
     "import-model": {"folder"},
     "cache": {"prune"},  # deletes in .scratch
-    **{name: set[str]() for name in ("app", "serve", "audit")},
+    **{name: set[str]() for name in ("app", "serve", "audit", "doctor")},
 }
 READS_PATHS = {
     "audit": {"splits"},

@@ -10,6 +10,7 @@ from deepfake.evaluation.curves import (
     confusion_points,
     histogram_points,
     pr_points,
+    reliability_points,
     roc_points,
     write_curves,
 )
@@ -73,6 +74,14 @@ def test_histogram_by_hand() -> None:
     assert points["fake"].tolist() == [0] * 19 + [2]
 
 
+def test_reliability_by_hand() -> None:
+    labels, scores = pd.Series([0, 1, 1, 0, 1]), pd.Series([0.2, 0.28, 0.9, 1.0, 0.95])
+    points = reliability_points(labels, scores)
+    assert points["score"].tolist() == pytest.approx([0.24, 0.95])
+    assert points["fake_share"].tolist() == pytest.approx([0.5, 2 / 3])
+    assert points["videos"].tolist() == [2, 3]
+
+
 @pytest.mark.parametrize(("videos", "roc_rows"), [(VIDEOS, 5), (VIDEOS[:0], 0)])
 def test_files(tmp_path: Path, videos: pd.DataFrame, roc_rows: int) -> None:
     write_curves(tmp_path, videos)
@@ -82,4 +91,5 @@ def test_files(tmp_path: Path, videos: pd.DataFrame, roc_rows: int) -> None:
         "pr.tsv": ("recall\tprecision", roc_rows),
         "confusion.tsv": ("actual\tverdict", len(videos)),
         "histogram.tsv": ("score\treal\tfake", SCORE_BINS),
+        "reliability.tsv": ("score\tfake_share\tvideos", min(4, len(videos))),
     }

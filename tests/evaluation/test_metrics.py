@@ -12,6 +12,9 @@ from sklearn import metrics as sk
 
 from deepfake.evaluation.metrics import (
     all_metrics,
+    all_statistics,
+    calibration_bin,
+    precision_at,
     probability_metrics,
     rank_metrics,
     threshold_metrics,
@@ -49,7 +52,7 @@ def test_extreme_ranks(scores: list[float], roc_auc: float, eer: float) -> None:
 @pytest.mark.parametrize("labels", [[], [0], [1, 1], [0, 0, 0]])
 def test_rank_metrics_without_one_label_are_nan(labels: list[int]) -> None:
     metrics = rank_metrics(np.array(labels, int), np.linspace(0, 1, len(labels)))
-    assert set(metrics) == {"roc_auc", "pr_auc", "eer"}
+    assert {"roc_auc", "pr_auc", "eer", "tpr_at_5_percent_fpr"} <= set(metrics)
     assert all(math.isnan(value) for value in metrics.values())
 
 
@@ -60,7 +63,11 @@ def test_threshold_metrics_by_hand() -> None:
         "balanced_accuracy": pytest.approx((1 + 2 / 3) / 2),
         "precision": 2 / 3,
         "recall": 1.0,
+        "false_positive_rate": 1 / 3,
         "f1": pytest.approx(4 / 5),
+        "precision_at_1_in_2": pytest.approx(3 / 4),
+        "precision_at_1_in_100": pytest.approx(3 / (3 + 99)),
+        "precision_at_1_in_1000": pytest.approx(3 / (3 + 999)),
         "true_fake": 2,
         "false_fake": 1,
         "true_real": 2,
@@ -71,17 +78,20 @@ def test_threshold_metrics_by_hand() -> None:
 @pytest.mark.parametrize(
     ("labels", "scores", "undefined"),
     [
-        ([], [], {"accuracy", "balanced_accuracy", "precision", "recall", "f1"}),
-        ([0, 0], [0.1, 0.9], {"balanced_accuracy", "recall"}),
-        ([1, 1], [0.1, 0.9], {"balanced_accuracy"}),
-        ([0, 1], [0.1, 0.2], {"precision"}),
-        ([0, 0], [0.1, 0.2], {"balanced_accuracy", "recall", "precision", "f1"}),
+        ([], [], {"accuracy", "balanced_accuracy", "precision", "recall", "fpr", "f1", "at"}),
+        ([0, 0], [0.1, 0.9], {"balanced_accuracy", "recall", "at"}),
+        ([1, 1], [0.1, 0.9], {"balanced_accuracy", "fpr", "at"}),
+        ([0, 1], [0.1, 0.2], {"precision", "at"}),
+        ([0, 0], [0.1, 0.2], {"balanced_accuracy", "recall", "precision", "f1", "at"}),
     ],
 )
 def test_threshold_metrics_with_denominator_0_are_nan(
     labels: list[int], scores: list[float], undefined: set[str]
 ) -> None:
     metrics = threshold_metrics(np.array(labels, int), np.array(scores, float), 0.5)
+    metrics["fpr"] = metrics.pop("false_positive_rate")
+    at = [metrics.pop(name) for name in list(metrics) if name.startswith("precision_at")]
+    metrics["at"] = math.nan if all(math.isnan(value) for value in at) else sum(at)
     assert {name for name, value in metrics.items() if math.isnan(value)} == undefined
 
 
@@ -93,7 +103,8 @@ def test_probability_metrics_by_hand() -> None:
 
 def test_log_loss_of_a_certain_error_is_finite() -> None:
     metrics = probability_metrics(np.array([1]), np.array([0.0]))
-    assert metrics == {"brier": 1.0, "log_loss": pytest.approx(-math.log(1e-7))}
+    assert metrics["brier"] == 1
+    assert metrics["log_loss"] == pytest.approx(-math.log(1e-7))
 
 
 def test_probability_metrics_without_rows_are_nan() -> None:
@@ -114,6 +125,7 @@ def test_metrics_agree_with_scikit_learn(table: list[tuple[int, int]], cut: int)
     expected = {
         "roc_auc": sk.roc_auc_score(labels, scores),
         "pr_auc": sk.average_precision_score(labels, scores),
+        "roc_auc_to_10_percent_fpr": sk.roc_auc_score(labels, scores, max_fpr=0.1),
         "accuracy": sk.accuracy_score(labels, predicted),
         "balanced_accuracy": sk.balanced_accuracy_score(labels, predicted),
         "precision": sk.precision_score(labels, predicted, zero_division=np.nan),
@@ -157,3 +169,66 @@ def test_eer_considers_every_threshold(seed: int, count: int, ties: bool) -> Non
     means = ((misses + alarms) / 2)[np.abs(misses - alarms) <= nearest + 1e-12]
     eer = rank_metrics(labels, scores)["eer"]
     assert np.abs(means - eer).min() < 1e-12
+
+
+@given(rows.filter(lambda table: len({label for label, _ in table}) == 2), st.integers(0, 21))
+def test_a_weight_says_how_often_a_row_counts(table: list[tuple[int, int]], cut: int) -> None:
+    """Leaving rows out and repeating them gives the metrics of the table that remains."""
+    labels = np.array([label for label, _ in table])
+    scores = np.array([score / 20 for _, score in table])
+    weights = np.random.default_rng(cut).integers(0, 3, (4, len(labels)))
+    values = all_statistics(labels, scores, cut / 20)(weights.astype(float))
+    for number, repeats in enumerate(weights):
+        kept = np.repeat(np.arange(len(labels)), repeats)
+        expected = all_metrics(labels[kept], scores[kept], cut / 20)
+        for name in values.keys() - {"tpr_at_1_percent_fpr", "tpr_at_5_percent_fpr"}:
+            assert values[name][number] == pytest.approx(expected[name], nan_ok=True), name
+
+
+def test_true_positive_rate_at_a_false_positive_rate() -> None:
+    """As the ROC curve of scikit-learn has it, with straight lines between its points."""
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, 2, 500)
+    scores = (labels + generator.normal(size=500)).round(1)
+    fpr, tpr, _ = sk.roc_curve(labels, scores)
+    metrics = rank_metrics(labels, scores)
+    for percent in (1, 5):
+        expected = np.interp(percent / 100, fpr, tpr)
+        assert metrics[f"tpr_at_{percent}_percent_fpr"] == pytest.approx(expected)
+
+
+def test_true_positive_rates_by_hand() -> None:
+    """The highest of 20 REAL is above 1 of 4 FAKE, so no more FAKE are found at 5 % than above it."""
+    labels = np.repeat([0, 1], [20, 4])
+    scores = np.concatenate([np.arange(20), [18.5, 17.5, 30, 31]])
+    metrics = rank_metrics(labels, scores)
+    assert metrics["tpr_at_5_percent_fpr"] == 3 / 4
+    assert math.isnan(metrics["tpr_at_1_percent_fpr"]), "one of 20 REAL is more than 1 %"
+    constant = rank_metrics(labels, np.zeros(24))
+    assert constant["tpr_at_5_percent_fpr"] == pytest.approx(0.05)
+    assert constant["roc_auc_to_10_percent_fpr"] == pytest.approx(0.5)
+    assert rank_metrics(labels, labels * 1.0)["roc_auc_to_10_percent_fpr"] == 1
+
+
+def test_precision_by_prevalence() -> None:
+    """Of 1,000 videos, 10 are FAKE: 8 of them and 99 of the others are called FAKE."""
+    found = precision_at(np.array([0.8]), np.array([0.1]), 1 / 100)
+    assert found == pytest.approx([8 / (8 + 99)])
+    assert precision_at(np.array([0.5]), np.array([0.0]), 1 / 1000) == [1]
+    assert math.isnan(precision_at(np.array([0.0]), np.array([0.0]), 0.5)[0])
+
+
+def test_calibration_error_by_hand() -> None:
+    """In the bin from .2, the mean score is .25 and half are FAKE; in the last, .95 and all."""
+    labels, scores = np.array([0, 1, 1, 1]), np.array([0.2, 0.3 - 1e-9, 0.9, 1.0])
+    metrics = probability_metrics(labels, scores)
+    assert metrics["calibration_error"] == pytest.approx((2 * 0.25 + 2 * 0.05) / 4)
+    assert calibration_bin(np.array([0, 0.0999, 0.1, 0.95, 1])).tolist() == [0, 0, 1, 9, 9]
+
+
+def test_calibration_error_of_calibrated_scores_is_small() -> None:
+    generator = np.random.default_rng(0)
+    scores = generator.random(100_000)
+    labels = (generator.random(100_000) < scores).astype(int)
+    assert probability_metrics(labels, scores)["calibration_error"] < 0.01
+    assert probability_metrics(1 - labels, scores)["calibration_error"] > 0.3

@@ -28,7 +28,7 @@ BOTH = pd.concat([TRAIN, TEST])
 
 def audit(features: pd.DataFrame) -> pd.Series:
     """The row of one shortcut."""
-    return shortcuts.audit_shortcuts({"x": features}, TRAIN, TEST, 50, 0).iloc[0]
+    return shortcuts.audit_shortcuts({"x": features}, TRAIN, TEST, 1000, 0).iloc[0]
 
 
 def noise(seed: int) -> pd.DataFrame:
@@ -47,16 +47,16 @@ def test_a_codec_of_the_fakes_is_a_shortcut() -> None:
 
 @pytest.mark.parametrize(("groups", "warning"), [(10, 1), (9, 0)])
 def test_few_groups_give_no_warning(groups: int, warning: int) -> None:
-    test = TEST.assign(group=np.arange(len(TEST)) % groups)
+    test = TEST.assign(group=np.arange(len(TEST)) // 2 % groups)
     codecs = pd.Series(np.where(BOTH["label"] == 1, "mpeg4", "h264"), index=BOTH["video_id"])
     features = {"x": noise(0).assign(codec=codecs)}
-    row = shortcuts.audit_shortcuts(features, TRAIN, test, 50, 0).iloc[0]
+    row = shortcuts.audit_shortcuts(features, TRAIN, test, 1000, 0).iloc[0]
     assert (row["groups"], row["warning"]) == (groups, warning)
 
 
 def test_an_interval_that_holds_chance_gives_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     codecs = pd.Series(np.where(BOTH["label"] == 1, "mpeg4", "h264"), index=BOTH["video_id"])
-    monkeypatch.setattr(shortcuts, "group_bootstrap", lambda *_: {"roc_auc": (0.49, 0.9)})
+    monkeypatch.setattr(shortcuts, "group_intervals", lambda *_: {"roc_auc": (0.49, 0.9)})
     assert audit(noise(0).assign(codec=codecs))["warning"] == 0
 
 
@@ -83,7 +83,7 @@ def test_nan_without_features_in_train(empty: bool) -> None:
 
 def test_report_and_metrics() -> None:
     table = pd.DataFrame(
-        [("metadata", 40, 20, 0.7, 0.6, 0.8, 1), ("border", 40, 9, 0.5, 0.4, 0.6, 0)],
+        [("metadata", 40, 20, 0.7, 0.6, 0.8, 1), ("border", 40, 9, 0.5, np.nan, np.nan, 0)],
         columns=shortcuts.COLUMNS,
     )
     text = shortcuts.describe(table)
@@ -91,8 +91,9 @@ def test_report_and_metrics() -> None:
     assert "WARNING: metadata alone separates FAKE from REAL" in text
     metrics = shortcuts.summarize_shortcuts(table)
     assert "border: cannot tell from 9 groups" in text
-    expected = {"videos": 40, "groups": 9, "roc_auc": 0.5, "low": 0.4, "high": 0.6, "warning": 0}
-    assert metrics["border"] == expected
+    assert text.endswith("border: ROC-AUC 0.500"), "no interval"
+    expected = {"videos": 40, "groups": 20, "roc_auc": 0.7, "low": 0.6, "high": 0.8, "warning": 1}
+    assert metrics["metadata"] == expected
 
 
 def test_metadata_of_videos_and_images() -> None:

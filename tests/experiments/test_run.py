@@ -36,7 +36,7 @@ SMALL: dict[str, Any] = {
     "identities": {"faces": False, "near_duplicates": False},
     "split": {"train": 0.5, "val": 0.25, "test": 0.25},
     "train": {"init": "random", "image_size": 32, "epochs": 1, "batch_size": 8},
-    "evaluate": {"bootstrap": 20},
+    "evaluate": {"max_groups": 20},
 }
 
 TESTED: dict[str, Any] = {  # the model of "small", as it is, on all videos
@@ -191,7 +191,7 @@ def test_a_model_is_tested_on_other_data_without_training(checkout: Path) -> Non
     for name in ("model.safetensors", "model.json"):
         assert (tested / "models" / name).read_bytes() == (small / "models" / name).read_bytes()
     metrics = json.loads((tested / "metrics/evaluate.json").read_text())
-    assert list(metrics) == ["test"]
+    assert list(metrics) == ["test", "test_slices"]
     labels = read_csv(checkout.parent / "data/labels.csv")
     assert metrics["test"]["coverage"]["videos"] == len(labels)
     assert json.loads((tested / "metrics/train.json").read_text()).keys() == {
