@@ -108,8 +108,11 @@ def test_the_onnx_file_has_the_normalisation_too(
 
 def test_the_card(trained: Mapping[int, nn.Module], params: Params, tmp_path: Path) -> None:
     torch.save(trained[1].state_dict(), tmp_path / "best.pth")
-    import_model(tmp_path / "best.pth", tmp_path / "model", settings("half"), params)
-    card = read_card(tmp_path / "model")
+    train = params.train.model_copy(update={"head": "cosine"})
+    other = params.model_copy(update={"train": train})
+    import_model(tmp_path / "best.pth", tmp_path / "model", settings("half"), other)
+    network, card = load_model(tmp_path / "model")
+    assert isinstance(network.fc, nn.Linear)
     assert (card.threshold, card.temperature, card.image_size) == (0.3, 1.0, SIDE)
     assert not card.calibrated
     assert (card.origin["imported"], card.origin["datasets"]) == ("best.pth", [])
