@@ -5,7 +5,7 @@ network may learn that difference instead. Each shortcut is a random forest on s
 fitted on train and scored on test. Its ROC-AUC is what a detector may owe to the data set.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,15 +63,23 @@ def quality_features(video_ids: list[str], frames: Path) -> pd.DataFrame:
         video_ids: of the videos. Those without frames have no row.
         frames: the folder of the frame archives.
     """
-    rows = {}
-    for video_id in video_ids:
-        images = archive.read(archive.path_of(frames, video_id)).images.values()
-        qualities = [image_quality(decode_image(data)) for data in images]
-        if qualities:
-            rows[video_id] = np.concatenate([np.mean(qualities, axis=0), np.std(qualities, axis=0)])
     names = ["sharpness", "blockiness"]
     columns = [f"{statistic}_{name}" for statistic in ("mean", "spread") for name in names]
+    rows = {
+        video_id: np.concatenate([values.mean(axis=0), values.std(axis=0)])
+        for video_id, values in _measured(video_ids, frames, image_quality)
+    }
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+
+
+def _measured(
+    video_ids: list[str], folder: Path, measure: Callable[[Image], Sequence[float] | Floats]
+) -> Iterator[tuple[str, Floats]]:
+    """What `measure` gives for each image of a video (images x values); videos without are left out."""
+    for video_id in video_ids:
+        images = archive.read(archive.path_of(folder, video_id)).images.values()
+        if images:
+            yield video_id, np.array([measure(decode_image(data)) for data in images], np.float64)
 
 
 def image_quality(image: Image) -> tuple[float, float]:
@@ -102,12 +110,8 @@ def border_features(video_ids: list[str], crops: Path) -> pd.DataFrame:
         video_ids: of the videos. Those without crops have no row.
         crops: the folder of the crop archives.
     """
-    rows = {}
-    for video_id in video_ids:
-        images = archive.read(archive.path_of(crops, video_id)).images.values()
-        colours = [border_colours(decode_image(data)) for data in images]
-        if colours:
-            rows[video_id] = np.mean(colours, axis=0)
+    colours = _measured(video_ids, crops, border_colours)
+    rows = {video_id: values.mean(axis=0) for video_id, values in colours}
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
