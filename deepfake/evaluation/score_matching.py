@@ -40,7 +40,7 @@ class MatchedScores:
 
 
 @dataclass(frozen=True)
-class Difference:
+class Comparison:
     """ROC-AUC of two files on the videos that both have scored.
 
     Attributes:
@@ -144,9 +144,7 @@ def match_scores(
     return MatchedScores(videos, cut, threshold, unknown, _conflicts(known, split))
 
 
-def difference_in_auc(
-    first: pd.DataFrame, second: pd.DataFrame, params: EvaluateParams
-) -> Difference:
+def compare_auc(first: pd.DataFrame, second: pd.DataFrame, params: EvaluateParams) -> Comparison:
     """ROC-AUC of two detectors on their common videos, with a paired group bootstrap.
 
     Each resample draws the same groups for both (Field and Welsh, 2007), so what is hard for both
@@ -166,7 +164,7 @@ def difference_in_auc(
 
     bounds = group_bootstrap(statistics, labels, scores, groups, params.bootstrap, params.seed)
     low, high = bounds["difference"]
-    return Difference(
+    return Comparison(
         videos=len(both),
         groups=int(both["group"].nunique()),
         first=roc_auc(labels, scores[:, 0]),
