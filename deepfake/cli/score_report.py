@@ -29,22 +29,22 @@ from deepfake.evaluation.score_matching import (
 from deepfake.evaluation.split_metrics import evaluate, evaluate_datasets
 from deepfake.params.schema import EvaluateParams
 
-OF_PROBABILITIES = ("brier", "log_loss")  # metrics that other scores do not have
+OF_PROBABILITIES = (
+    "brier",
+    "log_loss",
+    "calibration_error",
+)  # metrics that other scores do not have
 CHANCE = 0.5  # ROC-AUC
 MAX_NAMES = 5
 PLOT_SUFFIXES = (".tsv", ".png")  # of what --plots writes
 FRAME_COLUMNS = ["video_id", "label", "method", "logit", "score"]
-TITLES = {
+TITLES = {  # of metrics, where the name without underscores is none
     "roc_auc": "ROC-AUC",
     "pr_auc": "PR-AUC",
     "eer": "equal error rate",
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "precision": "precision",
     "recall": "recall (of FAKE)",
     "f1": "F1",
     "brier": "Brier score",
-    "log_loss": "log loss",
 }
 
 
@@ -144,9 +144,10 @@ def print_report(report: ScoreReport) -> None:
     table.add_column("metric of videos", no_wrap=True)
     table.add_column("value", justify="right")
     table.add_column("95 % interval", no_wrap=True)
-    for name, title in TITLES.items():
-        if name in video:
-            table.add_row(title, _number(video[name]), _range(intervals.get(name)))
+    for name, value in video.items():
+        if isinstance(value, float):  # counts are not
+            title = TITLES.get(name, name.replace("_", " "))
+            table.add_row(title, _number(value), _range(intervals.get(name)))
     console = Console(highlight=False, soft_wrap=True)
     console.print(table)
     for line in [*_coverage(report), *_by_method(video), *_comparison(report), *_notes(report)]:
