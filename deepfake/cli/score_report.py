@@ -19,9 +19,9 @@ from deepfake.evaluation.curves import write_curves
 from deepfake.evaluation.predictions import Predictions
 from deepfake.evaluation.score_files import Polarity, ScoreFile, ScoreFileError, read_scores
 from deepfake.evaluation.score_matching import (
-    AucDifference,
+    Comparison,
     MatchedScores,
-    difference_in_auc,
+    compare_auc,
     match_scores,
     own_split,
     read_split,
@@ -29,22 +29,22 @@ from deepfake.evaluation.score_matching import (
 from deepfake.evaluation.split_metrics import evaluate, evaluate_datasets
 from deepfake.params.schema import EvaluateParams
 
-OF_PROBABILITIES = ("brier", "log_loss")  # metrics that other scores do not have
+OF_PROBABILITIES = (
+    "brier",
+    "log_loss",
+    "calibration_error",
+)  # metrics that other scores do not have
 CHANCE = 0.5  # ROC-AUC
 MAX_NAMES = 5
 PLOT_SUFFIXES = (".tsv", ".png")  # of what --plots writes
 FRAME_COLUMNS = ["video_id", "label", "method", "logit", "score"]
-TITLES = {
+TITLES = {  # of metrics, where the name without underscores is none
     "roc_auc": "ROC-AUC",
     "pr_auc": "PR-AUC",
     "eer": "equal error rate",
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "precision": "precision",
     "recall": "recall (of FAKE)",
     "f1": "F1",
     "brier": "Brier score",
-    "log_loss": "log loss",
 }
 
 
@@ -56,20 +56,20 @@ class ScoreReport:
         scores: the file.
         matched: the videos with their scores.
         metrics: as `split_metrics.evaluate` returns them, without frames.
-        difference, other: to the file `other`, if one was compared.
+        comparison, other: with the file `other`, if there is one.
     """
 
     scores: ScoreFile
     matched: MatchedScores
     metrics: dict[str, Any]
-    difference: AucDifference | None = None
+    comparison: Comparison | None = None
     other: Path | None = None
 
     def write_json(self, path: Path) -> None:
         """Write the metrics, with the names that metrics/evaluate.json has below `test`."""
         unknown = {"file": {"rows": len(self.scores.rows), "unknown": len(self.matched.unknown)}}
-        difference = {"difference": vars(self.difference)} if self.difference else {}
-        write_metrics(path, {**self.metrics, **unknown, **difference})
+        comparison = {"comparison": vars(self.comparison)} if self.comparison else {}
+        write_metrics(path, {**self.metrics, **unknown, **comparison})
 
     def write_plots(self, folder: Path) -> None:
         """Write the curves of the stage evaluate as tables, and their figure."""
@@ -113,7 +113,7 @@ def check_outputs(inputs: Sequence[Path], json_file: Path | None, plots: Path | 
 def compared(
     report: ScoreReport, other: Path, split: Path | None, params: EvaluateParams
 ) -> ScoreReport:
-    """The report with the difference to another file of scores on the same videos.
+    """The report with the comparison with another file of scores on the same videos.
 
     Raises:
         ScoreFileError: as `report_scores`.
@@ -122,8 +122,8 @@ def compared(
     videos = own_split(report.scores) if split is None else read_split(split)
     # Only ranks are compared, so any threshold will do.
     matched = match_scores(scores, videos, threshold=0.5)
-    difference = difference_in_auc(report.matched.videos, matched.videos, params)
-    return replace(report, difference=difference, other=other)
+    comparison = compare_auc(report.matched.videos, matched.videos, params)
+    return replace(report, comparison=comparison, other=other)
 
 
 def _of_videos(metrics: dict[str, Any], probabilities: bool) -> dict[str, Any]:
@@ -144,12 +144,13 @@ def print_report(report: ScoreReport) -> None:
     table.add_column("metric of videos", no_wrap=True)
     table.add_column("value", justify="right")
     table.add_column("95 % interval", no_wrap=True)
-    for name, title in TITLES.items():
-        if name in video:
-            table.add_row(title, _number(video[name]), _range(intervals.get(name)))
+    for name, value in video.items():
+        if isinstance(value, float):  # counts are not
+            title = TITLES.get(name, name.replace("_", " "))
+            table.add_row(title, _number(value), _range(intervals.get(name)))
     console = Console(highlight=False, soft_wrap=True)
     console.print(table)
-    for line in [*_coverage(report), *_by_method(video), *_difference(report), *_notes(report)]:
+    for line in [*_coverage(report), *_by_method(video), *_comparison(report), *_notes(report)]:
         typer.echo("\n".join(map(printable, line.split("\n"))))
 
 
@@ -216,12 +217,13 @@ def _notes(report: ScoreReport) -> list[str]:
     return notes
 
 
-def _difference(report: ScoreReport) -> list[str]:
+def _comparison(report: ScoreReport) -> list[str]:
     """The ROC-AUC of both files on their common videos, and whether the difference is luck."""
-    found = report.difference
+    found = report.comparison
     if found is None:
         return []
     meaning = "better" if found.low > 0 else "worse" if found.high < 0 else "no evidence"
+    meaning = meaning if math.isfinite(found.low) else "no interval, too few groups"
     value, low, high = (
         _number(number, "+") for number in (found.first - found.second, found.low, found.high)
     )

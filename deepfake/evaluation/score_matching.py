@@ -41,13 +41,13 @@ class MatchedScores:
 
 
 @dataclass(frozen=True)
-class AucDifference:
+class Comparison:
     """ROC-AUC of two files on the videos that both have scored.
 
     Attributes:
         videos, groups: their numbers.
         first, second: the ROC-AUC of each file.
-        low, high: 95 % interval of first - second; NaN with too few groups.
+        low, high: 95 % interval of first - second.
     """
 
     videos: int
@@ -145,10 +145,8 @@ def match_scores(
     return MatchedScores(videos, cut, threshold, unknown, _conflicts(known, split))
 
 
-def difference_in_auc(
-    first: pd.DataFrame, second: pd.DataFrame, params: EvaluateParams
-) -> AucDifference:
-    """ROC-AUC of two detectors on their common videos.
+def compare_auc(first: pd.DataFrame, second: pd.DataFrame, params: EvaluateParams) -> Comparison:
+    """ROC-AUC of two detectors on their common videos, with the interval of `paired_differences`.
 
     Args:
         first, second: `MatchedScores.videos` of the same split.
@@ -157,14 +155,14 @@ def difference_in_auc(
     columns = ["video_id", "label", "group", "score"]
     both = first[columns].merge(second[["video_id", "score"]], on="video_id").dropna()
     labels, groups = both["label"].to_numpy(int), both["group"].to_numpy(int)
-    one, other = (both[name].to_numpy(float) for name in ("score_x", "score_y"))
-    before, after = rank_statistics(labels, other), rank_statistics(labels, one)
-    found = paired_differences(before, after, labels, groups, params.max_groups)["roc_auc"]
-    return AucDifference(
+    ours, theirs = (both[name].to_numpy(float) for name in ("score_x", "score_y"))
+    statistics = rank_statistics(labels, theirs), rank_statistics(labels, ours)
+    found = paired_differences(*statistics, labels, groups, params.max_groups)["roc_auc"]
+    return Comparison(
         videos=len(both),
         groups=int(both["group"].nunique()),
-        first=roc_auc(labels, one),
-        second=roc_auc(labels, other),
+        first=roc_auc(labels, ours),
+        second=roc_auc(labels, theirs),
         low=found.low,
         high=found.high,
     )

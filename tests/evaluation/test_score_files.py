@@ -14,8 +14,8 @@ from deepfake.evaluation.score_files import ScoreFileError, read_scores
 from deepfake.evaluation.score_matching import (
     EMPTY_SCORE,
     NOT_IN_FILE,
+    compare_auc,
     complete_split,
-    difference_in_auc,
     match_scores,
     own_split,
     read_split,
@@ -212,9 +212,10 @@ def test_the_difference_of_two_detectors(params: Params) -> None:
     )
     random = good.assign(score=generator.random(200))
     random.loc[:9, "score"] = np.nan
-    same = difference_in_auc(good, good, params.evaluate)
+    settings = params.evaluate
+    same = compare_auc(good, good, settings)
     assert (same.low, same.high, same.videos, same.groups) == (0, 0, 200, 50)
-    found = difference_in_auc(good, random, params.evaluate)
+    found = compare_auc(good, random, settings)
     assert found.videos == 190
     assert found.first == roc_auc(labels[10:], good["score"].to_numpy()[10:])
     assert 0.3 < found.low < found.first - found.second < found.high < 0.7
