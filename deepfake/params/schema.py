@@ -174,6 +174,7 @@ class ScoreParams(Section):
     """How the scores of frames become the score of a video."""
 
     video_score: Literal["mean_logit", "mean_probability"]
+    calibration: Literal["temperature", "platt"]
     min_frames: Positive
 
 

@@ -147,7 +147,7 @@ class Reporter:
         self.undecided = 0
         self._output = output
         self._options = options
-        self._table = output.new_table(detector.card.threshold)
+        self._table = output.new_table(detector.card.threshold, detector.card.calibrated)
         # Files in the folder of the reports keep their names.
         self._report_names = {
             Path(file.name).name

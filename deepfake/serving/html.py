@@ -119,7 +119,7 @@ def card_sections(card: ModelCard) -> list[tuple[str, list[tuple[str, str]]]]:
                     "threshold for FAKE",
                     f"{card.threshold:.3f}, chosen on validation videos and fixed",
                 ),
-                ("temperature", f"{card.temperature:g}"),
+                ("score", score_meaning(card)),
                 ("score of a person", card.video_score.replace("_", " ") + " of the frames"),
                 ("frames needed", str(card.min_frames)),
             ],
@@ -147,6 +147,17 @@ def card_sections(card: ModelCard) -> list[tuple[str, list[tuple[str, str]]]]:
             ],
         ),
     ]
+
+
+def score_meaning(card: ModelCard) -> str:
+    """What a score is: a probability, or why it is none."""
+    if not card.calibrated:
+        return f"score (not calibrated): {card.calibration_problem}"
+    bias = f", bias {card.bias:g}" if card.bias else ""
+    return (
+        "probability of FAKE, calibrated on validation videos"
+        f" (temperature {card.temperature:g}{bias})"
+    )
 
 
 def _blended_share(trained: dict[str, Any]) -> float:

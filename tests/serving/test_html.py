@@ -108,6 +108,16 @@ def test_the_model_part_has_threshold_scope_and_data(detector: Detector) -> None
     assert dict(dict(card_sections(detector.card))["Training"])["data sets"] == "demo"
 
 
+def test_a_score_is_a_probability_only_if_calibrated(detector: Detector) -> None:
+    assert "probability of FAKE, calibrated" in Page(model_part(detector.card)).words
+    problem = "val has 4 groups of people"
+    card = replace(detector.card, calibrated=False, calibration_problem=problem)
+    words = Page(model_part(card) + verdict_part(replace(THREE_PEOPLE, calibrated=False))).words
+    assert f"score (not calibrated): {problem}" in words
+    assert "The score (not calibrated) is 0.82" in words
+    assert "probab" not in words
+
+
 def test_a_card_without_origin(detector: Detector) -> None:
     assert "unknown" in Page(model_part(replace(detector.card, origin={}))).words
 
