@@ -2,7 +2,7 @@
 
 Runs `deepfake experiment dfdc_faces` once per row, with one change each, and compares the runs on
 val, whose people are not in train. Test is reserved for the chosen recipe. All rows use the same
-seed. The 95 % intervals resample the groups of val; those of differences are paired. With half of
+seed. The 95 % intervals leave out groups of val in turn; those of differences are paired. With half of
 the originals, 160 pixels and 6 epochs, a row takes 7 minutes on two cores with AMX.
 
 An interrupted run is resumed, and a finished run is not repeated. `--list` shows the runs.

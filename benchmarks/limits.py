@@ -90,7 +90,9 @@ def main() -> int:
     for name, degrade in tqdm(degradations(settings["margin"]).items(), unit="row"):
         changed = [degrade(crop) for crop in crops]
         data = [encode_jpeg(c, settings["jpeg_quality"], settings["jpeg_chroma"]) for c in changed]
-        scores = frame_scores(predict_logits(network, data, card.image_size), card.temperature)
+        scores = frame_scores(
+            predict_logits(network, data, card.image_size), card.temperature, card.bias
+        )
         statistics = rank_statistics(labels, scores)
         groups = test["group"].to_numpy(int)
         low, high = group_intervals(statistics, labels, groups, MAX_GROUPS)["roc_auc"]

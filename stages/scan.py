@@ -16,7 +16,7 @@ PRINTED_NOTES = 20  # of a data set; all are in its file
 def main(params: Params, name: str) -> None:
     """Write one row per video of a data set, with the digest of its file, and the notes."""
     dataset = params.dataset[name]
-    scanned = scan(Path(dataset.root), name, dataset.layout, dataset.include)
+    scanned = scan(Path(dataset.root), name, dataset.layout, dataset.include, dataset.slices)
     for note in scanned.notes[:PRINTED_NOTES]:
         print(f"{name}: {note}")
     write_csv(Path("data/scanned") / f"{name}.csv", scanned.rows)

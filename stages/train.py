@@ -30,8 +30,9 @@ def main(params: Params) -> None:
     workers = params.execution.worker_count - 1
     result = train(train_set, val_set, params.train, params.score, SCRATCH, workers)
     frames = val_set.table.assign(logit=result.val_logits)
-    score, head = params.score, params.train.head
-    calibration = calibrate(frames, score.video_score, score.min_frames, head)
+    calibration = calibrate(frames, params.score, params.train.head)
+    if calibration.problem:
+        print(f"score (not calibrated): {calibration.problem}")
     datasets = sorted(train_set.table["dataset"].unique())
     card = make_card(params, calibration, result.best_epoch, datasets, train_set.face_pixels())
     save_model(Path("models"), result.weights, card)
@@ -45,7 +46,12 @@ def publish_starter(params: Params) -> None:
     network, card = load_model(STARTER)
     check_crops(card, params.crops)
     save_model(Path("models"), network.state_dict(), card)
-    metrics = {"temperature": card.temperature, "threshold": card.threshold}
+    metrics = {
+        "temperature": card.temperature,
+        "bias": card.bias,
+        "calibrated": int(card.calibrated),
+        "threshold": card.threshold,
+    }
     write_metrics(Path("metrics/train.json"), metrics)
     write_csv(Path("plots/train/history.tsv"), pd.DataFrame(columns=HISTORY_COLUMNS))
 

@@ -43,6 +43,7 @@ def make_result(
         decisive=deciding.track if deciding else None,
         faces=faces,
         cause=None if deciding else UndecidedCause.NO_FACE,
+        calibrated=True,
     )
 
 

@@ -106,10 +106,10 @@ def predict(
 ) -> None:
     """Predict for each file whether it shows a swapped face: REAL, FAKE or UNDECIDED.
 
-    The score is the calibrated probability of FAKE of the most suspicious person.
-    Scores at or above the threshold, chosen on validation videos, are FAKE. The
-    score range over frames (95 %) shows how much the score depends on which
-    frames were analysed. A file without a usable face is UNDECIDED, with a
+    The score, 0 to 1, is that of the most suspicious person: the higher, the more
+    likely FAKE. The heading says so if it is not calibrated. Scores at or above the
+    threshold, chosen on validation videos, are FAKE. The score range over frames
+    (95 %) shows how much the score depends on which frames were analysed. A file without a usable face is UNDECIDED, with a
     reason; so are a file that is missing or unreadable and an address that cannot
     be fetched. See docs/predicting.md.
 

@@ -35,6 +35,10 @@ TEXT = frozenset(
     ]
 )
 
+# Columns whose name begins so hold text too: those by whose values metrics are reported, such as
+# slice_gender.
+SLICE = "slice_"
+
 
 def write_csv(path: Path, table: pd.DataFrame, float_format: str = "%.6g") -> None:
     """Write a table as CSV with LF line ends; with tabs if `path` ends in .tsv."""
@@ -51,17 +55,28 @@ def write_csv(path: Path, table: pd.DataFrame, float_format: str = "%.6g") -> No
 
 def _has_returns(table: pd.DataFrame) -> bool:
     """Whether a text has a carriage return, which pandas quotes only if it quotes all text."""
-    columns = TEXT.intersection(table)
+    columns = _text_columns(table)
     return any(table[column].astype(str).str.contains("\r").any() for column in columns)
 
 
 def read_csv(path: Path) -> pd.DataFrame:
     """Read what `write_csv` wrote. Text stays text ("007", "NA", ""); missing numbers are NaN."""
+    separator = "\t" if path.suffix == ".tsv" else ","
+    text = _text_columns(pd.read_csv(path, sep=separator, nrows=0))
     table = pd.read_csv(
         path,
-        sep="\t" if path.suffix == ".tsv" else ",",
-        dtype=dict.fromkeys(TEXT, str),
+        sep=separator,
+        dtype=dict.fromkeys(text, str),
         keep_default_na=False,
         na_values=[""],
     )
-    return table.fillna(dict.fromkeys(TEXT.intersection(table), ""))
+    return table.fillna(dict.fromkeys(text, ""))
+
+
+def slice_columns(table: pd.DataFrame) -> list[str]:
+    """The columns of a table by whose values metrics are reported."""
+    return [str(name) for name in table if str(name).startswith(SLICE)]
+
+
+def _text_columns(table: pd.DataFrame) -> list[str]:
+    return [*sorted(TEXT.intersection(table)), *slice_columns(table)]

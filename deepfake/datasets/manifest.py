@@ -11,7 +11,7 @@ import pandera.pandas as pa
 
 from deepfake.base.errors import ManifestError, format_list
 from deepfake.core.labels import FAKE, LABEL_NAMES, REAL, SPLITS
-from deepfake.core.tables import read_csv
+from deepfake.core.tables import read_csv, slice_columns
 from deepfake.datasets.listing import Listing
 
 MAX_LISTED = 20  # rows that the report shows for each warning; the rest is counted
@@ -43,7 +43,8 @@ class Manifest:
     """All videos, with a report and counts for the user.
 
     Attributes:
-        table: validated against `SCHEMA`, sorted by video_id.
+        table: validated against `SCHEMA`, sorted by video_id; then the columns of slices, "" where
+            unknown.
         report: the size of each data set, its notes, and warnings.
         metrics: counts, for metrics/manifest.json.
     """
@@ -90,7 +91,9 @@ def build_manifest(scans: dict[str, Listing], trains: bool = False) -> Manifest:
             missing and `trains` is True.
     """
     joined = pd.concat([listing.rows for listing in scans.values()], ignore_index=True)
-    table = joined[list(SCHEMA.columns)].sort_values("video_id", ignore_index=True)
+    slices = slice_columns(joined)
+    table = joined[[*SCHEMA.columns, *slices]].fillna(dict.fromkeys(slices, ""))
+    table = table.sort_values("video_id", ignore_index=True)
     errors = [*_schema_errors(table), *_original_errors(table), *_label_conflicts(table)]
     if errors:
         title = f"the data sets have {len(errors)} errors; fix or remove these videos:"
@@ -122,7 +125,7 @@ def build_manifest(scans: dict[str, Listing], trains: bool = False) -> Manifest:
 
 def _schema_errors(table: pd.DataFrame) -> list[str]:
     try:
-        SCHEMA.validate(table, lazy=True)
+        SCHEMA.validate(table[list(SCHEMA.columns)], lazy=True)
     except pa.errors.SchemaErrors as error:
         cases = error.failure_cases
         return [

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
@@ -58,7 +58,7 @@ BESIDE_A_VIDEO = "~image"  # ends the video_id of an image that is called like a
 EMPTY_DIGEST = hashlib.sha256().hexdigest()
 
 
-def scan(root: Path, name: str, layout: str, include: str) -> Listing:
+def scan(root: Path, name: str, layout: str, include: str, slices: Sequence[str] = ()) -> Listing:
     """List the videos below `root`.
 
     Args:
@@ -66,18 +66,20 @@ def scan(root: Path, name: str, layout: str, include: str) -> Listing:
         name: name of the data set, the first part of every video_id.
         layout: a key of `LAYOUTS`, or "auto", which detects the layout.
         include: pattern for the paths to keep, such as "*/c23/*"; * also matches slashes.
+        slices: columns of labels.csv by whose values metrics are reported.
 
     Returns:
         The importer's rows, sorted by video_id, with the added columns video_id, dataset, kind and
         sha256 ("" for files that are empty or cannot be opened). Notes name these files.
 
     Raises:
-        ManifestError: the folder is missing or has no videos, its layout is unknown, or paths are
-            outside of the root, missing or of an unknown type. The message lists these paths.
+        ManifestError: the folder is missing or has no videos, its layout is unknown or has no
+            slices, or paths are outside of the root, missing or of an unknown type. The message lists
+            these paths.
     """
     if not root.is_dir():
         raise ManifestError(f"{root} is not a folder: set the root of {name} in params.yaml")
-    listing = list_videos(root, name, layout)
+    listing = list_videos(root, name, layout, slices)
     table, notes = listing.rows, listing.notes
     included = [fnmatchcase(path, include) for path in table["path"]]
     if not all(included):
@@ -96,14 +98,20 @@ def scan(root: Path, name: str, layout: str, include: str) -> Listing:
     return Listing(table.sort_values("video_id", ignore_index=True), notes)
 
 
-def list_videos(root: Path, name: str, layout: str = AUTO) -> Listing:
+def list_videos(root: Path, name: str, layout: str = AUTO, slices: Sequence[str] = ()) -> Listing:
     """The rows of an importer with their derived columns, not checked; reads no video.
 
     Raises:
-        ManifestError: the layout is unknown, or the data set's metadata is invalid.
+        ManifestError: the layout is unknown, the data set's metadata is invalid, or there are
+            `slices` although the layout is not csv.
     """
     chosen = resolved_layout(root, layout)
-    listing: Listing = LAYOUTS[chosen].listing(root)
+    if slices and LAYOUTS[chosen] is not csv_file:
+        raise ManifestError(
+            f"{name} has slices ({', '.join(slices)}), which need layout csv and not {chosen}: write a"
+            " labels.csv (see docs/your-data.md), or remove them in params.yaml"
+        )
+    listing: Listing = csv_file.listing(root, slices) if slices else LAYOUTS[chosen].listing(root)
     layout_note = f"layout: {chosen}" + " (detected)" * (layout == AUTO)
     rows, left_out = _with_utf8_names(listing.rows)
     notes = [layout_note, *map(utf8, listing.notes), *left_out]

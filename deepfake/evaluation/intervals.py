@@ -15,10 +15,10 @@ import numpy as np
 from scipy.special import expit, logit
 from scipy.stats import t as student
 
+from deepfake.core.groups import MIN_GROUPS, count_groups
 from deepfake.core.labels import Floats, Integers, Labels
 from deepfake.evaluation.metrics import NAN, Statistics
 
-MIN_GROUPS = 10  # with each label; with fewer there is no interval (docs/metrics.md)
 TAIL = 0.025  # probability on each side of the interval
 DECIMALS = 12  # of values, since a sum of fractions misses 0 and 1
 WEIGHTS_AT_ONCE = 1 << 17  # 1 MB, which stays in the processor's cache
@@ -115,7 +115,7 @@ def paired_differences(
 
 def enough_groups(labels: Labels, groups: Integers) -> bool:
     """Whether each label that there is occurs in at least `MIN_GROUPS` groups."""
-    counts = [len(np.unique(groups[labels == label])) for label in np.unique(labels)]
+    counts = [count for count in count_groups(labels, groups) if count]
     return min(counts, default=0) >= MIN_GROUPS
 
 
@@ -184,11 +184,11 @@ def standard_error(deviations: Floats, effective_groups: float) -> tuple[float, 
         The error, the root of (G - 1) / G times the sum of the squares for G groups. The degrees of
         freedom, 2 G / (k - 1) with the kurtosis k of the deviations, which say how much a variance
         from them varies: few, if a few groups matter more than the others. They are at least 1, and
-        at most `effective_groups` - 1.
+        at most (G - 1) / G times `effective_groups`, which is G - 1 for groups of one size.
     """
     count, squares = len(deviations), float(np.sum(deviations**2))
     error = math.sqrt((count - 1) / count * squares)
-    most = max(1.0, effective_groups - 1)
+    most = max(1.0, (count - 1) / count * effective_groups)
     kurtosis = count * float(np.sum(deviations**4)) / squares**2 if squares else 1.0
     freedom = 2 * count / (kurtosis - 1) if kurtosis > 1 else most
     return error, min(max(1.0, freedom), most)

@@ -57,8 +57,8 @@ def predict_split(
     """
     rows = select_crops(split, crops, main_track_only=False)
     logits = predict_logits(network, stored_images(folder, rows), card.image_size, device)
-    frames = rows.assign(logit=logits, score=frame_scores(logits, card.temperature))
-    scored = video_scores(frames, card.video_score, card.temperature, card.min_frames)
+    frames = rows.assign(logit=logits, score=frame_scores(logits, card.temperature, card.bias))
+    scored = video_scores(frames, card.video_score, card.temperature, card.min_frames, card.bias)
     videos = split[["video_id", "dataset", "path", "label", "method", "group"]]
     columns = ["video_id", "frame", "track", "image", "label", "method", "logit", "score"]
     return Predictions(frames[columns], verdicts(videos, scored, rows, card.threshold))

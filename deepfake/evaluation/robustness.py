@@ -150,7 +150,7 @@ def encode_bmp(image: Image) -> bytes:
 
 def _video_scores(sample: Predictions, card: ModelCard, logits: Floats) -> Floats:
     frames = sample.frames.assign(logit=logits)
-    scored = video_scores(frames, card.video_score, card.temperature, card.min_frames)
+    scored = video_scores(frames, card.video_score, card.temperature, card.min_frames, card.bias)
     scores: Floats = scored.set_index("video_id")["score"].loc[sample.videos["video_id"]].to_numpy()
     return scores
 

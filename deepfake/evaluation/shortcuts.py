@@ -18,10 +18,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from deepfake.core import archive
+from deepfake.core.groups import MIN_GROUPS
 from deepfake.core.image import Image, decode_image
 from deepfake.core.labels import Floats
 from deepfake.core.roc import roc_auc
-from deepfake.evaluation.intervals import MIN_GROUPS, group_intervals
+from deepfake.evaluation.intervals import group_intervals
 from deepfake.evaluation.metrics import rank_statistics
 
 COLUMNS = ["shortcut", "videos", "groups", "roc_auc", "low", "high", "warning"]

@@ -1,12 +1,12 @@
 """Metrics by face size, sharpness, brightness, compression, and columns that the user names."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from deepfake.core.labels import UNDECIDED, Integers
+from deepfake.core.tables import SLICE, slice_columns
 from deepfake.evaluation.predictions import Predictions
 from deepfake.evaluation.split_metrics import MAIN_METRICS, measure_rows
 from deepfake.params.schema import EvaluateParams
@@ -39,7 +39,6 @@ def evaluate_slices(
     crops: pd.DataFrame,
     threshold: float,
     params: EvaluateParams,
-    columns: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The main metrics of parts of the videos of a split.
 
@@ -49,16 +48,16 @@ def evaluate_slices(
         crops: data/crops.csv.
         threshold: scores from here on are FAKE.
         params: the evaluate section of params.yaml.
-        columns: of the split, each of whose values is a slice too.
 
     Returns:
         For each quantity, the thirds low, middle and high of the videos, with the range `from` to
-        `to`; for compression and `columns`, each value that is not "". What has one value only is
-        left out.
+        `to`; for compression and each column slice_NAME of the split, by NAME, each value that is not
+        "". What has one value only is left out.
     """
     scored = predictions.videos[predictions.videos["verdict"] != UNDECIDED]
     quantities = face_quantities(scored, crops)
-    named = split.set_index("video_id")[[COMPRESSION, *columns]]
+    columns = {COMPRESSION: COMPRESSION, **{c: c[len(SLICE) :] for c in slice_columns(split)}}
+    named = split.set_index("video_id")[list(columns)].rename(columns=columns)
     table = scored.join(quantities, on="video_id").join(named, on="video_id")
     metrics: dict[str, Any] = {}
     for name in QUANTITIES:
@@ -73,7 +72,7 @@ def evaluate_slices(
             for part, rows in parts.items()
             if len(rows)
         }
-    for name in (COMPRESSION, *columns):
+    for name in columns.values():
         known = table[table[name].fillna("") != ""]
         metrics[name] = {
             str(value): _measured(rows, threshold, params) for value, rows in known.groupby(name)

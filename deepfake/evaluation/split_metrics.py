@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from deepfake.core.groups import count_groups
 from deepfake.core.labels import FAKE, REAL, UNDECIDED
 from deepfake.evaluation.intervals import Interval, group_intervals
 from deepfake.evaluation.metrics import (
@@ -99,10 +100,11 @@ def measure_rows(
     statistics = all_statistics(labels, scores, threshold)
     intervals = group_intervals(statistics, labels, groups, params.max_groups)
     intervals |= _precision_without_false_alarms(metrics, intervals)
+    real_groups, fake_groups = count_groups(labels, groups)
     return {
         "groups": len(np.unique(groups)),
-        "real_groups": len(np.unique(groups[labels == REAL])),
-        "fake_groups": len(np.unique(groups[labels == FAKE])),
+        "real_groups": real_groups,
+        "fake_groups": fake_groups,
         **{name: value for name, value in metrics.items() if names is None or name in names},
         "interval_95": {
             name: {"low": low, "high": high}

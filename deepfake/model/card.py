@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 ARCHITECTURE, HEADS = "resnet18", ("linear", "cosine")
 WEIGHTS, CARD, ONNX = "model.safetensors", "model.json", "model.onnx"  # files of a model
 VERSION = 3  # of the card
+UNCHECKED = "the card is of an earlier version, which did not check it"
 MIN_FACE_PIXELS_FROM_1 = 48  # of `crops`, where a card of version 1 names none
 MODELS, STARTER = Path("models"), Path("models/starter")  # folders in the repository
 
@@ -30,6 +31,9 @@ class ModelCard:
         classes: names of the labels 0 and 1.
         image_size: side of the network's input in pixels.
         temperature: logits are divided by it before the sigmoid.
+        bias: added to the divided logits.
+        calibrated: whether the score is a probability of FAKE on videos like those of val.
+        calibration_problem: why it is not, or "".
         threshold: a video with at least this score is FAKE; chosen on val.
         video_score: how frame scores are averaged.
         min_frames: a person in fewer frames gets no score.
@@ -49,12 +53,10 @@ class ModelCard:
     min_frames: int
     preprocessing: dict[str, Any]
     origin: dict[str, Any]
+    bias: float = 0.0
+    calibrated: bool = False
+    calibration_problem: str = UNCHECKED
     version: int = VERSION
-
-    @property
-    def calibrated(self) -> bool:
-        """Whether scores are probabilities; those of an imported model are not."""
-        return bool(self.origin.get("calibrated", True))
 
 
 def make_card(
@@ -85,6 +87,9 @@ def make_card(
             "best_epoch": best_epoch,
             "face_pixels": face_pixels,
         },
+        bias=calibration.bias,
+        calibrated=not calibration.problem,
+        calibration_problem=calibration.problem,
     )
 
 

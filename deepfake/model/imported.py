@@ -84,14 +84,14 @@ def imported_card(path: Path, settings: ImportSettings, params: Params) -> Model
     size = settings.image_size
     crops = params.crops.model_copy(update={"margin": settings.margin, "size": size})
     like_ours = params.model_copy(update={"crops": crops})
-    card = make_card(like_ours, Calibration(1.0, settings.threshold), 0, [], face_pixels=0)
+    calibration = Calibration(1.0, settings.threshold, problem="the model was imported")
+    card = make_card(like_ours, calibration, 0, [], face_pixels=0)
     preprocessing = dict(card.preprocessing)
     if (settings.mean, settings.std) != (MEAN, STD):
         preprocessing["normalisation"] = {"mean": list(settings.mean), "std": list(settings.std)}
     origin = {
         "imported": path.name,
         "sha256": sha256_of(path),
-        "calibrated": False,
         "datasets": [],
         "best_epoch": 0,
     }

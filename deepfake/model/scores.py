@@ -36,14 +36,18 @@ def predict_logits(
     return torch.cat(logits).double().numpy() if logits else np.zeros(0)
 
 
-def frame_scores(logits: Floats, temperature: float) -> Floats:
-    """Calibrated probability of FAKE per frame, 0..1 (temperature scaling, Guo et al., 2017)."""
-    scores: Floats = expit(np.asarray(logits) / temperature)
+def frame_scores(logits: Floats, temperature: float, bias: float = 0.0) -> Floats:
+    """The score of each frame, 0..1: the sigmoid of logit / temperature + bias."""
+    scores: Floats = expit(np.asarray(logits) / temperature + bias)
     return scores
 
 
 def video_scores(
-    frames: pd.DataFrame, video_score: str, temperature: float, min_frames: int
+    frames: pd.DataFrame,
+    video_score: str,
+    temperature: float,
+    min_frames: int,
+    bias: float = 0.0,
 ) -> pd.DataFrame:
     """Scores of videos from the logits of their frames.
 
@@ -55,12 +59,13 @@ def video_scores(
         video_score: "mean_logit" averages before the sigmoid, "mean_probability" after it.
         temperature: logits are divided by it.
         min_frames: tracks with fewer frames get no score.
+        bias: added to the divided logits.
 
     Returns:
         Rows sorted by video_id: video_id, score (0..1), and the track that it is from with its
         number of frames. Videos in which no track has a score have no row.
     """
-    scaled = frames["logit"] / temperature
+    scaled = frames["logit"] / temperature + bias
     values = scaled if video_score == "mean_logit" else expit(scaled)
     tracks = (
         frames.assign(score=values)

@@ -1,6 +1,7 @@
 """params.yaml as frozen, typed objects.
 
-No field has a default: params.yaml is the only place where a value is set, and DVC tracks it there.
+No field has a default, except the slices of a data set, of which most have none: params.yaml is the
+only place where a value is set, and DVC tracks it there.
 This file computes nothing that could change a result, so no stage depends on it.
 """
 
@@ -33,11 +34,12 @@ LiteralText = Annotated[str, AfterValidator(_check_no_interpolation)]
 
 
 class DatasetParams(Section):
-    """Where the videos of one data set are, and how their labels are stored."""
+    """Where the videos of one data set are, how their labels are stored, and what else is known."""
 
     root: LiteralText
     layout: str
     include: LiteralText
+    slices: list[Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]] = []
 
 
 class ExecutionParams(Section):
@@ -179,6 +181,7 @@ class ScoreParams(Section):
     """How the scores of frames become the score of a video."""
 
     video_score: Literal["mean_logit", "mean_probability"]
+    calibration: Literal["temperature", "platt"]
     min_frames: Positive
 
 

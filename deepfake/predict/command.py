@@ -92,7 +92,7 @@ def run(options: PredictOptions) -> int:
 
 def _origin(card: "ModelCard") -> str:
     """What a model was trained on, as far as its card says."""
-    if card.calibrated:
+    if "imported" not in card.origin:
         return f"trained on {', '.join(card.origin['datasets'])}"
     return "imported; its training data are unknown and its scores are not calibrated"
 
@@ -154,7 +154,7 @@ class Reporter:
         self.undecided = 0
         self._output = output
         self._options = options
-        self._table = output.new_table(detector.card.threshold)
+        self._table = output.new_table(detector.card.threshold, detector.card.calibrated)
         # Files in the folder of the reports keep their names.
         self._report_names = {
             Path(file.name).name

@@ -11,7 +11,9 @@ RESAMPLES = 1000
 SEED = 0  # the same file gets the same interval
 
 
-def score_interval(logits: Floats, video_score: str, temperature: float) -> Interval | None:
+def score_interval(
+    logits: Floats, video_score: str, temperature: float, bias: float = 0.0
+) -> Interval | None:
     """Score range over frames (95 %): percentile bootstrap over a person's frames (Efron, 1979).
 
     It shows how stable the score is over the frames of this person in this file. It is not the
@@ -21,14 +23,14 @@ def score_interval(logits: Floats, video_score: str, temperature: float) -> Inte
 
     Args:
         logits: one per frame of the person.
-        video_score, temperature: as for `scores.video_scores`.
+        video_score, temperature, bias: as for `scores.video_scores`.
 
     Returns:
         Lower and upper bound, 0..1; None with fewer than `MIN_FRAMES` frames.
     """
     if len(logits) < MIN_FRAMES:
         return None
-    scaled = np.asarray(logits) / temperature
+    scaled = np.asarray(logits) / temperature + bias
     resampled = np.random.default_rng(SEED).integers(len(scaled), size=(RESAMPLES, len(scaled)))
     if video_score == "mean_logit":
         scores = expit(scaled[resampled].mean(axis=1))

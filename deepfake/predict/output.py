@@ -35,6 +35,7 @@ def as_json(result: Result, with_frames: bool) -> str:
         "interval": _bounds(result.interval),
         "certainty": result.certainty,
         "threshold": _rounded(result.threshold),
+        "calibrated": result.calibrated,
         "reason": result.reason,
         "note": result.note,
         "status": result.video.status,
@@ -111,8 +112,13 @@ def _csv_lines(rows: Iterable[Iterable[Any]]) -> str:
     return text.getvalue().rstrip("\n")
 
 
-def new_table(threshold: float) -> Table:
-    """The table for people, without rows."""
+def new_table(threshold: float, calibrated: bool) -> Table:
+    """The table for people, without rows.
+
+    Args:
+        threshold: scores from here on are FAKE.
+        calibrated: whether the scores are probabilities.
+    """
     table = Table(
         caption=f"Scores of {threshold:.2f} or more are FAKE. A score is a statistical hint, not a"
         " proof.",
@@ -121,7 +127,8 @@ def new_table(threshold: float) -> Table:
         pad_edge=False,
     )
     table.add_column("verdict", no_wrap=True)
-    table.add_column("score", no_wrap=True, justify="right")
+    title = "score" if calibrated else "score (not\ncalibrated)"
+    table.add_column(title, no_wrap=True, justify="right")
     table.add_column("score range\nover frames (95 %)", no_wrap=True)
     table.add_column("people", no_wrap=True)
     table.add_column("frames", no_wrap=True)

@@ -27,7 +27,7 @@ class FaceFrame:
     Attributes:
         frame: number of the frame, counted from 0 in reading order.
         seconds: time of the frame at the mean frame rate; None for images.
-        score: calibrated probability of FAKE, 0..1, of this frame alone.
+        score: of this frame alone, 0..1; the higher, the more likely FAKE.
         box: left, top, right, bottom of the face in pixels of the frame.
         image: the crop that the network saw, as JPEG.
     """
@@ -45,7 +45,7 @@ class Face:
 
     Attributes:
         track: number of the face track, counted from 0; 0 is the most visible person.
-        score: calibrated probability of FAKE, 0..1; None if too few frames show the person.
+        score: 0..1; None if too few frames show the person.
         interval: as for `Result`.
         reason: why there is no score, else "".
         coverage: fraction of the analysed frames that show the person, 0..1.
@@ -76,8 +76,8 @@ class Result:
     Attributes:
         path: the file or address as given; what is not UTF-8 in its name is escaped.
         verdict: REAL, FAKE or UNDECIDED.
-        score: calibrated probability of FAKE, 0..1, of the most suspicious person; None if
-            UNDECIDED.
+        score: of the most suspicious person, 0..1; None if UNDECIDED. A probability of FAKE if
+            `calibrated`.
         threshold: scores at or above it are FAKE; the model's own, chosen on validation videos.
         interval: score range over frames (95 %), as `frame_interval.score_interval` gives it for
             the person who decides the verdict; None if UNDECIDED or with too few frames.
@@ -92,6 +92,7 @@ class Result:
         decisive: track of the person who decides the verdict; None if UNDECIDED.
         faces: all tracked people, the most visible first.
         cause: why the file is UNDECIDED, for programs; None if it has a verdict.
+        calibrated: whether the score is a probability on files like those of the model's val.
     """
 
     path: str
@@ -108,6 +109,7 @@ class Result:
     decisive: int | None
     faces: tuple[Face, ...]
     cause: UndecidedCause | None = None
+    calibrated: bool = False
 
     @property
     def coverage(self) -> float:

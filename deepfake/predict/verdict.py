@@ -30,7 +30,7 @@ def make_result(path: str, card: ModelCard, file: Preprocessed, logits: Floats) 
     path = utf8(path)  # as pandas requires
     table = pd.DataFrame(list(file.crops), columns=["frame", "track"])
     table = table.assign(logit=logits, video_id=path)
-    scored = video_scores(table, card.video_score, card.temperature, card.min_frames)
+    scored = video_scores(table, card.video_score, card.temperature, card.min_frames, card.bias)
     row = verdicts(pd.DataFrame({"video_id": [path]}), scored, table, card.threshold).iloc[0]
     faces = _faces(card, file, table)
     decisive = None if pd.isna(row["track"]) else int(row["track"])
@@ -55,6 +55,7 @@ def make_result(path: str, card: ModelCard, file: Preprocessed, logits: Floats) 
         decisive=decisive,
         faces=faces,
         cause=_cause(file) if undecided else None,
+        calibrated=card.calibrated,
     )
 
 
@@ -77,12 +78,16 @@ def _cause(file: Preprocessed) -> UndecidedCause:
 def _faces(card: ModelCard, file: Preprocessed, table: pd.DataFrame) -> tuple[Face, ...]:
     """Every person with their own score; the table has frame, track and logit of each crop."""
     people = video_scores(
-        table.assign(video_id=table["track"]), card.video_score, card.temperature, card.min_frames
+        table.assign(video_id=table["track"]),
+        card.video_score,
+        card.temperature,
+        card.min_frames,
+        card.bias,
     )
     person_scores: dict[int, float] = dict(
         zip(people["track"].tolist(), people["score"].tolist(), strict=True)
     )
-    crop_scores = frame_scores(table["logit"].to_numpy(float), card.temperature)
+    crop_scores = frame_scores(table["logit"].to_numpy(float), card.temperature, card.bias)
     faces = []
     for track in sorted(table["track"].unique().tolist()):
         rows = table[table["track"] == track]
@@ -94,7 +99,7 @@ def _faces(card: ModelCard, file: Preprocessed, table: pd.DataFrame) -> tuple[Fa
         interval = None
         if score is not None:
             logits = rows["logit"].to_numpy(float)
-            interval = score_interval(logits, card.video_score, card.temperature)
+            interval = score_interval(logits, card.video_score, card.temperature, card.bias)
         faces.append(
             Face(
                 track=track,

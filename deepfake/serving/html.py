@@ -111,8 +111,8 @@ def card_sections(card: ModelCard) -> list[tuple[str, list[tuple[str, str]]]]:
     """The content of a model card: titles, each with names and values."""
     frames, crops = card.preprocessing["frames"], card.preprocessing["crops"]
     trained = card.origin.get("train", {})
-    chosen = "chosen on validation videos" if card.calibrated else "set when it was imported"
-    uncalibrated = ", not calibrated: a score is not a probability"
+    imported = "imported" in card.origin
+    chosen = "set when it was imported" if imported else "chosen on validation videos"
     return [
         (
             "Verdict",
@@ -121,7 +121,7 @@ def card_sections(card: ModelCard) -> list[tuple[str, list[tuple[str, str]]]]:
                     "threshold for FAKE",
                     f"{card.threshold:.3f}, {chosen} and fixed",
                 ),
-                ("temperature", f"{card.temperature:g}{'' if card.calibrated else uncalibrated}"),
+                ("score", score_meaning(card)),
                 ("score of a person", card.video_score.replace("_", " ") + " of the frames"),
                 ("frames needed", str(card.min_frames)),
             ],
@@ -149,6 +149,17 @@ def card_sections(card: ModelCard) -> list[tuple[str, list[tuple[str, str]]]]:
             ],
         ),
     ]
+
+
+def score_meaning(card: ModelCard) -> str:
+    """What a score is: a probability, or why it is none."""
+    if not card.calibrated:
+        return f"score (not calibrated): {card.calibration_problem}"
+    bias = f", bias {card.bias:g}" if card.bias else ""
+    return (
+        "probability of FAKE, calibrated on validation videos"
+        f" (temperature {card.temperature:g}{bias})"
+    )
 
 
 def _blended_share(trained: dict[str, Any]) -> float:

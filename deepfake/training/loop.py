@@ -149,6 +149,8 @@ def summarize_training(result: TrainingResult, calibration: Calibration) -> dict
         "best_epoch": result.best_epoch,
         **{str(name): value for name, value in best.drop("epoch").items()},
         "temperature": calibration.temperature,
+        "bias": calibration.bias,
+        "calibrated": int(not calibration.problem),
         "threshold": calibration.threshold,
     }
 

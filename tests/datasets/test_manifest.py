@@ -1,5 +1,6 @@
 """The manifest: data sets are joined, every error is named, and the report has the warnings."""
 
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -7,8 +8,10 @@ import pytest
 
 from deepfake.base.errors import ManifestError
 from deepfake.core.labels import FAKE, REAL
+from deepfake.core.tables import read_csv, write_csv
 from deepfake.datasets import manifest
 from deepfake.datasets.listing import Listing
+from deepfake.splits.policies import with_links
 
 DIGESTS = {name: name * 64 for name in "abcdef"}
 
@@ -55,6 +58,17 @@ def test_data_sets_are_joined_and_sorted() -> None:
     }
     assert "a: 2 videos, 1 REAL, 1 FAKE\n  methods: swap 1\n" in built.report
     assert "  3 files are left out\n" in built.report
+
+
+def test_columns_of_slices_are_text_and_empty_in_other_data_sets(tmp_path: Path) -> None:
+    built = build(row("a/x", slice_skin="02"), row("a/y", slice_skin="NA"), row("b/z"))
+    assert list(built.table.columns) == [*manifest.SCHEMA.columns, "slice_skin"]
+    write_csv(tmp_path / "manifest.csv", built.table)
+    read = read_csv(tmp_path / "manifest.csv")
+    assert read["slice_skin"].tolist() == ["02", "NA", ""]
+    links = pd.DataFrame(columns=["video_id", "identity", "content"])
+    videos = with_links(read, links[["video_id", "identity"]], links[["video_id", "content"]])
+    assert videos["slice_skin"].tolist() == ["02", "NA", ""]
 
 
 @pytest.mark.parametrize(

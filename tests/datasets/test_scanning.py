@@ -267,3 +267,9 @@ def test_name_that_is_not_utf8_is_left_out_with_a_note(tmp_path: Path) -> None:
     assert listing.notes[1:] == [
         r"real/caf\udce9.mp4: left out because its name is not UTF-8; rename it"
     ]
+
+
+def test_slices_need_a_table(tmp_path: Path) -> None:
+    root = tree(tmp_path, "real/a.mp4", "fake/b.mp4")
+    with pytest.raises(ManifestError, match=r"slices \(gender\), which need layout csv"):
+        scanning.scan(root, "mine", "folders", "*", ["gender"])

@@ -41,7 +41,7 @@ class Redness(nn.Module):
 
 def card(min_frames: int = 1) -> Any:
     return SimpleNamespace(
-        image_size=16, temperature=0.8, threshold=0.55, video_score="mean_logit",
+        image_size=16, temperature=0.8, bias=0.1, threshold=0.55, video_score="mean_logit",
         min_frames=min_frames,
     )  # fmt: skip
 

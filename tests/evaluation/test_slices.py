@@ -48,10 +48,11 @@ def test_quantities_are_those_of_the_person_who_decides() -> None:
 def test_slices_have_all_main_metrics_and_add_up() -> None:
     videos = videos_of(120)
     split = videos[["video_id"]].assign(
-        compression=["c23", "c23", "c40", "c40"] * 30, gender=["f", "f", "m", "m", "", ""] * 20
+        compression=["c23", "c23", "c40", "c40"] * 30,
+        slice_gender=["f", "f", "m", "m", "", ""] * 20,
     )
     found = evaluate_slices(
-        Predictions(pd.DataFrame(), videos), split, crops_of(videos), 0.5, SETTINGS, ["gender"]
+        Predictions(pd.DataFrame(), videos), split, crops_of(videos), 0.5, SETTINGS
     )
     assert list(found) == ["face_pixels", "sharpness", "compression", "gender"]
     assert tuple(found["sharpness"]) == THIRDS

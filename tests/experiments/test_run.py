@@ -196,6 +196,8 @@ def test_a_model_is_tested_on_other_data_without_training(checkout: Path) -> Non
     assert metrics["test"]["coverage"]["videos"] == len(labels)
     assert json.loads((tested / "metrics/train.json").read_text()).keys() == {
         "temperature",
+        "bias",
+        "calibrated",
         "threshold",
     }
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from deepfake.base.errors import ModelError
-from deepfake.model.card import CARD, STARTER, VERSION, parse_card, read_card
-from deepfake.params.schema import CropsParams, FramesParams
+from deepfake.model.calibration import Calibration
+from deepfake.model.card import CARD, STARTER, VERSION, make_card, parse_card, read_card
+from deepfake.params.schema import CropsParams, FramesParams, Params
 
 VERSION_1 = """{
   "architecture": "resnet18", "classes": ["REAL", "FAKE"], "image_size": 192, "temperature": 1.5,
@@ -32,7 +33,19 @@ def test_a_card_of_version_1_is_converted() -> None:
     assert (frames.jpeg_chroma, crops.jpeg_chroma) == ("yuv420", "yuv444")
     assert (crops.detector, crops.min_face_pixels) == ("yunet", 48)
     assert card.head == "linear"
+    assert not card.calibrated, "nobody checked it"
+    assert "earlier version" in card.calibration_problem
+    assert card.bias == 0
     assert parse_card(json.dumps(asdict(card))) == card
+
+
+def test_a_card_says_whether_the_score_is_a_probability(params: Params) -> None:
+    good = make_card(params, Calibration(2.0, 0.6, bias=-0.5), 1, ["demo"], 60)
+    assert (good.calibrated, good.calibration_problem, good.bias) == (True, "", -0.5)
+    bad = make_card(params, Calibration(2.0, 0.6, problem="val has 4 groups"), 1, ["demo"], 60)
+    assert (bad.calibrated, bad.calibration_problem) == (False, "val has 4 groups")
+    for card in (good, bad):
+        assert parse_card(json.dumps(asdict(card))) == card
 
 
 def test_a_card_of_version_2_has_a_linear_head() -> None:
@@ -46,6 +59,7 @@ def test_the_starter_can_be_used(repository: Path) -> None:
     assert card.head == "linear"
     FramesParams.model_validate(card.preprocessing["frames"])
     CropsParams.model_validate(card.preprocessing["crops"])
+    assert card.calibrated
 
 
 def test_a_card_of_a_later_version_is_refused(tmp_path: Path) -> None:

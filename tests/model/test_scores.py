@@ -77,6 +77,13 @@ def test_video_score_by_hand(video_score: str, score: float) -> None:
 
 
 @pytest.mark.parametrize("video_score", ["mean_logit", "mean_probability"])
+def test_a_bias_is_added_to_the_divided_logits(video_score: str) -> None:
+    found = video_scores(frames(("a", 0, 4.0), ("a", 0, 4.0)), video_score, 2.0, 1, -0.5)
+    assert found["score"].tolist() == pytest.approx([sigmoid(1.5)])
+    assert frame_scores(np.array([4.0]), 2.0, -0.5) == pytest.approx([sigmoid(1.5)])
+
+
+@pytest.mark.parametrize("video_score", ["mean_logit", "mean_probability"])
 def test_most_suspicious_person_decides(video_score: str) -> None:
     table = frames(
         *(("b", 0, -3.0), ("b", 1, 2.0), ("b", 1, 2.0), ("b", 2, 1.0)),

@@ -40,7 +40,7 @@ SCORES = {
     UNDEGRADED: np.array([0.1, 0.6, 0.4, 0.97]),
     **{(name, level): np.full(4, 0.5) for name in DEGRADATIONS for level in (1, 5)},
 }
-ROBUSTNESS = measure(SCORES, VIDEOS[:4].assign(group=range(4)), 0.5, 20, 0)
+ROBUSTNESS = measure(SCORES, VIDEOS[:4].assign(group=range(4)), 0.5, 1000)
 SHORTCUTS = pd.DataFrame(
     [("metadata", 40, 20, 0.7, 0.6, 0.8, 1), ("border", 40, 20, 0.5, 0.4, 0.6, 0)],
     columns=["shortcut", "videos", "groups", "roc_auc", "low", "high", "warning"],

@@ -19,7 +19,7 @@ HOSTILE = 'a\x1b[2J[red]\udcff\n,".mp4'
 
 def table(*results: Result, with_frames: bool = False) -> str:
     """The printed table."""
-    rich_table = new_table(0.5)
+    rich_table = new_table(0.5, results[0].calibrated)
     for result in results:
         add_rows(rich_table, result, with_frames)
     console = Console(width=160, file=io.StringIO())
@@ -42,6 +42,14 @@ def test_json_has_everything_except_the_crops() -> None:
         "coverage": 0.25,
     }
     assert "\n" not in as_json(THREE_PEOPLE, with_frames=True)
+
+
+def test_a_score_that_is_no_probability_is_named_so() -> None:
+    calibrated = replace(THREE_PEOPLE, calibrated=True)
+    assert "calibrated" not in table(calibrated)
+    assert "score (not" in table(replace(calibrated, calibrated=False))
+    assert json.loads(as_json(calibrated, False))["calibrated"] is True
+    assert json.loads(as_json(replace(calibrated, calibrated=False), False))["calibrated"] is False
 
 
 def test_json_of_frames() -> None:

@@ -36,6 +36,17 @@ def test_a_report_is_complete(detector: Detector) -> None:
     assert found.count("img") == 2 * (4 + 2 + 1)
 
 
+def test_a_score_is_a_probability_only_if_calibrated(detector: Detector) -> None:
+    assert "The score is the probability of FAKE" in page(THREE_PEOPLE, detector).words
+    problem = "val has 4 groups of people"
+    card = replace(detector.card, calibrated=False, calibration_problem=problem)
+    uncalibrated = Detector(detector.network, card, detector.device, detector.preprocessor)
+    found = page(replace(THREE_PEOPLE, calibrated=False), uncalibrated)
+    assert "The score (not calibrated) is 0.82" in found.words
+    assert f"Score (not calibrated): {problem}." in found.words
+    assert "probab" not in found.words
+
+
 def test_a_report_loads_and_runs_nothing(detector: Detector) -> None:
     text = html_report(THREE_PEOPLE, detector)
     sources = [attributes.get("src") or "" for tag, attributes in Page(text).tags if tag == "img"]

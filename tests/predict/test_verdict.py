@@ -48,6 +48,24 @@ def result_of(
     return make_result("clip.mp4", card, Preprocessed(video, crops, images, cause, reason), logits)
 
 
+def test_the_bias_of_the_card_shifts_all_scores(card: ModelCard) -> None:
+    people = {0: dict(zip(VIDEO.indices, [0.5, 1.0, 2.0, 2.5], strict=True))}
+    plain, shifted = (result_of(replace(card, bias=bias), people) for bias in (0.0, -1.0))
+    assert plain.score == pytest.approx(expit(1.5 / 2))
+    assert shifted.score == pytest.approx(expit(1.5 / 2 - 1))
+    assert shifted.faces[0].frames[0].score == pytest.approx(expit(0.5 / 2 - 1))
+    assert shifted.interval is not None
+    assert plain.interval is not None
+    assert shifted.interval[1] < plain.interval[1]
+
+
+@pytest.mark.parametrize("calibrated", [True, False])
+def test_a_result_says_whether_its_score_is_calibrated(card: ModelCard, calibrated: bool) -> None:
+    card = replace(card, calibrated=calibrated)
+    assert result_of(card, {0: {0: 1.0, 25: 1.0}}).calibrated == calibrated
+    assert result_of(card, {}).calibrated == calibrated
+
+
 def test_the_most_suspicious_person_decides(card: ModelCard) -> None:
     real = dict.fromkeys(VIDEO.indices, -3.0)
     result = result_of(card, {0: real, 1: {25: 1.0, 50: 3.0}})

@@ -118,6 +118,16 @@ def test_the_share_of_self_blended_pairs_is_that_of_all_domains(detector: Detect
     assert dict(training)["self-blended fakes"] == "40% of the pairs"
 
 
+def test_a_score_is_a_probability_only_if_calibrated(detector: Detector) -> None:
+    assert "probability of FAKE, calibrated" in Page(model_part(detector.card)).words
+    problem = "val has 4 groups of people"
+    card = replace(detector.card, calibrated=False, calibration_problem=problem)
+    words = Page(model_part(card) + verdict_part(replace(THREE_PEOPLE, calibrated=False))).words
+    assert f"score (not calibrated): {problem}" in words
+    assert "The score (not calibrated) is 0.82" in words
+    assert "probab" not in words
+
+
 def test_a_card_without_origin(detector: Detector) -> None:
     assert "unknown" in Page(model_part(replace(detector.card, origin={}))).words
 

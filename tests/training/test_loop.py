@@ -28,7 +28,7 @@ from deepfake.training.dataset import CropDataset
 from deepfake.training.loop import TrainingResult, TrainingRun, train
 from deepfake.training.sampler import ExampleKey
 
-SCORE_PARAMS = ScoreParams(video_score="mean_logit", min_frames=1)
+SCORE_PARAMS = ScoreParams(video_score="mean_logit", calibration="temperature", min_frames=1)
 Run = Callable[..., TrainingResult]
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
@@ -185,6 +185,7 @@ def test_summary(uninterrupted: TrainingResult) -> None:
     assert summary["val_loss"] == best["val_loss"]
     assert summary["best_epoch"] == result.best_epoch
     assert (summary["temperature"], summary["threshold"]) == (1.5, 0.25)
+    assert (summary["bias"], summary["calibrated"]) == (0, 1)
     assert "epoch" not in summary
 
 

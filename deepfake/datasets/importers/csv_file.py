@@ -1,7 +1,7 @@
 """The user's own table: labels.csv with at least the columns path and label."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +9,7 @@ import pandas as pd
 from deepfake.base.errors import ManifestError, format_list
 from deepfake.core.folders import media_below
 from deepfake.core.labels import FAKE, REAL
+from deepfake.core.tables import SLICE
 from deepfake.datasets.importers import dfdc
 from deepfake.datasets.importers.reading import notes_on
 from deepfake.datasets.listing import COLUMNS, Listing
@@ -25,20 +26,33 @@ def recognises(root: Path) -> bool:
     return path.is_file() and not dfdc.begins_as_in_dfdc(path)
 
 
-def listing(root: Path) -> Listing:
+def listing(root: Path, slices: Sequence[str] = ()) -> Listing:
     """The rows of `root`/labels.csv.
 
     A path may be absolute, and may have backslashes. The source of a REAL row is ignored: in a table
     that calls its origin `source`, all REAL videos of one origin would be one person.
 
+    Args:
+        root: the folder of the data set.
+        slices: columns, such as gender, that are kept as slice_gender.
+
     Raises:
-        ManifestError: labels.csv is missing or invalid, see `read_table`, or several rows name the
-            same file.
+        ManifestError: labels.csv is missing or invalid, see `read_table`, lacks a column of `slices`,
+            or several rows name the same file.
     """
     path = root / TABLE
     if not path.is_file():
         raise ManifestError(f"{path} is missing: layout csv needs it (see docs/your-data.md)")
-    table = read_table(path).reindex(columns=COLUMNS, fill_value="")
+    table = read_table(path)
+    missing = [name for name in slices if name not in table]
+    if missing:
+        raise ManifestError(
+            f"{path} has no column {' and '.join(missing)}: add it, or remove it from the slices of"
+            " the data set in params.yaml"
+        )
+    kept = {name: f"{SLICE}{name}" for name in slices}
+    table = table.assign(**{new: table[name] for name, new in kept.items()})
+    table = table.reindex(columns=[*COLUMNS, *kept.values()], fill_value="")
     for column in ("path", "original"):
         table[column] = [_below(root, text) for text in table[column]]
     rows = table.index.to_series().add(2).astype(str).groupby(table["path"]).agg(list)

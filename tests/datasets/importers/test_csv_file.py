@@ -184,3 +184,18 @@ def test_a_table_beside_real_and_fake_is_used(tmp_path: Path) -> None:
     (video,) = rows(tmp_path, "filename,label\nreal/a.mp4,1\n")
     assert detect_layout(tmp_path) == "csv"
     assert video["label"] == 1
+
+
+def test_columns_of_slices_are_kept(tmp_path: Path) -> None:
+    table = "path,label,Gender,skin\na.mp4,0, female ,2\nb.mp4,1,,3\n"
+    (tmp_path / "labels.csv").write_text(table)
+    found = csv_file.listing(tmp_path, ["gender", "skin"]).rows
+    assert found["slice_gender"].tolist() == ["female", ""]
+    assert found["slice_skin"].tolist() == ["2", "3"]
+    assert not any(name.startswith("slice_") for name in csv_file.listing(tmp_path).rows)
+
+
+def test_a_missing_column_of_slices_is_named(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("path,label\na.mp4,0\n")
+    with pytest.raises(ManifestError, match=r"no column age and skin: add it, or remove it"):
+        csv_file.listing(tmp_path, ["age", "skin"])
