@@ -76,7 +76,7 @@ def test_an_imported_model_predicts(random_model: Path, demo_root: Path, tmp_pat
     assert records(out)[0]["threshold"] == 0.25
     assert "imported; its training data are unknown and its scores are not calibrated" in error
     report = (tmp_path / "orl01_1.mp4.html").read_text()
-    assert "The score is not calibrated" in report
+    assert "Score (not calibrated): the model was imported" in report
     assert "The score is the probability" not in report
 
 

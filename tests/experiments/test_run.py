@@ -104,7 +104,7 @@ def test_a_second_run_of_the_same_experiment_is_refused(tmp_path: Path) -> None:
 def checkout(demo_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkout with two small experiments, and data of eight people beside it."""
     folder = tmp_path_factory.mktemp("checkout") / "project"
-    for name in ("deepfake", "stages"):
+    for name in ("deepfake", "stages", "models/face_detector"):
         shutil.copytree(TOP / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("dvc.yaml", "params.yaml", ".dvcignore", ".gitignore"):
         shutil.copy(TOP / name, folder / name)
