@@ -29,7 +29,7 @@ from deepfake.evaluation.intervals import (
 )
 from deepfake.evaluation.metrics import Statistics, all_statistics, rank_statistics
 
-GROUPS = (4, 5, 10, 20, 50, 150)
+GROUPS = [4, 5, 10, 20, 50, 150]
 ROC_AUC = (0.6, 0.8, 0.95)
 POPULATION = 20_000  # groups, from which the true values are computed
 RESAMPLES = 400  # of the bootstrap
@@ -152,6 +152,7 @@ def main() -> None:
     )
     parser.add_argument("predictions", type=Path, help="data/predictions/test.csv of a run")
     parser.add_argument("--test-sets", type=int, default=2000, help="drawn for each column")
+    parser.add_argument("--groups", type=int, nargs="+", default=GROUPS, help="of a test set")
     arguments = parser.parse_args()
     model = fit_model(read_csv(arguments.predictions))
     shares = np.diag(model.between) / (np.diag(model.between) + model.within)
@@ -162,7 +163,7 @@ def main() -> None:
         TIMED_VIDEOS, TIMED_GROUPS, *seconds_of_intervals()))  # fmt: skip
     columns = {
         f"{groups}: {roc_auc}": measure(model, groups, roc_auc, arguments.test_sets)
-        for groups in GROUPS
+        for groups in arguments.groups
         for roc_auc in ROC_AUC
     }
     table = pd.DataFrame(columns)

@@ -182,7 +182,7 @@ def standard_error(deviations: Floats, effective_groups: float) -> tuple[float, 
 
     Returns:
         The error, the root of (G - 1) / G times the sum of the squares for G groups. The degrees of
-        freedom, 2 G / (k - 1) with the kurtosis k of the deviations, which say how much a variance
+        freedom, 2 G / (k - 1) - 1 with the kurtosis k of the deviations, which say how much a variance
         from them varies: few, if a few groups matter more than the others. They are at least 1, and
         at most (G - 1) / G times `effective_groups`, which is G - 1 for groups of one size.
     """
@@ -190,7 +190,7 @@ def standard_error(deviations: Floats, effective_groups: float) -> tuple[float, 
     error = math.sqrt((count - 1) / count * squares)
     most = max(1.0, (count - 1) / count * effective_groups)
     kurtosis = count * float(np.sum(deviations**4)) / squares**2 if squares else 1.0
-    freedom = 2 * count / (kurtosis - 1) if kurtosis > 1 else most
+    freedom = 2 * count / (kurtosis - 1) - 1 if kurtosis > 1 else most
     return error, min(max(1.0, freedom), most)
 
 

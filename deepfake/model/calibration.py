@@ -19,7 +19,7 @@ from deepfake.params.schema import ScoreParams
 TEMPERATURES = {"linear": (0.1, 10.0), "cosine": (1.0, 10.0)}
 BIASES = (-10.0, 10.0)
 AT_BOUND = 0.01  # relative distance from a bound at which the search has stopped
-PLATT_GROUPS = 50  # of val with each label; with fewer, the bias varies by a quarter of a logit
+PLATT_GROUPS = 50  # of val with each label; with fewer, a bias costs more than it gains
 
 Scores = Callable[[float, float], tuple[Floats, Labels]]  # of videos, from temperature and bias
 

@@ -78,11 +78,11 @@ def test_unequal_groups_have_fewer_degrees_of_freedom() -> None:
 
 
 def test_degrees_of_freedom() -> None:
-    """As many as groups if the deviations are normal; two if one group decides."""
+    """One less than groups if the deviations are normal; one if one group decides."""
     normal = np.random.default_rng(0).normal(size=100_000)
     assert standard_error(normal, 1e9)[1] == pytest.approx(100_000, rel=0.05)
     assert standard_error(normal, 30)[1] == pytest.approx(30, rel=1e-4)
-    assert standard_error(np.array([1.0, *[0] * 99]), 100)[1] == pytest.approx(2 * 100 / 99)
+    assert standard_error(np.array([1.0, *[0] * 99]), 100)[1] == pytest.approx(2 * 100 / 99 - 1)
     assert standard_error(np.zeros(20), 20) == (0, 19)
     assert standard_error(np.zeros(20), 10) == (0, 9.5)
     assert standard_error(np.array([0.1, -0.1] * 10), 1.01) == (pytest.approx(0.436, abs=1e-3), 1)
