@@ -207,7 +207,8 @@ def test_a_real_image(visit: Any, shoot: Any, demo_root: Path, card: ModelCard) 
     assert "astronaut.png" in text
     assert verdict(page) == "REAL"
     assert re.search(
-        rf"The score \(not calibrated\) is 0\.\d\d; scores of {card.threshold:.2f} or more are FAKE", text
+        rf"The score \(not calibrated\) is 0\.\d\d; scores of {card.threshold:.2f} or more are FAKE",
+        text,
     )
     assert "A face was found in 1 of 1 analysed frames" in text
     assert "too few frames for a score range" in text
