@@ -37,6 +37,12 @@ Address = Annotated[
         " authentication."
     ),
 ]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Set a value of params.yaml, like train.epochs=12."
+    ),
+]
 Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")]
 Megabytes = Annotated[int, typer.Option(min=1, help="Maximum upload size in MB.")]
 Minutes = Annotated[float, typer.Option(min=0.01, help="Maximum video length in minutes.")]
@@ -388,12 +394,7 @@ def experiment(
             "--data", metavar="NAME=PATH", help="Folder of a data set; later runs remember it."
         ),
     ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="KEY=VALUE", help="Set a value of params.yaml, like train.epochs=12."
-        ),
-    ] = None,
+    settings: Settings = None,
     stage: Annotated[str | None, typer.Option(help="Last stage to run. Default: all.")] = None,
     variant: Annotated[
         str | None,
@@ -437,12 +438,7 @@ def seeds(
             help="Folder of a data set. Default, without an overlay: as in params.yaml.",
         ),
     ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="KEY=VALUE", help="Set a value of params.yaml, like train.epochs=12."
-        ),
-    ] = None,
+    settings: Settings = None,
     variant: Annotated[
         str | None,
         typer.Option("--as", metavar="NAME", help="Name of the runs, before _seed0, _seed1, ..."),

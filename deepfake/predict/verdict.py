@@ -9,13 +9,11 @@ from deepfake.base.text import utf8
 from deepfake.core.labels import Floats
 from deepfake.jobs.step import OUT_OF_MEMORY, TIMED_OUT
 from deepfake.model.card import ModelCard
-from deepfake.model.scores import frame_scores, verdicts, video_scores
+from deepfake.model.scores import TOO_FEW_FRAMES, frame_scores, verdicts, video_scores
 from deepfake.predict.frame_interval import certainty, score_interval
 from deepfake.predict.preprocess import Preprocessed
 from deepfake.predict.remarks import crowd_remark, quality_remarks
 from deepfake.predict.result import Face, FaceFrame, Result, UndecidedCause
-
-TOO_FEW_FRAMES = "too few frames with a face"
 
 
 def make_result(path: str, card: ModelCard, file: Preprocessed, logits: Floats) -> Result:

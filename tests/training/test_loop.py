@@ -252,12 +252,8 @@ def test_the_model_is_the_average(run: Run) -> None:
     assert torch.allclose(one, other, atol=0.05)
 
 
-def test_an_interrupted_run_resumes_with_the_same_result(
-    run: Run,
-    uninterrupted: TrainingResult,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def interrupt(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the run `interrupted` end in its second epoch."""
     original = TrainingRun.train_epoch
 
     def interrupted(self: TrainingRun, epoch: int) -> float:
@@ -269,6 +265,15 @@ def test_an_interrupted_run_resumes_with_the_same_result(
         patched.setattr(TrainingRun, "train_epoch", interrupted)
         with pytest.raises(KeyboardInterrupt):
             run("interrupted")
+
+
+def test_an_interrupted_run_resumes_with_the_same_result(
+    run: Run,
+    uninterrupted: TrainingResult,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    interrupt(run, monkeypatch)
     assert "epoch 1 learning_rate " in capsys.readouterr().out
     resumed = run("interrupted")
     assert "resuming after epoch 1\nepoch 2 " in capsys.readouterr().out
@@ -279,17 +284,7 @@ def test_an_interrupted_run_with_domains_resumes_with_the_same_result(
     run_domains: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The history has the ROC-AUC of each domain: of the photos, that of blended crops."""
-    original = TrainingRun.train_epoch
-
-    def interrupted(self: TrainingRun, epoch: int) -> float:
-        if epoch == 1:
-            raise KeyboardInterrupt
-        return original(self, epoch)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(TrainingRun, "train_epoch", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            run_domains("interrupted")
+    interrupt(run_domains, monkeypatch)
     resumed = run_domains("interrupted", workers=1)
     assert_same(resumed, run_domains("uninterrupted"))
     history = resumed.history
