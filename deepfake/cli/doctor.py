@@ -28,7 +28,6 @@ DECODERS = {  # by the name that people know, those of FFmpeg, of which one is e
     "AV1": ("libdav1d", "libaom-av1"),
     "ProRes": ("prores",),
 }
-YUNET_SHA256 = "25a606a145a5b6d7271ae138fbd00eba91dad8b83222ae3f2c7ecd0f4a7b0e31"
 REMOTE_SECONDS = 10.0  # a remote that does not answer until then is unreachable
 FULL_GIGABYTES, LOW_GIGABYTES = 1.0, 10.0  # free space; the packages alone take 6
 MAX_NAMES = 4
