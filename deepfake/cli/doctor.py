@@ -151,10 +151,12 @@ def check_detector(name: str) -> Iterator[Check]:
     from deepfake.core.files import sha256_of
     from deepfake.faces.detectors import YUNET, detect_boxes
 
-    remedy = f"run `git checkout -- models/face_detector/{YUNET.name}`"
-    if not YUNET.is_file():
-        yield Check(name, State.FAILED, f"{YUNET} is missing", remedy)
-    elif sha256_of(YUNET) != YUNET_SHA256:
+    remedy = "run `git checkout -- models/face_detector`"
+    readme = YUNET.with_name("README.md")
+    missing = [path for path in (YUNET, readme) if not path.is_file()]
+    if missing:
+        yield Check(name, State.FAILED, f"{missing[0]} is missing", remedy)
+    elif f"SHA-256: `{sha256_of(YUNET)}`" not in readme.read_text(encoding="utf-8"):
         yield Check(name, State.FAILED, f"{YUNET} is damaged, or another file", remedy)
     else:
         import numpy as np
