@@ -153,7 +153,7 @@ def read_measured(folder: Path) -> dict[str, Measured]:
 
 
 def _parse_measured(content: Mapping[str, Any]) -> Measured:
-    values = {
+    values: dict[str, Any] = {
         name: Rate(**value) if isinstance(value, dict) else value
         for name, value in content.items()
         if name != "thresholds"

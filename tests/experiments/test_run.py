@@ -22,6 +22,7 @@ from deepfake.experiments import run as experiments
 from deepfake.model.calibration import Calibration
 from deepfake.model.card import make_card
 from deepfake.model.network import build_model, load_model, save_model
+from deepfake.model.operating_points import MEASURED
 from deepfake.params.overlay import ExperimentError, merge
 from deepfake.params.schema import Params
 
@@ -80,7 +81,12 @@ def test_a_shipped_model_is_half_as_large_and_says_the_same(tmp_path: Path, para
         params, Calibration(1.5, 0.25), best_epoch=3, datasets=["demo"], face_pixels=60
     )
     save_model(folder, network.state_dict(), card)
+    (folder / MEASURED).write_text("{}")
     starter = tmp_path / experiments.ship_model(tmp_path, "mine")
+    assert (starter / MEASURED).read_text() == "{}"
+    (folder / MEASURED).unlink()
+    experiments.ship_model(tmp_path, "mine")
+    assert not (starter / MEASURED).exists(), "the rates are those of the starter before"
     sizes = [(place / "model.safetensors").stat().st_size for place in (starter, folder)]
     assert sizes[0] == pytest.approx(sizes[1] / 2, rel=0.01)
     shipped, its_card = load_model(starter)
