@@ -60,6 +60,8 @@ ROWS: dict[str, Settings] = {
     "image size 192": {"image_size": 192},
     "learning rate .0003": {"learning_rate": 0.0003},
     "learning rate .002": {"learning_rate": 0.002},
+    "region .7": {"region": 0.7},
+    "batches of 32": {"batch_size": 32},
     "random pairs": {"pairs": 0.0},
     "no averaging": {"ema": 0.0},
     "former start": {"init": FORMER_START},
