@@ -138,7 +138,7 @@ def new_table(point: OperatingPoint, calibrated: bool) -> Table:
         calibrated: whether the scores are probabilities.
     """
     lines = [
-        f"Operating point {point.name}: {describe_thresholds(point)}",
+        f"Operating point: {point.name}. {describe_thresholds(point)}",
         describe_worth(point),
         "A score is a statistical hint, not a proof.",
     ]

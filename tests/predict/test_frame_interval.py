@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
-from deepfake.model.scores import video_scores
 from deepfake.model.operating_points import Thresholds
+from deepfake.model.scores import video_scores
 from deepfake.predict.frame_interval import MIN_FRAMES, certainty, score_interval
 
 VIDEO_SCORES = ("mean_logit", "mean_probability")

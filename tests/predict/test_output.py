@@ -54,7 +54,12 @@ def test_a_score_that_is_no_probability_is_named_so() -> None:
 
 def test_the_operating_point_and_what_it_is_worth_are_in_every_format() -> None:
     text = table(NOT_CERTAIN)
-    for words in ("UNDECIDED", "0.82", "not certain enough", "Operating point cautious: Scores of"):
+    for words in (
+        "UNDECIDED",
+        "0.82",
+        "not certain enough",
+        "Operating point: cautious. Scores of",
+    ):
         assert words in text
     for sentence in (
         "Scores of 0.90 or more are FAKE, below 0.30 REAL, and between them UNDECIDED.",
