@@ -35,7 +35,10 @@ def describe_worth(point: OperatingPoint) -> str:
         sentences.append(f"Of 100 fake ones, {missed} called REAL.")
     if left and point.thresholds.leave_undecided:
         sentences.append(f"Of 100 videos, {left} left UNDECIDED.")
-    if sentences and measured.false_positive_rate.low is None:
+    rates = (measured.false_positive_rate, measured.false_negative_rate)
+    if any(rate.low is not None for rate in rates):
+        sentences.append("In brackets: 95 % intervals.")
+    elif sentences:
         groups = min(measured.real_groups, measured.fake_groups)
         sentences.append(
             f"That was measured on {measured.real_videos} real and {measured.fake_videos} fake"
@@ -45,10 +48,10 @@ def describe_worth(point: OperatingPoint) -> str:
 
 
 def _of_100(rate: Rate) -> str:
-    """The rate as a number of 100 with its 95 % interval and a verb; "" if it is not known."""
+    """The rate as a number of 100, with its interval and a verb; "" if it is not known."""
     if rate.value is None:
         return ""
     text = f"about {100 * rate.value:.0f}"
     if rate.low is not None and rate.high is not None:
-        text += f" ({100 * rate.low:.0f} to {100 * rate.high:.0f}, 95 % interval)"
+        text += f" ({100 * rate.low:.0f} to {100 * rate.high:.0f})"
     return f"{text} are"

@@ -63,7 +63,7 @@ def test_the_operating_point_and_what_it_is_worth_are_in_every_format() -> None:
         assert words in text
     for sentence in (
         "Scores of 0.90 or more are FAKE, below 0.30 REAL, and between them UNDECIDED.",
-        "Of 100 real videos like those of the test set, about 5 (2 to 11, 95 % interval) are called",
+        "Of 100 real videos like those of the test set, about 5 (2 to 11) are called",
     ):
         assert sentence in " ".join(text.split())
     record = json.loads(as_json(NOT_CERTAIN, False))

@@ -70,8 +70,8 @@ def test_a_score_between_the_thresholds_is_shown_with_what_the_point_is_worth(
         "No verdict: not certain enough.",
         "The score is 0.82. Scores of 0.90 or more are FAKE, below 0.30 REAL, and between them"
         " UNDECIDED.",
-        "Of 100 real videos like those of the test set, about 5 (2 to 11, 95 % interval) are called"
-        " FAKE at this setting.",
+        "Of 100 real videos like those of the test set, about 5 (2 to 11) are called FAKE at this"
+        " setting.",
         "operating point cautious",
     ):
         assert text in found.words

@@ -24,9 +24,9 @@ def test_thresholds() -> None:
 
 def test_rates_are_numbers_of_100_with_their_intervals() -> None:
     assert describe_worth(CAUTIOUS) == (
-        "Of 100 real videos like those of the test set, about 5 (2 to 11, 95 % interval) are called"
-        " FAKE at this setting. Of 100 fake ones, about 30 (21 to 40, 95 % interval) are called REAL."
-        " Of 100 videos, about 25 (20 to 31, 95 % interval) are left UNDECIDED."
+        "Of 100 real videos like those of the test set, about 5 (2 to 11) are called FAKE at this"
+        " setting. Of 100 fake ones, about 30 (21 to 40) are called REAL. Of 100 videos, about 25 (20 to"
+        " 31) are left UNDECIDED. In brackets: 95 % intervals."
     )
 
 
