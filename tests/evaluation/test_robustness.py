@@ -95,9 +95,9 @@ def measured(scores: dict[Condition, Floats], videos: pd.DataFrame) -> pd.DataFr
 def test_level_0_agrees_with_evaluate(test_set: Predictions, crops_folder: Path) -> None:
     sample = choose_sample(test_set, 500, FRAMES)
     table = measured(scored(sample, crops_folder, []), sample.videos)
-    expected = evaluate(test_set, card().threshold, EvaluateParams(max_groups=1000, seed=0))[
-        "video"
-    ]
+    expected = evaluate(
+        test_set, card().threshold, EvaluateParams(max_groups=1000, scores_in_git="names", seed=0)
+    )["video"]
     assert table["degradation"].tolist() == list(DEGRADATIONS)
     for _, row in table.iterrows():
         assert row["level"] == 0

@@ -13,7 +13,7 @@ from deepfake.evaluation.predictions import Predictions
 from deepfake.evaluation.split_metrics import MAIN_METRICS, evaluate, evaluate_datasets
 from deepfake.params.schema import EvaluateParams
 
-SETTINGS = EvaluateParams(max_groups=1000, seed=0)
+SETTINGS = EvaluateParams(max_groups=1000, scores_in_git="names", seed=0)
 
 
 def predictions(scores: dict[str, list[float | None]]) -> Predictions:
