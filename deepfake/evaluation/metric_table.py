@@ -14,7 +14,7 @@ ALL, METHOD, DATASET = "all", "method", "dataset"  # parts; the others are names
 UNDECIDED_COUNTED = ("left_out", "as_wrong", "as_real")  # units, beside frame and video
 
 # Of metrics/evaluate.json, by the unit that they are measured on
-HEADLINE = {
+HEADLINE: dict[str, dict[str, tuple[str, ...]]] = {
     "val": {"video": ("roc_auc", "balanced_accuracy")},
     "test": {
         "video": (

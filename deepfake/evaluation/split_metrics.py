@@ -68,9 +68,10 @@ def evaluate_datasets(
 ) -> dict[str, Any]:
     """The metrics of `evaluate` for each data set of a split, by name; empty if there is only one."""
     videos, frames = predictions.videos, predictions.frames
-    metrics: dict[str, Any] = {}
-    parts = videos.groupby("dataset") if videos["dataset"].nunique() > 1 else []
-    for name, part in parts:
+    if videos["dataset"].nunique() < 2:
+        return {}
+    metrics = {}
+    for name, part in videos.groupby("dataset"):
         crops = frames[frames["video_id"].isin(part["video_id"])]
         metrics[str(name)] = evaluate(Predictions(crops, part), threshold, params)
     return metrics
