@@ -45,25 +45,25 @@ def numbers(value: Any) -> int:
     return sum(map(numbers, value.values())) if isinstance(value, dict) else 1
 
 
-def named(template: Any, key: str) -> Iterator[str]:
-    """The texts under a key, at any depth."""
+def parts_of(template: Any) -> Iterator[dict[str, Any]]:
+    """The mappings in a template, at any depth."""
     if isinstance(template, dict):
-        for name, value in template.items():
-            if name == key and isinstance(value, str):
-                yield value
-            yield from named(value, key)
-    elif isinstance(template, list):
-        for value in template:
-            yield from named(value, key)
+        yield template
+    inner = template.values() if isinstance(template, dict) else template
+    for value in inner if isinstance(template, (dict, list)) else []:
+        yield from parts_of(value)
 
 
 def columns_of(template: dict[str, Any]) -> set[str]:
     """The columns of a table that a template needs, beside the axes."""
-    text = json.dumps(template)
-    used = {*named(template, "field"), *re.findall(r"datum\.(\w+)", text)}
-    made = {*named(template, "as"), "rev", "chance", "x", "y"}  # by DVC and the template itself
-    read = {*re.findall(r"datum\.(\w+)", text)} - {"rev"}
-    return {name for name in (used - made) | read if "<" not in name}
+    made = {"rev", "chance", "x", "y"}  # by DVC, and of the values in a template
+    used = {*re.findall(r"datum\.(\w+)", json.dumps(template))}
+    for part in parts_of(template):
+        field, name = part.get("field"), part.get("as")
+        used |= {field} if isinstance(field, str) and "<" not in field else set()
+        if isinstance(name, str) and name not in part.get("calculate", ""):  # else it is converted
+            made.add(name)
+    return used - made
 
 
 @pytest.fixture(scope="module")
