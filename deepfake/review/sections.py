@@ -208,8 +208,8 @@ def flipped_section(common: CommonVideos | None, base: Revision, head: Revision)
     absent = sum(face is None for face in faces)
     if absent:
         notes.append(
-            f"{absent} of {len(faces)} faces are neither in DVC's cache nor in a remote: run"
-            " `dvc repro crops`"
+            f"{absent} of {len(faces)} faces are neither in DVC's cache nor in a remote, or the names"
+            " of the videos are digests"
         )
     cells = [
         [
