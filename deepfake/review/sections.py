@@ -213,13 +213,13 @@ def flipped_section(common: CommonVideos | None, base: Revision, head: Revision)
         )
     cells = [
         [
-            row.video_id,
-            row.now,
-            f"{row.verdict_old} → {row.verdict_new}",
-            f"{_number(row.score_old)} → {_number(row.score_new)}",
-            f"{LABEL_NAMES[row.label]}, {row.method}",
+            row["video_id"],
+            row["now"],
+            f"{row['verdict_old']} → {row['verdict_new']}",
+            f"{_number(row['score_old'])} → {_number(row['score_new'])}",
+            f"{LABEL_NAMES[row['label']]}, {row['method']}",
         ]
-        for row in listed.itertuples()
+        for row in listed.to_dict("records")
     ]
     columns = ["video", "now", "verdict", "score", "label"]
     caption = "Test videos with another verdict, the largest change of the score first"
