@@ -200,11 +200,23 @@ def changed_files(first: Revision, second: Revision) -> list[str]:
 
 
 def _git_lines(repo: Any, *command: str) -> list[str]:
-    return [line for line in (_git(repo, *command) or "").split("\0") if line]
+    """What git lists with -z."""
+    listed = _git(repo, *command)
+    if listed is None:
+        raise ReviewError(
+            f"`git {' '.join(command)}` failed: run it to see why, or get the whole history with"
+            " `git fetch --unshallow`"
+        )
+    return [line for line in listed.split("\0") if line]
 
 
-def _git(repo: Any, *command: str) -> str:
-    """What git prints; "" if it fails."""
-    top = repo.scm.root_dir
-    done = subprocess.run(["git", *command], cwd=top, capture_output=True, text=True)
-    return done.stdout.strip() if done.returncode == 0 else ""
+def _git(repo: Any, *command: str) -> str | None:
+    """What git prints; None if it fails."""
+    done = subprocess.run(
+        ["git", *command],
+        cwd=repo.scm.root_dir,
+        capture_output=True,
+        encoding="utf-8",
+        errors="backslashreplace",
+    )
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -120,7 +120,7 @@ def _set_notes(common: CommonVideos) -> Iterator[str]:
             f" {len(common.scored)} common videos with both scores, in {groups} groups"
         )
     if undecided:
-        yield f"left out, since they are UNDECIDED in one revision: {undecided} common videos"
+        yield f"common videos that are UNDECIDED in one revision, and left out: {undecided}"
     if common.scored["score_old"].equals(common.scored["score_new"]):
         yield "every score is the same in both"
 

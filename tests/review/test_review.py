@@ -83,7 +83,7 @@ def test_a_change_of_data() -> None:
         "not comparable as a whole: the test sets differ (1 removed, 12 added, 1 with"
     )
     assert "on the 189 common videos" in first
-    assert undecided.endswith(": 1 common videos")
+    assert undecided == "common videos that are UNDECIDED in one revision, and left out: 1"
     assert same == "every score is the same in both"
     counted = {(row[0], row[3]): row[4] for row in section(page, "Data").tables[0].rows}
     assert counted == {
@@ -256,6 +256,13 @@ def test_without_a_main_branch_or_a_common_commit(here: Path) -> None:
         review(None, None)
 
 
+def test_a_clone_that_has_the_main_branch_only_as_a_remote_one(here: Path) -> None:
+    git(here, "checkout", "--quiet", "worse")
+    git(here, "update-ref", "refs/remotes/origin/main", "main")
+    git(here, "branch", "--delete", "--force", "main")
+    assert review(None, "worse").old.startswith("merge base with origin/main (")
+
+
 def test_outside_of_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ReviewError, match="no DVC repository"):
@@ -263,6 +270,15 @@ def test_outside_of_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.usefixtures("here")
+def test_a_commit_that_the_clone_does_not_have_whole(here: Path) -> None:
+    """As in a shallow clone that was cut off, where git cannot compare."""
+    command = ["git", "rev-parse", "main^{tree}"]
+    tree = subprocess.run(command, cwd=here, capture_output=True, text=True).stdout.strip()
+    (here / ".git/objects" / tree[:2] / tree[2:]).unlink()
+    with pytest.raises(ReviewError, match="fix|git fetch"):
+        review("main", "worse")
+
+
 def test_a_broken_pipeline_or_another_dvc_process() -> None:
     with Repo() as repo, repo.lock, pytest.raises(ReviewError, match="another DVC process"):
         review("main", None)
