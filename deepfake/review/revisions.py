@@ -3,7 +3,7 @@
 import json
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -74,8 +74,8 @@ class Revision:
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
             return None, f"{reason}; check the remote with `deepfake doctor`"
 
-    def table(self, path: str) -> pd.DataFrame | None:
-        """A CSV or TSV file; None as for `read`, and if it is damaged."""
+    def table(self, path: str, columns: Sequence[str] = ()) -> pd.DataFrame | None:
+        """A CSV or TSV file; None as for `read`, and if it is damaged or lacks one of the columns."""
         content = self.read(path)
         if content is None:
             return None
@@ -83,10 +83,15 @@ class Revision:
             with tempfile.TemporaryDirectory(prefix="deepfake-") as folder:
                 copy = Path(folder, Path(path).name)
                 copy.write_bytes(content)
-                return read_csv(copy)
+                table = read_csv(copy)
         except (ValueError, pd.errors.ParserError) as error:
             self.missing.append(f"{self.title}: {path} is no table ({error}); run `dvc repro`")
             return None
+        absent = [name for name in columns if name not in table]
+        if absent:
+            self.missing.append(f"{self.title}: {path} has no column {', '.join(absent)}")
+            return None
+        return table
 
     def json(self, path: str) -> Any:
         """A JSON file; None as for `read`, and if it is damaged."""

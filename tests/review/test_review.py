@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from deepfake.cli.app import app
 from deepfake.review.page import Page, Section
 from deepfake.review.review import review
-from deepfake.review.revisions import ReviewError
+from deepfake.review.revisions import ReviewError, changed_files, open_revisions
 
 pytestmark = pytest.mark.slow
 
@@ -270,15 +270,14 @@ def test_outside_of_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.usefixtures("here")
-def test_a_commit_that_the_clone_does_not_have_whole(here: Path) -> None:
-    """As in a shallow clone that was cut off, where git cannot compare."""
-    command = ["git", "rev-parse", "main^{tree}"]
-    tree = subprocess.run(command, cwd=here, capture_output=True, text=True).stdout.strip()
-    (here / ".git/objects" / tree[:2] / tree[2:]).unlink()
-    with pytest.raises(ReviewError, match="fix|git fetch"):
-        review("main", "worse")
+def test_git_that_fails_is_an_error_and_not_an_empty_list() -> None:
+    with open_revisions("main", None) as (old, new):
+        old.commit = "0" * 40
+        with pytest.raises(ReviewError, match=r"`git diff .* failed"):
+            changed_files(old, new)
 
 
+@pytest.mark.usefixtures("here")
 def test_a_broken_pipeline_or_another_dvc_process() -> None:
     with Repo() as repo, repo.lock, pytest.raises(ReviewError, match="another DVC process"):
         review("main", None)
