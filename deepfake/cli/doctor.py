@@ -18,6 +18,7 @@ from typing import Any
 
 from deepfake.base.errors import DeepfakeError
 from deepfake.base.text import printable
+from deepfake.review.lock import changed_stages
 
 PYTHONS = ((3, 10), (3, 14))  # from the first one on, up to before the second
 LOCK = Path("requirements.lock")
@@ -294,8 +295,7 @@ def check_lock(repo: Any) -> Iterator[Check]:
 
     try:
         with repo.lock:
-            stages = repo.index.stages
-            changed = [one.addressing for one in stages if one.changed(allow_missing=True)]
+            changed = changed_stages(repo)
     except LockError:
         remedy = "wait for it; if there is none, delete .dvc/tmp/rwlock"
         yield Check("dvc.lock", State.WARNING, "another DVC process is at work", remedy)
@@ -305,7 +305,7 @@ def check_lock(repo: Any) -> Iterator[Check]:
         yield Check("dvc.lock", State.FAILED, str(error).splitlines()[0], remedy)
         return
     if changed:
-        detail = f"{len(changed)} of {len(stages)} stages would run ({_some(changed)})"
+        detail = f"{len(changed)} of {len(repo.index.stages)} stages would run ({_some(changed)})"
         yield Check("dvc.lock", State.WARNING, detail, "run `dvc repro`")
     else:
         yield Check("dvc.lock", State.OK, "current; no stage would run")
