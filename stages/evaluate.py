@@ -6,6 +6,7 @@ from deepfake.base.stage import report_errors
 from deepfake.core.files import write_metrics
 from deepfake.core.tables import read_csv
 from deepfake.evaluation.curves import write_curves
+from deepfake.evaluation.operating_points import write_operating_points
 from deepfake.evaluation.predictions import predict_split
 from deepfake.evaluation.slices import evaluate_slices
 from deepfake.evaluation.split_metrics import evaluate, evaluate_datasets
@@ -29,6 +30,13 @@ def main(params: Params) -> None:
     for name in predictions:
         predictions[name].write(Path("data/predictions"), name)
     write_curves(Path("plots/evaluate"), predictions["test"].videos)
+    write_operating_points(
+        card,
+        predictions["test"].videos,
+        params.evaluate.max_groups,
+        models=Path("models"),
+        plots=Path("plots/evaluate"),
+    )
     metrics = {
         name: evaluate(predictions[name], card.threshold, params.evaluate)
         for name in predictions

@@ -8,7 +8,7 @@ import pandas as pd
 from deepfake.base.stage import report_errors
 from deepfake.core.files import write_metrics
 from deepfake.core.tables import write_csv
-from deepfake.model.calibration import calibrate
+from deepfake.model.calibration import calibrate, describe
 from deepfake.model.card import STARTER, check_crops, make_card
 from deepfake.model.network import load_model, save_model
 from deepfake.params.loading import load_params
@@ -20,7 +20,7 @@ SCRATCH = Path(".scratch/train")
 
 
 def main(params: Params) -> None:
-    """Train, choose checkpoint, temperature and threshold on val, and publish the model."""
+    """Train, choose checkpoint, calibration and operating points on val, and publish the model."""
     if params.train.epochs == 0:
         publish_starter(params)
         return
@@ -31,8 +31,7 @@ def main(params: Params) -> None:
     result = train(train_set, val_set, params.train, params.score, SCRATCH, workers)
     frames = val_set.table.assign(logit=result.val_logits)
     calibration = calibrate(frames, params.score, params.train.head)
-    if calibration.problem:
-        print(f"score (not calibrated): {calibration.problem}")
+    print(describe(calibration))
     datasets = sorted(train_set.table["dataset"].unique())
     card = make_card(params, calibration, result.best_epoch, datasets, train_set.face_pixels())
     save_model(Path("models"), result.weights, card)
@@ -42,7 +41,7 @@ def main(params: Params) -> None:
 
 
 def publish_starter(params: Params) -> None:
-    """Publish the starter model unchanged, with its own temperature and threshold."""
+    """Publish the starter model unchanged, with its own calibration and operating points."""
     network, card = load_model(STARTER)
     check_crops(card, params.crops)
     save_model(Path("models"), network.state_dict(), card)

@@ -11,14 +11,15 @@ from deepfake.core.files import write_bytes
 from deepfake.params.overlay import OVERLAYS, ExperimentError
 
 RESULTS = OVERLAYS / "results"
-CARD = "models/model.json"  # what the model is, without its weights
+MODEL = ("models/model.json", "models/operating_points.json")  # all but its weights
 TEXT = frozenset({".json", ".tsv", ".md", ".yaml"})
 PICTURES = frozenset({".png", ".svg"})
 LARGEST = 2_000_000  # bytes of a file in the repository
 
 
 def publish(folder: Path, results: Path, private: Sequence[Path]) -> list[Path]:
-    """Copy what the pipeline writes for git, the merged params and the model's card.
+    """Copy what the pipeline writes for git, the merged params, the model's card and what its
+    operating points measured.
 
     Pictures of faces are not among them: the pipeline leaves those to DVC's cache.
 
@@ -34,7 +35,7 @@ def publish(folder: Path, results: Path, private: Sequence[Path]) -> list[Path]:
         ExperimentError: a file is neither a small text nor a small picture, or names a private path.
     """
     stages = yaml.safe_load((folder / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    names = {*_for_git(stages), CARD, "params.yaml"}
+    names = {*_for_git(stages), *MODEL, "params.yaml"}
     found = {Path(name): (folder / name).read_bytes() for name in sorted(names)}
     for name, data in found.items():
         _check_publishable(name, data, private)

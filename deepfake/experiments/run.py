@@ -21,6 +21,7 @@ from deepfake.experiments.data import find_roots, link_data
 from deepfake.experiments.publish import RESULTS, publish
 from deepfake.experiments.worktree import VIDEOS, make_worktree, set_up_dvc
 from deepfake.model.card import CARD, STARTER, WEIGHTS
+from deepfake.model.operating_points import MEASURED
 from deepfake.params.overlay import ExperimentError, read_experiment
 
 WORK = Path(".scratch/experiments")
@@ -133,6 +134,8 @@ def _alone(folder: Path) -> Iterator[int]:
 def ship_model(repository: Path, run: str) -> Path:
     """Make the model of a run the starter that comes with the repository, in half precision.
 
+    What its operating points measured on test goes with it.
+
     Returns:
         Its folder. The README there, with what the model is good for, is written by people.
 
@@ -142,10 +145,16 @@ def ship_model(repository: Path, run: str) -> Path:
     """
     from deepfake.model.network import load_model, save_model  # takes seconds
 
-    network, card = load_model(repository / WORK / check_name(run) / "models")
+    models = repository / WORK / check_name(run) / "models"
+    network, card = load_model(models)
     halves = {
         name: value.half() if value.is_floating_point() else value
         for name, value in network.state_dict().items()
     }
     save_model(repository / STARTER, halves, card)
+    measured, shipped = (place / MEASURED for place in (models, repository / STARTER))
+    if measured.is_file():
+        write_bytes(shipped, measured.read_bytes())
+    else:
+        shipped.unlink(missing_ok=True)  # that of the starter before
     return STARTER

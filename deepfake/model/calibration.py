@@ -1,4 +1,4 @@
-"""How logits become scores, and the threshold of a model, chosen on val."""
+"""How logits become scores and verdicts, fitted and chosen on val."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy.optimize import minimize, minimize_scalar
-from scipy.special import expit
 from sklearn.metrics import log_loss
 
 from deepfake.core.groups import MIN_GROUPS, count_groups
 from deepfake.core.labels import FAKE, REAL, Floats, Labels
+from deepfake.model.operating_points import ChosenPoints
 from deepfake.model.scores import video_scores
+from deepfake.model.thresholds import DIGITS, best_threshold, choose_points
 from deepfake.params.schema import ScoreParams
 
 # Bounds, by the head of the network; a few dozen videos do not justify more extreme values. Below 1,
@@ -30,45 +31,88 @@ class Calibration:
 
     Attributes:
         temperature: logits are divided by it before the sigmoid.
-        threshold: a video with at least this score is FAKE.
+        threshold: a video with at least this score is FAKE, at the operating point balanced.
         bias: added to the divided logits.
         problem: why the score is not a probability, or "".
+        note: why it was fitted otherwise than params.yaml says, or "".
+        points: the operating points; None if there is no val to choose them on.
     """
 
     temperature: float
     threshold: float
     bias: float = 0.0
     problem: str = ""
+    note: str = ""
+    points: ChosenPoints | None = None
 
 
 def calibrate(frames: pd.DataFrame, params: ScoreParams, head: str = "linear") -> Calibration:
-    """Fit temperature and bias, then the threshold, of video scores.
+    """Fit temperature and bias, then choose the operating points, of video scores.
 
     Temperature and bias minimise the log-loss: temperature scaling (Guo et al., 2017) has no bias,
     Platt scaling (Platt, 1999) has one and needs `PLATT_GROUPS` groups with each label, or else is
-    replaced by temperature scaling. The threshold maximises the balanced accuracy.
+    replaced by temperature scaling, with a note. The threshold maximises the balanced accuracy.
 
     Args:
-        frames: of val, with video_id, track, label, group and logit.
+        frames: of val, with video_id, track, label, group, dataset and logit.
         params: the score section of params.yaml.
         head: of the network, a key of `TEMPERATURES`.
     """
     videos = frames.drop_duplicates("video_id").set_index("video_id")
 
-    def scores_of(temperature: float, bias: float) -> tuple[Floats, Labels]:
+    def scored(temperature: float, bias: float) -> pd.DataFrame:
         found = video_scores(frames, params.video_score, temperature, params.min_frames, bias)
-        labels = videos["label"].loc[found["video_id"]].to_numpy(int)
-        return found["score"].to_numpy(float), labels
+        return found.join(videos[["label", "group", "dataset"]], on="video_id")
+
+    def scores_of(temperature: float, bias: float) -> tuple[Floats, Labels]:
+        found = scored(temperature, bias)
+        return found["score"].to_numpy(float), found["label"].to_numpy(int)
 
     counts = count_groups(videos["label"].to_numpy(int), videos["group"].to_numpy(int))
-    with_bias = params.calibration == "platt" and min(counts) >= PLATT_GROUPS
+    note = _platt_problem(counts) if params.calibration == "platt" else ""
+    with_bias = params.calibration == "platt" and not note
     bounds = TEMPERATURES[head]
     temperature, bias = (_fit_platt if with_bias else _fit_temperature)(scores_of, bounds)
     scores, labels = scores_of(temperature, bias)
     problem = _bound_reached(temperature, bias, bounds) or calibration_problem(
         scores, labels, counts
     )
-    return Calibration(temperature, round(best_threshold(scores, labels), 6), bias, problem)
+    threshold = round(best_threshold(scores, labels), DIGITS)
+    table = scored(temperature, bias)
+    groups, sources = table["group"].to_numpy(int), table["dataset"].to_numpy(str)
+    points = choose_points(scores, labels, groups, sources, threshold)
+    return Calibration(temperature, threshold, bias, problem, note, points)
+
+
+def _platt_problem(groups: tuple[int, int]) -> str:
+    """Why Platt scaling is replaced by temperature scaling, or "".
+
+    Args:
+        groups: number of groups of val with a REAL, and with a FAKE.
+    """
+    if min(groups) >= PLATT_GROUPS:
+        return ""
+    return (
+        f"temperature scaling in place of score.calibration platt: {_few_groups(groups)}, and"
+        f" {PLATT_GROUPS} of each are needed"
+    )
+
+
+def _few_groups(groups: tuple[int, int]) -> str:
+    return f"val has {groups[0]} groups of people with a REAL and {groups[1]} with a FAKE"
+
+
+def describe(calibration: Calibration) -> str:
+    """The operating points, and what is not as one would expect, a line each."""
+    lines = []
+    if calibration.note:
+        lines.append(f"calibration: {calibration.note}")
+    if calibration.problem:
+        lines.append(f"score (not calibrated): {calibration.problem}")
+    points = calibration.points
+    for name, thresholds in points.thresholds.items() if points else ():
+        lines.append(f"{name}: {points.problems[name] if thresholds is None else thresholds}")
+    return "\n".join(lines)
 
 
 def _loss(scores: Floats, labels: Labels) -> float:
@@ -112,10 +156,7 @@ def calibration_problem(scores: Floats, labels: Labels, groups: tuple[int, int])
         groups: number of groups of val with a REAL, and with a FAKE.
     """
     if min(groups) < MIN_GROUPS:
-        return (
-            f"val has {groups[0]} groups of people with a REAL and {groups[1]} with a FAKE, and"
-            f" {MIN_GROUPS} of each are needed"
-        )
+        return f"{_few_groups(groups)}, and {MIN_GROUPS} of each are needed"
     loss, prior_loss = _loss(scores, labels), _loss(np.full(len(labels), labels.mean()), labels)
     if loss >= prior_loss:
         return (
@@ -123,23 +164,3 @@ def calibration_problem(scores: Floats, labels: Labels, groups: tuple[int, int])
             f" {prior_loss:.3f}"
         )
     return ""
-
-
-def best_threshold(scores: Floats, labels: Labels) -> float:
-    """The threshold of highest balanced accuracy, and of several the one nearest to 0.5.
-
-    Candidates are midway between neighbouring scores, in logits, so no score is at the threshold.
-
-    >>> round(best_threshold(np.array([0.1, 0.4, 0.6, 0.9]), np.array([0, 0, 1, 1])), 6)
-    0.5
-    """
-    clipped = np.clip(np.unique(scores), 1e-6, 1 - 1e-6)
-    logits = np.log(clipped) - np.log1p(-clipped)
-    candidates = expit((logits[1:] + logits[:-1]) / 2) if len(logits) > 1 else np.array([0.5])
-    accuracy = [
-        (np.mean(scores[labels == FAKE] >= candidate) + np.mean(scores[labels == REAL] < candidate))
-        / 2
-        for candidate in candidates
-    ]
-    best = candidates[np.isclose(accuracy, np.max(accuracy))]
-    return float(best[np.abs(best - 0.5).argmin()])

@@ -2,12 +2,20 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepfake.base.errors import ModelError
 from deepfake.core.labels import FAKE, LABEL_NAMES, REAL
+from deepfake.model.operating_points import (
+    BALANCED,
+    NOT_CHOSEN,
+    OPERATING_POINTS,
+    OperatingPointError,
+    Thresholds,
+    only_balanced,
+)
 from deepfake.params.schema import CropsParams, Params
 
 if TYPE_CHECKING:
@@ -15,9 +23,9 @@ if TYPE_CHECKING:
 
 ARCHITECTURE, HEADS = "resnet18", ("linear", "cosine")
 WEIGHTS, CARD, ONNX = "model.safetensors", "model.json", "model.onnx"  # files of a model
-VERSION = 3  # of the card
-UNCHECKED = "the card is of an earlier version, which did not check it"
-MIN_FACE_PIXELS_FROM_1 = 48  # of `crops`, where a card of version 1 names none
+VERSION = 4  # of the card
+EARLIER = "the card is of an earlier version"
+UNCHECKED = f"{EARLIER}, which did not check it"
 MODELS, STARTER = Path("models"), Path("models/starter")  # folders in the repository
 
 
@@ -32,9 +40,11 @@ class ModelCard:
         image_size: side of the network's input in pixels.
         temperature: logits are divided by it before the sigmoid.
         bias: added to the divided logits.
-        calibrated: whether the score is a probability of FAKE on videos like those of val.
-        calibration_problem: why it is not, or "".
-        threshold: a video with at least this score is FAKE; chosen on val.
+        calibration_problem: why the score is not a probability of FAKE on videos like those of val,
+            or "".
+        calibration_note: why it was fitted otherwise than params.yaml says, or "".
+        operating_points: thresholds by name, chosen on val; None where there is none.
+        point_problems: why there is none, by name.
         video_score: how frame scores are averaged.
         min_frames: a person in fewer frames gets no score.
         preprocessing: the frames and crops sections of params.yaml, and the normalisation of an
@@ -48,15 +58,36 @@ class ModelCard:
     classes: list[str]
     image_size: int
     temperature: float
-    threshold: float
+    bias: float
+    calibration_problem: str
+    calibration_note: str
+    operating_points: dict[str, Thresholds | None]
+    point_problems: dict[str, str]
     video_score: str
     min_frames: int
     preprocessing: dict[str, Any]
     origin: dict[str, Any]
-    bias: float = 0.0
-    calibrated: bool = False
-    calibration_problem: str = UNCHECKED
     version: int = VERSION
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether the score is a probability of FAKE on videos like those of val."""
+        return not self.calibration_problem
+
+    @property
+    def threshold(self) -> float:
+        """A video with at least this score is FAKE at the operating point balanced."""
+        return self.thresholds(BALANCED).fake_from
+
+    def thresholds(self, name: str) -> Thresholds:
+        """Those of an operating point; raises OperatingPointError if the model does not have it."""
+        found = self.operating_points.get(name)
+        if found is None:
+            problem = self.point_problems.get(name, f"there are {', '.join(OPERATING_POINTS)}")
+            raise OperatingPointError(
+                f"the model has no operating point {name} ({problem}): use {BALANCED}"
+            )
+        return found
 
 
 def make_card(
@@ -70,13 +101,18 @@ def make_card(
 
     `face_pixels` is the size that 95 % of the faces in train have or exceed.
     """
+    points = calibration.points or only_balanced(calibration.threshold, NOT_CHOSEN)
     return ModelCard(
         architecture=ARCHITECTURE,
         head=params.train.head,
         classes=[LABEL_NAMES[label] for label in (REAL, FAKE)],
         image_size=params.train.image_size,
         temperature=calibration.temperature,
-        threshold=calibration.threshold,
+        bias=calibration.bias,
+        calibration_problem=calibration.problem,
+        calibration_note=calibration.note,
+        operating_points=points.thresholds,
+        point_problems=points.problems,
         video_score=params.score.video_score,
         min_frames=params.score.min_frames,
         preprocessing={"frames": params.frames.model_dump(), "crops": params.crops.model_dump()},
@@ -87,9 +123,6 @@ def make_card(
             "best_epoch": best_epoch,
             "face_pixels": face_pixels,
         },
-        bias=calibration.bias,
-        calibrated=not calibration.problem,
-        calibration_problem=calibration.problem,
     )
 
 
@@ -105,24 +138,43 @@ def check_crops(card: ModelCard, crops: CropsParams) -> None:
         )
 
 
-def parse_card(text: str) -> ModelCard:
+def parse_card(text: str, name: str) -> ModelCard:
     """The card in its JSON; one of an earlier version is converted to this version.
 
+    Args:
+        text: the JSON.
+        name: of the file, for the error.
+
     Raises:
-        ValueError, TypeError, KeyError: it is not a card, or one of a later version.
+        ModelError: it is not a card, one of a later version, or that of another architecture.
     """
-    content = json.loads(text)
-    if not isinstance(content, dict):
-        raise ValueError("not a JSON object")
+    try:
+        return _parse(json.loads(text))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ModelError(
+            f"{name} has no model card of this version ({error}): run `dvc repro` or `dvc pull`, or"
+            " see docs/upgrading.md"
+        ) from error
+
+
+def _parse(content: dict[str, Any]) -> ModelCard:
     if content.get("version", 1) == 1:
         _convert_from_1(content)
     if content["version"] == 2:
         content |= {"head": "linear", "version": 3}  # the only one until then
+    if content["version"] == 3:
+        _convert_from_3(content)
     if content["version"] != VERSION:
         raise ValueError(f"version {content['version']}, not {VERSION}")
+    if content["architecture"] != ARCHITECTURE:
+        raise ValueError(f"architecture {content['architecture']}, not {ARCHITECTURE}")
     if content["head"] not in HEADS:
         raise ValueError(f"head {content['head']}, not {' or '.join(HEADS)}")
-    return ModelCard(**content)
+    found = content["operating_points"].items()
+    points = {name: None if one is None else Thresholds(**one) for name, one in found}
+    if points.keys() != {*OPERATING_POINTS} or points[BALANCED] is None:
+        raise ValueError(f"operating points {', '.join(points)}")
+    return ModelCard(**{**content, "operating_points": points})
 
 
 def _convert_from_1(content: dict[str, Any]) -> None:
@@ -138,21 +190,31 @@ def _convert_from_1(content: dict[str, Any]) -> None:
         )
     if crops["detector"] == "libfacedetection":
         crops["detector"] = "yunet"
-    crops["min_face_pixels"] = MIN_FACE_PIXELS_FROM_1
+    crops.setdefault("min_face_pixels", 0)
     content["version"] = 2
+
+
+def _convert_from_3(content: dict[str, Any]) -> None:
+    """Until version 3 there was one threshold, and at first nobody checked the calibration."""
+    content.pop("calibrated", None)  # follows from the problem
+    points = only_balanced(content.pop("threshold"), EARLIER)
+    content |= {
+        "bias": content.get("bias", 0.0),
+        "calibration_problem": content.get("calibration_problem", UNCHECKED),
+        "calibration_note": "",
+        "operating_points": {name: one and asdict(one) for name, one in points.thresholds.items()},
+        "point_problems": points.problems,
+        "version": 4,
+    }
 
 
 def read_card(folder: Path) -> ModelCard:
     """The card of a published model; raises ModelError as `network.load_model` does."""
+    path = folder / CARD
     try:
-        card = parse_card((folder / CARD).read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise ModelError(f"no model in {folder}: run `dvc repro` or `dvc pull`") from error
-    except (ValueError, TypeError, KeyError) as error:
-        raise ModelError(
-            f"{folder / CARD} is not a model card of this version ({error}): run `dvc repro` or"
-            " `dvc pull`, or see docs/upgrading.md"
-        ) from error
-    if card.architecture != ARCHITECTURE:
-        raise ModelError(f"{folder / CARD}: architecture {card.architecture} is not {ARCHITECTURE}")
-    return card
+    except UnicodeDecodeError as error:
+        raise ModelError(f"{path} is damaged ({error}): run `dvc repro` or `dvc pull`") from error
+    return parse_card(text, str(path))

@@ -18,6 +18,7 @@ from deepfake.core.files import sha256_of
 from deepfake.model.calibration import Calibration
 from deepfake.model.card import ARCHITECTURE, CARD, WEIGHTS, ModelCard, make_card
 from deepfake.model.network import save_model
+from deepfake.model.operating_points import MEASURED
 from deepfake.params.schema import Params
 from deepfake.transforms.evaluation import MEAN, STD
 
@@ -75,6 +76,7 @@ def import_model(path: Path, folder: Path, settings: ImportSettings, params: Par
         raise ModelError(f"{path} would be replaced by the imported model: name another folder")
     state = one_logit(read_state_dict(path), settings.fake_class, path)
     card = imported_card(path, settings, params)
+    (folder / MEASURED).unlink(missing_ok=True)  # of a model that was there before
     save_model(folder, state, card)
     return card
 

@@ -13,7 +13,7 @@ from torchvision.transforms import v2
 from deepfake.base.errors import ModelError
 from deepfake.core.image import decode_image
 from deepfake.core.labels import Floats
-from deepfake.model.card import ARCHITECTURE, ONNX, ModelCard, parse_card
+from deepfake.model.card import ONNX, parse_card
 from deepfake.model.inputs import to_tensor
 from deepfake.model.scores import BATCH_SIZE
 from deepfake.transforms.evaluation import evaluation_transform
@@ -54,7 +54,8 @@ class OnnxModel:
             raise ModelError(
                 f"{name} is not a readable ONNX file ({error}): {EXPORT_AGAIN}"
             ) from error
-        self.card = _card(session.get_modelmeta().custom_metadata_map, name)
+        metadata = session.get_modelmeta().custom_metadata_map
+        self.card = parse_card(metadata.get(CARD_KEY, ""), name)
         _check_shape(session, self.card.image_size, name)
         self._session = session
         self._resize, _ = transform_parts(self.card.image_size)
@@ -88,19 +89,6 @@ def load_onnx(path: Path) -> OnnxModel:
     except OSError as error:
         raise ModelError(f"{path} cannot be read ({error.strerror}): {EXPORT_AGAIN}") from error
     return OnnxModel(data, str(path))
-
-
-def _card(metadata: dict[str, str], name: str) -> ModelCard:
-    try:
-        card = parse_card(metadata[CARD_KEY])
-    except (KeyError, ValueError, TypeError) as error:
-        raise ModelError(
-            f"{name} has no model card of this version ({error}): {EXPORT_AGAIN}, or see"
-            " docs/upgrading.md"
-        ) from error
-    if card.architecture != ARCHITECTURE:
-        raise ModelError(f"{name}: architecture {card.architecture} is not {ARCHITECTURE}")
-    return card
 
 
 def _check_shape(session: Any, size: int, name: str) -> None:

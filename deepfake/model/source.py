@@ -4,12 +4,13 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from deepfake.base.download import DownloadError, fetch, is_url
 from deepfake.base.errors import ModelError
 from deepfake.model.card import CARD, MODELS, ONNX, STARTER, WEIGHTS, read_card
+from deepfake.model.operating_points import MEASURED
 
 DEMO = "demo"  # the data set that the repository contains, with the faces of 28 people
 MAX_BYTES = 2**30  # per file; ResNet-18 has 45 MB
@@ -40,10 +41,10 @@ def model_folder(model: str, names: Sequence[str] = (WEIGHTS, CARD)) -> Iterator
         model: a folder; the URL of one, such as s3://bucket/models; or a git revision (branch, tag,
             commit) of the repository in the current folder. A folder takes precedence over a
             revision of the same name. Files that DVC's cache lacks are fetched from remote storage.
-        names: of the needed files.
+        names: of the needed files. `operating_points.MEASURED` is there too if the model has it.
 
     Raises:
-        ModelError: `model` is none of these, or a file could not be fetched.
+        ModelError: `model` is none of these, or a needed file could not be fetched.
     """
     if Path(model).is_dir():
         yield Path(model)
@@ -51,14 +52,18 @@ def model_folder(model: str, names: Sequence[str] = (WEIGHTS, CARD)) -> Iterator
     with tempfile.TemporaryDirectory(prefix="deepfake-model-") as name:
         folder = Path(name)
         if is_url(model):
-            _download(model, names, folder)
+            get = _download
         elif _is_revision(model):
-            _from_revision(model, names, folder)
+            get = _from_revision
         else:
             raise ModelError(
                 f"no model in {model}: run `dvc repro` or `dvc pull`, or pass a folder, a URL or a"
                 " git revision of this repository"
             )
+        for name in names:
+            get(model, name, folder)
+        with suppress(ModelError):  # models that were imported or made earlier do not have it
+            get(model, MEASURED, folder)
         yield folder
 
 
@@ -70,13 +75,12 @@ def onnx_file(model: str) -> Iterator[Path]:
         yield folder / name
 
 
-def _download(url: str, names: Sequence[str], folder: Path) -> None:
-    for name in names:
-        file_url = f"{url.rstrip('/')}/{name}"
-        try:
-            fetch(file_url, folder / name, MAX_BYTES)
-        except DownloadError as error:
-            raise ModelError(f"{file_url}: {error}") from error
+def _download(url: str, name: str, folder: Path) -> None:
+    file_url = f"{url.rstrip('/')}/{name}"
+    try:
+        fetch(file_url, folder / name, MAX_BYTES)
+    except DownloadError as error:
+        raise ModelError(f"{file_url}: {error}") from error
 
 
 def _is_revision(name: str) -> bool:
@@ -88,18 +92,17 @@ def _is_revision(name: str) -> bool:
         return False
 
 
-def _from_revision(revision: str, names: Sequence[str], folder: Path) -> None:
+def _from_revision(revision: str, name: str, folder: Path) -> None:
     import dvc.api
     from dvc.exceptions import DvcException
     from scmrepo.exceptions import SCMError
 
-    for name in names:
-        file = f"{MODELS.as_posix()}/{name}"
-        try:
-            data = dvc.api.read(file, repo=".", rev=revision, mode="rb")
-        except (DvcException, SCMError, OSError) as error:
-            raise ModelError(
-                f"{file} of revision {revision} could not be fetched ({error}): check that it was"
-                " pushed with `dvc push`"
-            ) from error
-        (folder / name).write_bytes(data)
+    file = f"{MODELS.as_posix()}/{name}"
+    try:
+        data = dvc.api.read(file, repo=".", rev=revision, mode="rb")
+    except (DvcException, SCMError, OSError) as error:
+        raise ModelError(
+            f"{file} of revision {revision} could not be fetched ({error}): check that it was"
+            " pushed with `dvc push`"
+        ) from error
+    (folder / name).write_bytes(data)
