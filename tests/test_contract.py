@@ -136,9 +136,9 @@ def test_git_has_metrics_and_small_plots_but_no_faces() -> None:
 
 
 def test_plain_outs_are_cached() -> None:
-    """An out that is not cached would disable the run cache of its stage."""
-    for stage in STAGES.values():
-        assert all(isinstance(entry, str) for entry in stage.get("outs", []))
+    """An out that is not cached would disable the run cache of its stage, of which card has no need."""
+    for name, stage in STAGES.items():
+        assert name == "card" or all(isinstance(entry, str) for entry in stage.get("outs", []))
 
 
 def test_every_stage_has_a_description() -> None:

@@ -1,7 +1,10 @@
 """Tables as CSV: text stays text, and the same table gives the same bytes."""
 
 import csv
+import math
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -32,6 +35,10 @@ TEXT = frozenset(
         "clusters",
         "content",
         "identity",
+        "part",
+        "value_of_part",
+        "metric",
+        "quantity",
     ]
 )
 
@@ -71,6 +78,28 @@ def read_csv(path: Path) -> pd.DataFrame:
         na_values=[""],
     )
     return table.fillna(dict.fromkeys(text, ""))
+
+
+def quantity_table(values: Mapping[str, Any]) -> pd.DataFrame:
+    """Nested numbers as a table with the columns quantity and value.
+
+    Numbers that are not finite are left out. Names of nested ones are joined by dots.
+
+    >>> quantity_table({"videos": 1200000, "share": {"train": 2 / 3}})
+          quantity    value
+    0       videos  1200000
+    1  share.train   0.6667
+    """
+    rows = []
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            nested = quantity_table(value)
+            rows += list(zip(f"{name}." + nested["quantity"], nested["value"], strict=True))
+        elif isinstance(value, int):
+            rows.append((name, str(value)))
+        elif math.isfinite(value):
+            rows.append((name, f"{value:.4g}"))
+    return pd.DataFrame(rows, columns=["quantity", "value"], dtype=str)
 
 
 def slice_columns(table: pd.DataFrame) -> list[str]:

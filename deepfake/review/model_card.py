@@ -25,12 +25,12 @@ from deepfake.model.card import ModelCard, read_card
 from deepfake.model.operating_points import (
     BALANCED,
     CAUTIOUS,
+    MEASURED,
     OPERATING_POINTS,
     Measured,
     Rate,
     read_measured,
 )
-from deepfake.params.schema import Params
 
 SECTIONS = ("Intended use", "Out of scope", "Known failures", "Terms")  # of the notes
 DASH = "–"  # in a table, where there is nothing
@@ -96,19 +96,26 @@ class Results:
     shortcuts: pd.DataFrame
 
 
-def write_model_card(run: Path, notes: Path, params: Params) -> str:
+def model_card(run: Path, notes: Path) -> str:
     """The Markdown of the card of the model of a run.
 
     Args:
         run: top of the folder in which the pipeline ran.
         notes: Markdown with a title and the headings `SECTIONS`.
-        params: with which it ran.
 
     Raises:
         CardError: the notes have other headings, or a file is missing or damaged.
         ModelError: as `read_card` and `read_measured`.
     """
-    return render(read_results(run), read_notes(notes), params)
+    words = read_notes(notes)
+    try:
+        return render(read_results(run), words)
+    except FileNotFoundError as error:
+        raise CardError(f"{error.filename} is missing: run `dvc repro` or `dvc pull`") from error
+    except (ValueError, KeyError) as error:
+        raise CardError(
+            f"results in {run} are of another version or damaged ({error!r}): run `dvc repro`"
+        ) from error
 
 
 def read_notes(path: Path) -> Notes:
@@ -137,26 +144,27 @@ def read_notes(path: Path) -> Notes:
 
 
 def read_results(run: Path) -> Results:
-    """Read the files of a run; raises as `write_model_card`."""
-    plots = run / "plots"
-    try:
-        return Results(
-            card=read_card(run / "models"),
-            measured=read_measured(run / "models"),
-            metrics=read_csv(plots / "evaluate/metrics.tsv"),
-            leaks=_read_metric(run / "metrics/split.json", "leaks"),
-            people_with_high_fpr=_read_metric(
-                run / "metrics/evaluate.json", "test", "people_with_fpr_above_half"
-            ),
-            balance=read_csv(plots / "split/balance.tsv"),
-            summary=read_csv(plots / "split/summary.tsv"),
-            robustness=read_csv(plots / "robustness.tsv"),
-            shortcuts=read_csv(plots / "shortcuts.tsv"),
-        )
-    except FileNotFoundError as error:
-        raise CardError(f"{error.filename} is missing: run `dvc repro` or `dvc pull`") from error
-    except (ValueError, KeyError) as error:
-        raise CardError(f"results in {run} are damaged ({error}): run `dvc repro -f card`") from error
+    """Read the files of a run.
+
+    Raises:
+        FileNotFoundError: one is missing.
+        ValueError: one is damaged.
+    """
+    models, plots = run / "models", run / "plots"
+    (models / MEASURED).stat()  # `read_measured` allows for models without it
+    return Results(
+        card=read_card(models),
+        measured=read_measured(models),
+        metrics=read_csv(plots / "evaluate/metrics.tsv"),
+        leaks=_read_metric(run / "metrics/split.json", "leaks"),
+        people_with_high_fpr=_read_metric(
+            run / "metrics/evaluate.json", "test", "people_with_fpr_above_half"
+        ),
+        balance=read_csv(plots / "split/balance.tsv"),
+        summary=read_csv(plots / "split/summary.tsv"),
+        robustness=read_csv(plots / "robustness.tsv"),
+        shortcuts=read_csv(plots / "shortcuts.tsv"),
+    )
 
 
 def _read_metric(path: Path, *keys: str) -> Any:
@@ -167,7 +175,7 @@ def _read_metric(path: Path, *keys: str) -> Any:
     return None if value == {} else value
 
 
-def render(results: Results, notes: Notes, params: Params) -> str:
+def render(results: Results, notes: Notes) -> str:
     """The Markdown of a card."""
     environment = Environment(
         loader=PackageLoader("deepfake.review"),
@@ -182,7 +190,6 @@ def render(results: Results, notes: Notes, params: Params) -> str:
     default = BALANCED if results.card.operating_points[CAUTIOUS] is None else CAUTIOUS
     text: str = environment.get_template("model_card.md").render(
         notes=notes,
-        params=params,
         card=results.card,
         leaks=results.leaks,
         people_with_high_fpr=results.people_with_high_fpr,
@@ -198,7 +205,10 @@ def render(results: Results, notes: Notes, params: Params) -> str:
         parts=list(part_rows(results.metrics)),
         weakest=weakest_part(results.metrics),
         degradations=list(degradation_rows(results.robustness)),
-        shortcuts=[{**row, "measured": _value(row, "roc_auc")} for row in results.shortcuts.to_dict("records")],
+        shortcuts=[
+            {**row, "measured": _value(row, "roc_auc")}
+            for row in results.shortcuts.to_dict("records")
+        ],
         min_groups=MIN_GROUPS,
     )
     return text
@@ -257,7 +267,9 @@ def weakest_part(metrics: pd.DataFrame) -> dict[str, Any] | None:
 
 def degradation_rows(robustness: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """The strongest level of each degradation, the largest drop first."""
-    strongest = robustness.sort_values("level", kind="stable").drop_duplicates("degradation", keep="last")
+    strongest = robustness.sort_values("level", kind="stable").drop_duplicates(
+        "degradation", keep="last"
+    )
     for row in strongest.sort_values("drop", ascending=False, kind="stable").to_dict("records"):
         measured, drop = _value(row, "roc_auc"), _value(row, "drop", "drop_")
         yield {"degradation": row["degradation"], "measured": measured, "drop": drop}
