@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from deepfake.base.errors import DeepfakeError
+from deepfake.cli.review import review
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -569,6 +570,9 @@ def import_model(
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error
     typer.echo(f"{folder} is a model: deepfake predict clip.mp4 --model {folder}")
+
+
+app.command()(review)
 
 
 def _channels(option: str, text: str | None) -> tuple[float, float, float]:
