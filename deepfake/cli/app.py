@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from deepfake.base.errors import DeepfakeError
+from deepfake.cli.gate import gate
 from deepfake.cli.review import review
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -573,6 +574,7 @@ def import_model(
 
 
 app.command()(review)
+app.command()(gate)
 
 
 def _channels(option: str, text: str | None) -> tuple[float, float, float]:
