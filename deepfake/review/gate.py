@@ -171,7 +171,8 @@ def check_metrics(old: Revision, new: Revision) -> Iterator[Finding]:
         return
     common = compare_scores(old, new)
     if common is None or common.scored.empty:
-        reason = (old.missing or ["no test video has a score in both revisions"])[-1]
+        missing = [*old.missing, *new.missing] if common is None else []
+        reason = missing[-1] if missing else "no test video has a score in both revisions"
         yield Finding(State.NOT_CHECKED, f"differences of metrics, since {reason}")
         return
     changes = compare_metrics(common)
@@ -194,18 +195,18 @@ def check_metrics(old: Revision, new: Revision) -> Iterator[Finding]:
 
 def check_leaks(old: Revision, new: Revision) -> Iterator[Finding]:
     """Whether the splits share more people, videos or content than those of the base."""
-    found = new.json(SPLIT_METRICS)
-    if found is None:
-        yield _refused(new.missing[-1])
-        return
-    before = (old.json(SPLIT_METRICS) or {}).get("leaks", 0)
-    if found["leaks"] > before:
+    before, after = ((side.json(SPLIT_METRICS) or {}).get("leaks") for side in (old, new))
+    if after is None:
         yield _refused(
-            f"{found['leaks']} leaks between the splits after {before}: `deepfake audit data/splits`"
-            " lists them"
+            f"{SPLIT_METRICS} does not count leaks: run `dvc repro split`, and commit it"
+        )
+    elif after > (before or 0):
+        yield _refused(
+            f"{after} leaks between the splits after {before or 0}: `deepfake audit data/splits` lists"
+            " them"
         )
     else:
-        yield Finding(State.PASSED, f"no new leak between the splits ({found['leaks']})")
+        yield Finding(State.PASSED, f"no new leak between the splits ({after} in all)")
 
 
 def check_coverage(old: Revision, new: Revision, allowed: float) -> Iterator[Finding]:

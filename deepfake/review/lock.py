@@ -51,7 +51,7 @@ def _differs(stage: Any, locked: Mapping[str, Any]) -> bool:
 
 
 def _dep_differs(dep: Any, locked: Mapping[str, Any]) -> bool:
-    states = {*dep.status().values()}
-    if states and states <= ABSENT:
+    states = [*dep.status().values()]
+    if states and all(isinstance(one, str) and one in ABSENT for one in states):  # params: dicts
         return bool(locked.get(dep.fs_path, dep.hash_info) != dep.hash_info)
     return bool(states)
