@@ -19,7 +19,6 @@ MAX_POINTS = 400  # of a line; more are closer together than a pixel
 MAX_TICKS = 4
 MAX_DOTS = 20  # points of a line that are drawn as dots too
 UNIT: Interval = (0.0, 1.0)
-DIAGONAL = ((0.0, 0.0), (1.0, 1.0))
 
 
 @dataclass(frozen=True)

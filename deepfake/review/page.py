@@ -24,12 +24,14 @@ class Table:
         columns: their headings.
         rows: a text for each column.
         images: a data: URL or None for each row, if the HTML shows pictures instead of a table.
+        collapsed: whether a reader has to open it.
     """
 
     caption: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     images: Sequence[str | None] | None = None
+    collapsed: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,10 +80,13 @@ def _markdown(page: Page) -> Iterator[str]:
         yield f"\n## {section.title}\n"
         yield from (f"- {_safe(note)}" for note in section.notes)
         for table in section.tables:
-            yield f"\n{table.caption}:\n"
+            more = f"<details><summary>{len(table.rows)} {table.caption.lower()}</summary>"
+            yield f"\n{more if table.collapsed else f'{table.caption}:'}\n"
             yield _row(table.columns)
             yield "|" + " --- |" * len(table.columns)
             yield from (_row(row) for row in table.rows)
+            if table.collapsed:
+                yield "\n</details>"
         if section.figures:
             yield "- see the HTML page"
 

@@ -9,7 +9,7 @@ import pandas as pd
 from deepfake.core.groups import MIN_GROUPS
 from deepfake.core.labels import LABEL_NAMES
 from deepfake.review.changes import DataChanges, StageChange, ValueChange
-from deepfake.review.charts import Curve, Interval, draw
+from deepfake.review.charts import Curve, draw
 from deepfake.review.comparison import (
     LEVEL,
     TESTED,
@@ -22,8 +22,10 @@ from deepfake.review.faces import face_of
 from deepfake.review.page import Figure, Section, Table
 from deepfake.review.revisions import Revision
 
-MAX_FLIPPED = 40  # videos shown
+MAX_FACES = 24  # videos shown with a face
+MAX_FLIPPED = 200  # videos listed; a comment on GitHub holds 64 KB
 MAX_NAMES = 20
+LOWEST_P = 0.0001  # shown
 NOTHING = "-"
 TITLES = {  # of metrics, where the name without underscores is none
     "roc_auc": "ROC-AUC",
@@ -38,16 +40,17 @@ CHECKS = (
     ("metrics/shortcuts.json", "worst_roc_auc", "ROC-AUC of the worst shortcut"),
     ("metrics/robustness.json", "roc_auc_drop", "robustness: mean drop of the ROC-AUC"),
 )
-CHANCE = ((0.0, 0.0), (1.0, 1.0))
+DIAGONAL = ((0.0, 0.0), (1.0, 1.0))  # of chance in a ROC curve, and of calibrated scores
+CHANCE = 0.5  # ROC-AUC
 RATES = {
     "plots/evaluate/roc.tsv": Curve(
-        "ROC", "fpr", "tpr", "false positive rate", "true positive rate", reference=CHANCE
+        "ROC", "fpr", "tpr", "false positive rate", "true positive rate", reference=DIAGONAL
     ),
     "plots/evaluate/pr.tsv": Curve(
         "Precision and recall", "recall", "precision", "recall", "precision"
     ),
     "plots/evaluate/reliability.tsv": Curve(
-        "Reliability", "score", "fake_share", "mean score", "share of FAKE", reference=CHANCE
+        "Reliability", "score", "fake_share", "mean score", "share of FAKE", reference=DIAGONAL
     ),
 }
 HISTORY = "plots/train/history.tsv"
@@ -77,23 +80,23 @@ def metrics_section(
     rows = common.scored
     if rows.empty:
         return Section(title, ["not comparable: no test video has a score in both revisions"])
-    columns = ["metric", "old", "new", "difference", "95 % interval", "p", "verdict"]
+    columns = ["metric", "verdict", "old", "new", "difference", "95 % interval", "p"]
     table = [
         [
             title_of(one.name),
+            one.outcome.value,
             _number(one.old),
             _number(one.new),
             _number(one.difference.value, "+"),
             _interval(one),
-            _number(one.p_value),
-            one.outcome.value,
+            f"<{LOWEST_P}" if one.p_value < LOWEST_P else _number(one.p_value),
         ]
         for one in metrics
     ]
     if luck:
-        columns.insert(-1, "luck of the seed")
+        columns.append("luck of the seed")
         for row, one in zip(table, metrics, strict=True):
-            row.insert(-1, f"±{_number(luck[one.name])}" if one.name in luck else NOTHING)
+            row.append(f"±{_number(luck[one.name])}" if one.name in luck else NOTHING)
     notes = [*_set_notes(common), *_test_notes(rows), *_luck_notes(metrics, luck)]
     return Section(title, notes, [Table("Test videos with a score in both", columns, table)])
 
@@ -197,28 +200,33 @@ def flipped_section(common: CommonVideos | None, base: Revision, head: Revision)
     ]
     if rows.empty:
         return Section(title, notes)
-    shown = rows.head(MAX_FLIPPED)
-    if len(rows) > len(shown):
-        notes.append(f"shown: the {len(shown)} whose score changed most")
-    faces = [face_of(video_id, head) or face_of(video_id, base) for video_id in shown["video_id"]]
+    listed = rows.head(MAX_FLIPPED)
+    if len(rows) > len(listed):
+        notes.append(f"listed: the {len(listed)} whose score changed most")
+    ids = listed["video_id"].head(MAX_FACES)
+    faces = [face_of(video_id, head) or face_of(video_id, base) for video_id in ids]
     absent = sum(face is None for face in faces)
     if absent:
         notes.append(
-            f"{absent} of {len(shown)} faces are neither in DVC's cache nor in a remote: `dvc pull crops`"
+            f"{absent} of {len(faces)} faces are neither in DVC's cache nor in a remote: run"
+            " `dvc repro crops`"
         )
     cells = [
         [
             row.video_id,
-            LABEL_NAMES[row.label],
-            row.method,
-            f"{_number(row.score_old)} → {_number(row.score_new)}",
-            f"{row.verdict_old} → {row.verdict_new}",
             row.now,
+            f"{row.verdict_old} → {row.verdict_new}",
+            f"{_number(row.score_old)} → {_number(row.score_new)}",
+            f"{LABEL_NAMES[row.label]}, {row.method}",
         ]
-        for row in shown.itertuples()
+        for row in listed.itertuples()
     ]
-    columns = ["video", "label", "method", "score", "verdict", "now"]
-    return Section(title, notes, [Table("Test videos with another verdict", columns, cells, faces)])
+    columns = ["video", "now", "verdict", "score", "label"]
+    caption = "Test videos with another verdict, the largest change of the score first"
+    tables = [Table(caption, columns, cells[:MAX_FACES], faces)]
+    if len(cells) > MAX_FACES:
+        tables.append(Table("More videos", columns, cells[MAX_FACES:], collapsed=True))
+    return Section(title, notes, tables)
 
 
 def params_section(values: Sequence[ValueChange]) -> Section:
@@ -303,12 +311,14 @@ def _robustness(base: Revision, head: Revision) -> list[Figure]:
         _columns(side, ROBUSTNESS, ["degradation", "level", "roc_auc"]) for side in (base, head)
     ]
     names = sorted({name for table in tables if table is not None for name in table["degradation"]})
-    levels = [level for table in tables if table is not None for level in table["level"]]
-    limits: Interval = (0.0, float(max(levels, default=1)))
+    known = [table for table in tables if table is not None]
+    levels = (0.0, float(max((table["level"].max() for table in known), default=1)))
+    lowest = min((table["roc_auc"].min() for table in known), default=CHANCE)
+    areas = (float(min(CHANCE, lowest)), 1.0)  # the same in all charts
     figures = []
     for name in names:
         parts = [None if table is None else table[table["degradation"] == name] for table in tables]
-        curve = Curve(f"Robustness: {name}", "level", "roc_auc", "level", "ROC-AUC", limits)
+        curve = Curve(f"Robustness: {name}", "level", "roc_auc", "level", "ROC-AUC", levels, areas)
         figures.append(Figure(curve.title, draw(curve, *parts)))
     return figures
 
@@ -332,6 +342,8 @@ def missing_section(base: Revision, head: Revision) -> Section | None:
 def _number(value: float, sign: str = "") -> str:
     if isinstance(value, (bool, str)) or not math.isfinite(value):
         return str(value) if isinstance(value, (bool, str)) else NOTHING
+    if value == 0:
+        return "0"
     return f"{value:{sign}d}" if isinstance(value, int) else f"{value:{sign}.4f}"
 
 
