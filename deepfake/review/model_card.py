@@ -236,10 +236,10 @@ def split_rows(results: Results) -> Iterator[dict[str, Any]]:
 def metric_rows(metrics: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """Those of `METRICS` that are defined on all test videos."""
     whole = metrics[(metrics["split"] == "test") & (metrics["part"] == WHOLE)]
-    found = whole.set_index(["unit", "metric"])[["value", "low", "high", "groups"]]
+    found = {(row["unit"], row["metric"]): row for row in whole.to_dict("records")}
     for key, title in METRICS.items():
-        if key in found.index:
-            yield {"title": title, **found.loc[key].to_dict()}
+        if key in found:
+            yield {"title": title, **{str(name): value for name, value in found[key].items()}}
 
 
 def part_rows(metrics: pd.DataFrame) -> Iterator[dict[str, Any]]:
