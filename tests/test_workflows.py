@@ -150,7 +150,7 @@ def test_the_steps_of_a_pull_request(
     workflow = yaml.safe_load(PULL_REQUEST.read_text())["jobs"]["check"]
     variables = {**workflow["env"], "GITHUB_STEP_SUMMARY": str(summary)}
     codes = {name: run_step(step, folder, **variables) for name, step in steps_of("check").items()}
-    assert codes == {**dict.fromkeys(codes, 0), "Gate": 0 if passes else 1}
+    assert {name for name, code in codes.items() if code} == (set() if passes else {"Gate"})
     called = (project.parent / "called").read_text()
     assert "mypy" in called
     assert "pytest -m not slow and not browser" in called
