@@ -116,6 +116,7 @@ def evaluate() -> None:
                     "frames": 6,
                 }
             )
+        write_table(f"data/predictions/{name}.csv", scored)
         write_table(f"plots/scores/{name}.tsv", scored)
     curve = [step / 20 for step in range(21)]
     power = 1 / (1 + 3 / noise)

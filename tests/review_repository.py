@@ -64,6 +64,7 @@ def pipeline() -> dict[str, Any]:
         },
         "evaluate": {
             "deps": ["models/model.json", "data/splits"],
+            "outs": ["data/predictions"],
             "metrics": not_cached(
                 *(f"metrics/{name}.json" for name in ("evaluate", "robustness", "shortcuts"))
             ),

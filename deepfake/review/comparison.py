@@ -151,9 +151,9 @@ def compare_metrics(common: CommonVideos) -> list[MetricChange]:
     rows = common.scored
     labels = rows["label"].to_numpy(int)
     groups = pd.factorize(rows["group"])[0]
-    both = [_statistics(labels, rows, side) for side in ("old", "new")]
-    found = paired_differences(*both, labels, groups, MAX_GROUPS)
-    values = [statistics(np.ones((1, len(rows)))) for statistics in both]
+    old, new = (_statistics(labels, rows, side) for side in ("old", "new"))
+    found = paired_differences(old, new, labels, groups, MAX_GROUPS)
+    values = [statistics(np.ones((1, len(rows)))) for statistics in (old, new)]
     corrected = dict(zip(TESTED, holm([found[name].p_value for name in TESTED]), strict=True))
     return [
         MetricChange(
@@ -171,7 +171,7 @@ def compare_metrics(common: CommonVideos) -> list[MetricChange]:
 def _statistics(labels: Labels, rows: pd.DataFrame, side: str) -> Statistics:
     """The metrics of one revision as a function of weights."""
     scores = rows[f"score_{side}"].to_numpy(float)
-    called_fake = (rows[f"verdict_{side}"] == LABEL_NAMES[FAKE]).to_numpy(float)
+    called_fake = np.where(rows[f"verdict_{side}"] == LABEL_NAMES[FAKE], 1.0, 0.0)
     parts = (
         rank_statistics(labels, scores),
         threshold_statistics(labels, called_fake, threshold=0.5),

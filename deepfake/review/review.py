@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from deepfake.core.files import write_bytes
 from deepfake.review import changes, sections
 from deepfake.review.comparison import (
@@ -18,6 +20,8 @@ from deepfake.review.page import Page, Section
 from deepfake.review.revisions import ReviewError, Revision, open_revisions
 
 SCORES = "plots/scores/test.tsv"
+# The same scores in DVC's cache, for `evaluate.scores_in_git: none` and revisions from before SCORES.
+PREDICTIONS = "data/predictions/test.csv"
 SEEDS = "experiments/results/params_seeds.json"  # of `deepfake seeds N`
 OF_TEST = "test."  # prefix of the names in it
 
@@ -76,14 +80,22 @@ def _sections(old: Revision, new: Revision) -> Iterator[Section]:
 
 def compare_scores(old: Revision, new: Revision) -> CommonVideos | None:
     """The test videos of both revisions; None if one has no scores, with a line in `missing`."""
-    tables = [side.table(SCORES) for side in (old, new)]
-    for side, table in zip((old, new), tables, strict=True):
-        absent = [] if table is None else [name for name in COLUMNS if name not in table]
-        if absent:
-            side.missing.append(f"{side.title}: {SCORES} has no column {', '.join(absent)}")
-            return None
-    before, after = tables
+    before, after = (_scores(side) for side in (old, new))
     return None if before is None or after is None else common_videos(before, after)
+
+
+def _scores(side: Revision) -> pd.DataFrame | None:
+    """The scores of the test videos in git; those in DVC's cache or remote if git has none."""
+    path, content = SCORES, side.try_read(SCORES)
+    if content is None or content.count(b"\n") < 2:  # at most the header
+        path = PREDICTIONS
+        side.missing.append(f"{side.title} has no scores in {SCORES}: {path} is read instead")
+    table = side.table(path)
+    absent = [] if table is None else [name for name in COLUMNS if name not in table]
+    if absent:
+        side.missing.append(f"{side.title}: {path} has no column {', '.join(absent)}")
+        return None
+    return table
 
 
 def _summary(

@@ -208,18 +208,18 @@ def flipped_section(common: CommonVideos | None, base: Revision, head: Revision)
     absent = sum(face is None for face in faces)
     if absent:
         notes.append(
-            f"{absent} of {len(faces)} faces are neither in DVC's cache nor in a remote: run"
-            " `dvc repro crops`"
+            f"{absent} of {len(faces)} faces are neither in DVC's cache nor in a remote, or the names"
+            " of the videos are digests"
         )
     cells = [
         [
-            row.video_id,
-            row.now,
-            f"{row.verdict_old} → {row.verdict_new}",
-            f"{_number(row.score_old)} → {_number(row.score_new)}",
-            f"{LABEL_NAMES[row.label]}, {row.method}",
+            row["video_id"],
+            row["now"],
+            f"{row['verdict_old']} → {row['verdict_new']}",
+            f"{_number(row['score_old'])} → {_number(row['score_new'])}",
+            f"{LABEL_NAMES[row['label']]}, {row['method']}",
         ]
-        for row in listed.itertuples()
+        for row in listed.to_dict("records")
     ]
     columns = ["video", "now", "verdict", "score", "label"]
     caption = "Test videos with another verdict, the largest change of the score first"

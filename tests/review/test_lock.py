@@ -12,7 +12,12 @@ from deepfake.review.lock import changed_stages
 
 STAGES = {
     "copy": {"cmd": "cat in > middle", "deps": ["in"], "outs": ["middle"]},
-    "count": {"cmd": "wc -c < middle > size", "deps": ["middle"], "outs": ["size"]},
+    "count": {
+        "cmd": "wc -c < middle > size",
+        "deps": ["middle"],
+        "params": ["unit"],
+        "outs": ["size"],
+    },
 }
 
 
@@ -20,7 +25,9 @@ STAGES = {
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository with two stages, the second one after the first, that have run."""
     folder = tree(
-        tmp_path / "project", "in", files={"dvc.yaml": yaml.safe_dump({"stages": STAGES})}
+        tmp_path / "project",
+        "in",
+        files={"dvc.yaml": yaml.safe_dump({"stages": STAGES}), "params.yaml": "unit: byte"},
     )
     git(folder, "init", "--quiet")
     with Repo.init(str(folder)) as repo:
@@ -53,6 +60,12 @@ def test_a_changed_dep_command_or_output(here: Path) -> None:
     (here / "size").write_text("0")
     assert changed() == ["copy", "count"]
     assert changed("HEAD") == ["copy"], "outputs that DVC has are not in git"
+
+
+def test_a_changed_param(here: Path) -> None:
+    (here / "params.yaml").write_text("unit: bit")
+    assert changed() == ["count"]
+    assert changed("HEAD") == []
 
 
 def test_a_stage_that_has_never_run(here: Path) -> None:

@@ -156,8 +156,8 @@ def test_what_is_missing_is_pulled_from_the_remote() -> None:
 
 def test_what_is_nowhere_is_listed(here: Path) -> None:
     shutil.rmtree(".dvc/cache")
-    with Repo() as repo, repo.config.edit() as config:
-        config["remote"]["storage"]["url"] = str(here / "no-such-remote")
+    remote = here / "no-such-remote"
+    Path(".dvc/config.local").write_text(f"['remote \"storage\"']\n    url = {remote}\n")
     page = review("main", "worse")
     assert rows(page, "Metrics")["ROC-AUC"][0] == "worse", "scores are in git"
     assert section(page, "Data").notes == ["not known: a manifest could not be read, see below"]
@@ -168,7 +168,21 @@ def test_what_is_nowhere_is_listed(here: Path) -> None:
     )
 
 
-def test_a_revision_from_before_the_scores(here: Path) -> None:
+def test_scores_that_are_not_in_git_are_pulled(here: Path) -> None:
+    git(here, "checkout", "--quiet", "-b", "private", "worse")
+    scores = here / "plots/scores/test.tsv"
+    scores.write_text(scores.read_text().splitlines(keepends=True)[0])
+    commit(here)
+    shutil.rmtree(".dvc/cache")
+    page = review("main", "private")
+    assert rows(page, "Metrics")["ROC-AUC"] == rows(review("main", "worse"), "Metrics")["ROC-AUC"]
+    (line,) = section(page, "What could not be read").notes
+    assert line.endswith(
+        "has no scores in plots/scores/test.tsv: data/predictions/test.csv is read instead"
+    )
+
+
+def test_a_revision_without_scores(here: Path) -> None:
     git(here, "checkout", "--quiet", "-b", "old")
     shutil.rmtree("plots")
     Path("dvc.lock").unlink()
@@ -178,9 +192,8 @@ def test_a_revision_from_before_the_scores(here: Path) -> None:
         page.sections[0].notes[0] == "not comparable: no test video has a score in both revisions"
     )
     missing = section(page, "What could not be read").notes
-    assert any(
-        "plots/scores/test.tsv: it is neither in git nor in dvc.lock" in one for one in missing
-    )
+    for path in ("plots/scores/test.tsv", "data/predictions/test.csv", "plots/robustness.tsv"):
+        assert any(f" {path}: " in line for line in missing), path
     figures = [figure.svg for figure in section(page, "Plots").figures]
     assert figures
     assert not any('class="old"' in svg for svg in figures), "only one revision has curves"
@@ -189,7 +202,7 @@ def test_a_revision_from_before_the_scores(here: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "content", "problem"),
     [
-        ("plots/scores/test.tsv", "", "plots/scores/test.tsv is no table"),
+        ("plots/evaluate/pr.tsv", "", "plots/evaluate/pr.tsv is no table"),
         ("plots/scores/test.tsv", "video_id\tlabel\na\t1\n", "has no column method, dataset"),
         ("plots/evaluate/roc.tsv", "x\ty\n1\t2\n", "plots/evaluate/roc.tsv has no column fpr, tpr"),
         ("metrics/evaluate.json", "{", "metrics of metrics/evaluate.json could not be read"),
