@@ -1,202 +1,239 @@
-"""Measure what each part of the training recipe contributes, and the effect of more data and pixels.
+"""Measure what each part of the starter's recipe contributes.
 
-Runs `deepfake experiment dfdc_faces` once per row, with one change each, and compares the runs on
-val, whose people are not in train. Test is reserved for the chosen recipe. All rows use the same
-seed. The 95 % intervals leave out groups of val in turn; those of differences are paired. With half of
-the originals, 160 pixels and 6 epochs, a row takes 7 minutes on two cores with AMX.
+    python benchmarks/ablation.py .scratch/experiments/starter [--seeds 0 1] [--rows ROW ...]
 
-An interrupted run is resumed, and a finished run is not repeated. `--list` shows the runs.
+The folder is that of `deepfake experiment starter --stage split`. Each row trains with one change, on
+a part of the originals, and is compared on val, whose people are not in train. Test is reserved for
+the chosen recipe. Columns:
+
+    video       ROC-AUC on swapped faces of DFDC
+    photo       on self-blended fakes of photos of unseen people
+    synthetic   on generated faces and photos
+    tints       mean loss of the first under five tints
+    degraded    and under compression, reduction, blur and noise (level 3 of each)
+    extreme     share of the tinted crops with a logit beyond 6.9, a score beyond .999
+
+Differences are from the first row, means over the seeds, with a paired 95 % interval over groups of val.
+An interrupted row is resumed, and a finished one is not repeated.
 """
 
 from __future__ import annotations
 
-import json
+import argparse
+import os
 import subprocess
-import sys
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
-import pandas as pd
-from bench import bench_parser, markdown_table, report_missing
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+import torch
+from bench import markdown_table
 
-from deepfake.core.labels import Floats, Integers, Labels
-from deepfake.core.roc import roc_auc
-from deepfake.evaluation.intervals import Interval, group_intervals, paired_differences
-from deepfake.evaluation.metrics import rank_statistics
-from deepfake.evaluation.predictions import Predictions
-from deepfake.experiments.run import WORK
-from deepfake.plots.figures import save_figure
+from deepfake.core.image import Image, decode_image
+from deepfake.core.labels import Floats, Labels
+from deepfake.evaluation.intervals import paired_differences
+from deepfake.evaluation.metrics import Statistics, rank_statistics
+from deepfake.evaluation.robustness import crop_generators, encode_bmp
+from deepfake.model.inputs import stored_images
+from deepfake.model.network import LOGIT_BOUND, build_model
+from deepfake.model.scores import predict_logits
+from deepfake.params.loading import load_params
+from deepfake.training.crop_set import read_crop_set
+from deepfake.training.loop import train
+from deepfake.training.validation import val_domains
+from deepfake.transforms.degradations import degrade
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-EXPERIMENT = "dfdc_faces"
-Settings = dict[str, float | str]  # values of the section train of params.yaml
-HALF_OF_DATA: Settings = {"image_size": 160, "share": 0.5, "augmentation": "light", "epochs": 6}
-ALL_DATA: Settings = {**HALF_OF_DATA, "share": 1.0}
-CHANGES: list[Settings] = [
-    {},
-    {"augmentation": "none"},
-    {"augmentation": "strong"},
-    {"pairs": 0.0},
-    {"ema": 0.0},
-    {"layer_decay": 0.7},
-    {"warmup_fraction": 0.0},
-    {"label_smoothing": 0.0},
-    {"weight_decay": 0.0},
-    {"init": "random"},
-    {"image_size": 112, "region": 1.0},
-]
-CHANGES_WITH_ALL_DATA: list[Settings] = [
-    {},
-    {"learning_rate": 0.001},
-    {"learning_rate": 0.001, "self_blended": 0.2},
-]
-CURVES: dict[str, list[Settings]] = {  # runs by the parameter that varies
-    "share": [{**HALF_OF_DATA, "share": share} for share in (0.25, 0.5, 1.0)],
-    "image_size": [{**ALL_DATA, "image_size": size} for size in (112, 160, 192)],
+# Half of dlib's ResNet-34, at the last commit that had it.
+FORMER_START = "pretrained/resnet18_imagenet_cc0.safetensors"
+FORMER_COMMIT = "8974ab7^"
+Settings = dict[str, Any]  # values of the section train of params.yaml
+ROWS: dict[str, Settings] = {
+    "recipe": {},
+    "head linear": {"head": "linear"},
+    "no colour": {"colour": 0.0},
+    "colour .6": {"colour": 0.6},
+    "no quality chain": {"resampling": 0.0, "recompression": 0.0},
+    "augmentation strong": {"augmentation": "strong"},
+    "image size 160": {"image_size": 160},
+    "image size 192": {"image_size": 192},
+    "learning rate .0003": {"learning_rate": 0.0003},
+    "learning rate .002": {"learning_rate": 0.002},
+    "region .7": {"region": 0.7},
+    "batches of 32": {"batch_size": 32},
+    "random pairs": {"pairs": 0.0},
+    "no averaging": {"ema": 0.0},
+    "former start": {"init": FORMER_START},
+    "random start": {"init": "random"},
 }
-SCHEDULES: list[Settings] = [  # the second is the recipe of the experiment
-    {**ALL_DATA, "image_size": 192},
-    {**ALL_DATA, "image_size": 192, "augmentation": "strong", "epochs": 12},
-    {**ALL_DATA, "image_size": 192, "augmentation": "strong", "epochs": 24},
-]
+TINTS: dict[str, tuple[float, float, float]] = {  # gains of red, green and blue
+    "warm": (1.2, 1.0, 0.7),
+    "cool": (0.75, 1.0, 1.2),
+    "red": (1.4, 0.7, 0.7),
+    "blue": (0.7, 0.7, 1.4),
+}
+GREY = "grey"
+DEGRADED = ("jpeg", "h264", "downscale", "blur", "noise")
+LEVEL = 3
+DEGRADED_CROPS = 600  # of val, evenly spaced
 MAX_GROUPS = 1000
 
 
-def run_name(settings: Settings) -> str:
-    """Name of a run: its differences from `HALF_OF_DATA`."""
-    changed = [f"{key}{value}" for key, value in settings.items() if HALF_OF_DATA.get(key) != value]
-    return "_".join(["ablation", *changed])
+def tinted(crop: Image, tint: str) -> Image:
+    """The crop under coloured light, or without colours."""
+    if tint == GREY:
+        return np.repeat(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+    return np.asarray(np.clip(crop * np.array(TINTS[tint]), 0, 255).round(), np.uint8)
 
 
-def run_experiment(settings: Settings, data: Path) -> Path:
-    """Train and evaluate with these settings; return the folder of the run."""
-    name = run_name(settings)
-    changes = [
-        word for key, value in settings.items() for word in ("--set", f"train.{key}={value}")
-    ]
-    command = [
-        sys.executable,
-        "-c",
-        "from deepfake.cli.app import app; app()",
-        "experiment",
-        EXPERIMENT,
-    ]
-    options = ["--as", name, "--stage", "evaluate", "--data", f"{EXPERIMENT}={data}"]
-    subprocess.run([*command, *options, *changes], cwd=REPOSITORY, check=True, stdout=sys.stderr)
-    return REPOSITORY / WORK / name
+def changed_images(images: Sequence[bytes], names: Sequence[str]) -> dict[str, list[bytes]]:
+    """The crops under each tint and degradation."""
+    crops = [decode_image(data) for data in images]
+    found = {tint: [encode_bmp(tinted(crop, tint)) for crop in crops] for tint in (*TINTS, GREY)}
+    for name in DEGRADED:
+        pairs = zip(crops, crop_generators(0, names), strict=True)
+        degraded = [degrade(name, LEVEL, [crop], [rng])[0] for crop, rng in pairs]
+        found[name] = [encode_bmp(crop) for crop in degraded]
+    return found
 
 
-def read_val(run: Path) -> tuple[Labels, Floats, Integers]:
-    """Labels, logits and groups of the faces of val."""
-    predictions = Predictions.read(run / "data/predictions", "val")
-    frames = predictions.frames.merge(predictions.videos[["video_id", "group"]], on="video_id")
-    frames = frames.sort_values(["video_id", "image"])
-    labels, groups = (frames[name].to_numpy(np.int64) for name in ("label", "group"))
-    return labels, frames["logit"].to_numpy(float), groups
+class Ablation:
+    """The crops of a run, and the rows that are trained on them.
 
+    Args:
+        share: of the originals.
+        image_size: in pixels, of the rows that do not change it.
+        epochs: of each row.
+    """
 
-@cache
-def compare(run: Path, base: Path) -> tuple[float, Interval, float, Interval]:
-    """ROC-AUC of a run on val and its difference from a base run, each with its interval."""
-    labels, logits, groups = read_val(run)
-    base_labels, base_logits, _ = read_val(base)
-    if not np.array_equal(labels, base_labels):
-        raise SystemExit(
-            f"error: {run} and {base} have different val splits: delete both and run again"
+    def __init__(self, share: float, image_size: int, epochs: int) -> None:
+        self.params = load_params()
+        update = {"epochs": epochs, "share": share, "image_size": image_size}
+        train_params = self.params.train.model_copy(update=update)
+        self.train_params = train_params
+        margin = self.params.crops.margin
+        self.train_set = read_crop_set("train", margin, main_track_only=True, share=share, seed=0)
+        self.val_set = read_crop_set("val", margin, main_track_only=False)
+        self.domains = val_domains(self.val_set, train_params)
+        self.val_images = stored_images(self.val_set.folder, self.val_set.table)
+        videos = next(domain for domain in self.domains if domain.name == "video").rows
+        assert videos is not None
+        spaced = np.linspace(0, len(videos) - 1, min(DEGRADED_CROPS, len(videos))).astype(int)
+        self.sample = videos[spaced]
+        self.folder = Path(".scratch/ablation")
+
+    def row(self, name: str, seed: int) -> dict[str, Floats]:
+        """Logits of val, of each domain and of the changed crops, of one row."""
+        file = self.folder / f"{name.replace(' ', '_')}-{seed}.npz"
+        if file.is_file():
+            return dict(np.load(file))
+        params = self.train_params.model_copy(update={**ROWS[name], "seed": seed})
+        result = train(
+            self.train_set, self.val_set, params, self.params.score, self.folder / "states", 1
         )
+        network = build_model("random", params.head)
+        network.load_state_dict(result.weights)
+        network = network.to(memory_format=torch.channels_last)
+        found = {"all": result.val_logits, "loss": result.history["train_loss"].to_numpy(float)}
+        table = self.val_set.table.iloc[self.sample]
+        sample = [self.val_images[row] for row in self.sample]
+        changed = changed_images(sample, [*(table["video_id"] + "/" + table["image"])])
+        changed |= {domain.name: [*domain.images] for domain in self.domains if domain.images}
+        with torch.autocast("cpu", torch.bfloat16):
+            for key, images in changed.items():
+                found[key] = predict_logits(network, images, params.image_size)
+        found["auc"] = result.history["val_domain_roc_auc"].to_numpy(float)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part = file.with_suffix(".part.npz")
+        np.savez(part, allow_pickle=False, **found)
+        part.replace(file)
+        return found
 
-    old, new = (rank_statistics(labels, values) for values in (base_logits, logits))
-    interval = group_intervals(new, labels, groups, MAX_GROUPS)["roc_auc"]
-    change = paired_differences(old, new, labels, groups, MAX_GROUPS)["roc_auc"]
-    return roc_auc(labels, logits), interval, change.value, (change.low, change.high)
-
-
-def train_loss(run: Path) -> float:
-    """Loss on train of the published epoch."""
-    return float(json.loads((run / "metrics/train.json").read_text())["train_loss"])
-
-
-def table_row(name: str, run: Path, base: Path) -> list[str]:
-    """Cells of one row of a table."""
-    value, (low, high), difference, (less, more) = compare(run, base)
-    change = "" if run == base else f"{difference:+.3f} ({less:+.3f} to {more:+.3f})"
-    return [name, f"{value:.3f} ({low:.3f} to {high:.3f})", change, f"{train_loss(run):.2f}"]
-
-
-def plot_curve(axes: Axes, name: str, runs: Mapping[float, Path]) -> None:
-    """Plot the ROC-AUC with its interval against the values of a parameter."""
-    base = next(iter(runs.values()))  # that of the table, so that `compare` has the result cached
-    points = [compare(run, base)[:2] for run in runs.values()]
-    values = np.array([value for value, _ in points])
-    bounds = np.array([interval for _, interval in points]).T
-    axes.errorbar(list(runs), values, np.abs(bounds - values), marker="o", capsize=4)
-    axes.set_xscale("log", base=2)
-    axes.set_xticks(list(runs), [f"{value:g}" for value in runs])
-    axes.minorticks_off()
-    axes.set(xlabel=f"train.{name}", ylabel="ROC-AUC on val, 95 % intervals")
-    axes.label_outer()
-    axes.grid(alpha=0.3)
-
-
-def plot_epochs(axes: Axes, runs: Mapping[str, Path]) -> None:
-    """Plot the ROC-AUC after each epoch, one line per entry of the legend."""
-    for label, path in runs.items():
-        epochs = pd.read_csv(path / "plots/train/history.tsv", sep="\t")
-        axes.plot(epochs["epoch"], epochs["val_frame_roc_auc"], marker=".", label=label)
-    axes.set(xlabel="epoch")
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize="small")
+    def statistics(self, rows: Sequence[dict[str, Floats]]) -> dict[str, tuple[Statistics, Any]]:
+        """Mean over the seeds of each column, as a function of weights, with its crops' labels and groups."""
+        table = self.val_set.table
+        labels, groups = (table[key].to_numpy(np.int64) for key in ("label", "group"))
+        found = {}
+        for domain in self.domains:
+            if domain.rows is None:
+                twice = np.repeat(groups[table["video_id"].isin(domain.table["video_id"])], 2)
+                crops = (domain.table["label"].to_numpy(np.int64), twice)
+                logits = [row[domain.name] for row in rows]
+            else:
+                crops = (labels[domain.rows], groups[domain.rows])
+                logits = [row["all"][domain.rows] for row in rows]
+            found[domain.name] = (mean_statistics(crops[0], [[one] for one in logits]), crops)
+        crops = (labels[self.sample], groups[self.sample])
+        base = [row["all"][self.sample] for row in rows]
+        for column, names in (("tints", (*TINTS, GREY)), ("degraded", DEGRADED)):
+            changed = mean_statistics(crops[0], [[row[name] for name in names] for row in rows])
+            plain = mean_statistics(crops[0], [[one] for one in base])
+            found[column] = (minus(changed, plain), crops)
+        return found
 
 
-def learning_curves(runs: Mapping[str, Path]) -> Figure:
-    """Draw the ROC-AUC against data, pixels and epochs, from the runs by name."""
-    figure = Figure(figsize=(11, 3.6), layout="constrained")
-    *curve_axes, epoch_axes = figure.subplots(1, 3, sharey=True)
-    for axes, (name, curve) in zip(curve_axes, CURVES.items(), strict=True):
-        plot_curve(
-            axes, name, {float(settings[name]): runs[run_name(settings)] for settings in curve}
-        )
-    plot_epochs(
-        epoch_axes,
-        {
-            f"{settings['augmentation']}, {settings['epochs']} epochs": runs[run_name(settings)]
-            for settings in SCHEDULES
-        },
-    )
-    return figure
+def mean_statistics(labels: Labels, logits: Sequence[Sequence[Floats]]) -> Statistics:
+    """ROC-AUC as a function of weights, mean over seeds and conditions."""
+    parts = [rank_statistics(labels, one) for seed in logits for one in seed]
+    return lambda weights: {
+        "roc_auc": np.mean([part(weights)["roc_auc"] for part in parts], axis=0)
+    }
+
+
+def minus(first: Statistics, second: Statistics) -> Statistics:
+    """The difference of two statistics."""
+    return lambda weights: {"roc_auc": first(weights)["roc_auc"] - second(weights)["roc_auc"]}
+
+
+def extreme_share(rows: Sequence[dict[str, Floats]]) -> float:
+    """Share of the tinted crops whose score is beyond .001 or .999."""
+    logits = np.concatenate([row[tint] for row in rows for tint in (*TINTS, GREY)])
+    return float((np.abs(logits) > LOGIT_BOUND + 0.01).mean())
+
+
+def table(ablation: Ablation, results: dict[str, list[dict[str, Floats]]]) -> str:
+    """All rows and their differences from the first, as Markdown."""
+    names = list(results)
+    base = ablation.statistics(results[names[0]])
+    lines = []
+    for name in names:
+        cells = [name]
+        for column, (statistics, (labels, groups)) in ablation.statistics(results[name]).items():
+            value = float(statistics(np.ones((1, len(labels))))["roc_auc"][0])
+            cell = f"{value:.3f}"
+            if name != names[0]:
+                change = paired_differences(
+                    base[column][0], statistics, labels, groups, MAX_GROUPS
+                )["roc_auc"]
+                cell += f" ({change.low:+.3f} to {change.high:+.3f})"
+            cells.append(cell)
+        loss = np.mean([row["loss"][-1] for row in results[name]])
+        lines.append([*cells, f"{extreme_share(results[name]):.0%}", f"{loss:.2f}"])
+    columns = ["row", *base, "extreme", "loss on train"]
+    return markdown_table(columns, lines)
 
 
 def main() -> int:
-    """Run the experiments, print the tables, draw the curves."""
-    parser = bench_parser(__doc__)
-    parser.add_argument("--list", action="store_true", help="print the names of the runs and exit")
-    parser.add_argument("--picture", type=Path, metavar="PNG", help="write the curves to this file")
+    """Train the rows, print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("run", type=Path, help="folder of the run")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
+    parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), metavar="ROW")
+    parser.add_argument("--share", type=float, default=0.4, help="of the originals (default: 0.4)")
+    parser.add_argument("--image-size", type=int, default=128, help="in pixels (default: 128)")
+    parser.add_argument("--epochs", type=int, default=4, help="of each row (default: 4)")
     args = parser.parse_args()
-    tables = [
-        ("half of the data", [{**HALF_OF_DATA, **change} for change in CHANGES]),
-        ("all data", [{**ALL_DATA, **change} for change in CHANGES_WITH_ALL_DATA]),
-        *CURVES.items(),
-        ("schedule", SCHEDULES),
-    ]
-    all_settings = {run_name(settings): settings for _, rows in tables for settings in rows}
-    if args.list:
-        print("\n".join(all_settings))
-        return 0
-    if report_missing(args.bench, EXPERIMENT):
-        return 2
-    data = args.bench / EXPERIMENT
-    runs = {name: run_experiment(settings, data) for name, settings in all_settings.items()}
-    for title, rows in tables:
-        header = [title, "ROC-AUC on val", "difference", "loss on train"]
-        names = [run_name(settings) for settings in rows]
-        base = runs[names[0]]
-        print(markdown_table(header, [table_row(name, runs[name], base) for name in names]) + "\n")
-    if args.picture:
-        save_figure(learning_curves(runs), args.picture)
+    former = subprocess.run(
+        ["git", "show", f"{FORMER_COMMIT}:models/{FORMER_START}"], check=True, capture_output=True
+    )
+    os.chdir(args.run)
+    Path("models", FORMER_START).write_bytes(former.stdout)
+    ablation = Ablation(args.share, args.image_size, args.epochs)
+    results = {name: [ablation.row(name, seed) for seed in args.seeds] for name in args.rows}
+    print(table(ablation, results))
     return 0
 
 

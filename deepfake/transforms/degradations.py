@@ -1,14 +1,15 @@
 """Degradations of crops for the robustness test, each at five levels.
 
 Kinds and strengths follow the published code of DeeperForensics-1.0 (Jiang et al., CVPR 2020). Its
-"JPEG" reduces and enlarges the image, which is `downscale` here; `jpeg` is real JPEG. All random
-values come from a generator that the caller seeds.
+"JPEG" reduces and enlarges the image, which is `downscale` here; `jpeg` is real JPEG, and coloured
+light is our own. All random values come from a generator that the caller seeds.
 """
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import av
@@ -24,6 +25,15 @@ GREY = 128
 BLOCK_COUNT_SIDE = 256  # pixels: shorter side of the image to which a count of blocks refers
 CLIP_FRAME_RATE = 25  # frames per second of the clips that `h264` encodes
 
+# Coloured light: by how many of the stops each channel (red, green, blue) is brighter.
+TINTS = {
+    "warm": (1.0, 0.0, -1.0),
+    "cool": (-1.0, 0.0, 1.0),
+    "red": (1.0, -1.0, -1.0),
+    "blue": (-1.0, -1.0, 1.0),
+}
+GAMMA = 2.2  # of sRGB, approximately
+
 # Noise is added to luma and chroma in the range that video stores, 219 and 224 of 255 steps.
 NOISE_GAIN = np.array([255 / 219, 255 / 224, 255 / 224])
 
@@ -32,6 +42,12 @@ def saturation(image: Image, factor: float) -> Image:
     """Move colours towards grey of the same luma (BT.601): factor 1 keeps them, 0 gives grey."""
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None].astype(np.float32)
     return _to_uint8(grey + factor * (image - grey))
+
+
+def tint(image: Image, stops: float, name: str) -> Image:
+    """Change the light to `name` of `TINTS`, by `stops` in linear light, where 1 doubles it."""
+    gains = 2 ** (stops * np.array(TINTS[name]) / GAMMA)
+    return _to_uint8(image * gains)
 
 
 def contrast(image: Image, factor: float) -> Image:
@@ -159,6 +175,12 @@ DEGRADATIONS: dict[str, Degradation] = {
     "saturation": Degradation(
         (0.4, 0.3, 0.2, 0.1, 0.0), "saturation factor", _per_image(saturation)
     ),
+    **{
+        name: Degradation(
+            (0.25, 0.5, 0.75, 1.0, 1.5), "stops", _per_image(partial(tint, name=name))
+        )
+        for name in TINTS
+    },
     "contrast": Degradation(
         (0.85, 0.725, 0.6, 0.475, 0.35), "contrast factor", _per_image(contrast)
     ),

@@ -10,6 +10,7 @@ from deepfake.core.image import Image
 from deepfake.transforms.degradations import (
     DEGRADATIONS,
     GREY,
+    TINTS,
     _encode,
     blocks,
     blur,
@@ -21,6 +22,7 @@ from deepfake.transforms.degradations import (
     noise,
     saturation,
     strength_of,
+    tint,
 )
 
 NAMES = list(DEGRADATIONS)
@@ -95,8 +97,9 @@ def test_unknown_level(level: int) -> None:
 
 
 def test_strengths_are_the_published_ones() -> None:
-    """degradation/add_distortion_to_video.py of DeeperForensics-1.0; jpeg is ours."""
-    found = {name: DEGRADATIONS[name].strengths for name in NAMES if name != "jpeg"}
+    """degradation/add_distortion_to_video.py of DeeperForensics-1.0; jpeg and coloured light are ours."""
+    ours = {"jpeg", *TINTS}
+    found = {name: DEGRADATIONS[name].strengths for name in NAMES if name not in ours}
     assert found == {
         "saturation": (0.4, 0.3, 0.2, 0.1, 0.0),
         "contrast": (0.85, 0.725, 0.6, 0.475, 0.35),
@@ -114,6 +117,20 @@ def test_saturation(face: Image) -> None:
     assert (grey == grey[..., :1]).all()
     half = saturation(face, 0.5).astype(float)
     assert np.abs(half - (face + grey.astype(float)) / 2).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("name", "brighter", "darker"),
+    [("warm", [0], [2]), ("cool", [2], [0]), ("red", [0], [1, 2]), ("blue", [2], [0, 1])],
+)
+def test_coloured_light(name: str, brighter: list[int], darker: list[int]) -> None:
+    """1.1 stops are a factor of 2 ** .5 in sRGB's values, whose gamma is about 2.2."""
+    grey = np.full((1, 1, 3), 100, np.uint8)
+    changed = tint(grey, 1.1, name)[0, 0]
+    assert changed[brighter].tolist() == [141] * len(brighter)
+    assert changed[darker].tolist() == [71] * len(darker)
+    assert tint(grey, 0, name).tolist() == grey.tolist()
+    assert tint(np.full((1, 1, 3), 250, np.uint8), 1.1, name).max() == 255  # not wrapped around
 
 
 def test_contrast() -> None:
