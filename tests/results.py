@@ -1,12 +1,16 @@
 """Results for tests of code that shows them."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from deepfake.core.image import encode_jpeg
+from deepfake.model.operating_points import Measured, OperatingPoint, Rate, Thresholds
 from deepfake.predict.result import Face, FaceFrame, Result, UndecidedCause
 from deepfake.video.record import VideoMeta
 
 VIDEO = VideoMeta("ok", "", 640, 480, 25.0, 100, 12345, "h264", (0, 25, 50, 75))
+HALF = Thresholds(0.5, 0.5)
 CROP = encode_jpeg(np.full((40, 40, 3), 90, np.uint8), 95, "yuv444")
 
 
@@ -32,7 +36,7 @@ def make_result(
         path=path,
         verdict="UNDECIDED" if score is None else "FAKE" if score >= 0.5 else "REAL",
         score=score,
-        threshold=0.5,
+        operating_point=OperatingPoint("balanced", HALF),
         interval=deciding.interval if deciding else None,
         certainty="clear" if deciding else "",
         reason="" if deciding else "no face found",
@@ -55,3 +59,29 @@ THREE_PEOPLE = make_result(
     )
 )
 NO_PEOPLE = make_result()
+
+
+def measured(thresholds: Thresholds = HALF, **changes: object) -> Measured:
+    """What an operating point measured on many people; `changes` replace single values."""
+    values = {
+        "real_videos": 400,
+        "fake_videos": 300,
+        "real_groups": 40,
+        "fake_groups": 30,
+        "false_positive_rate": Rate(0.05, 0.02, 0.11),
+        "false_negative_rate": Rate(0.3, 0.21, 0.4),
+        "recall": Rate(0.6, 0.5, 0.7),
+        "undecided": Rate(0.25, 0.2, 0.31),
+    }
+    return Measured(thresholds=thresholds, **{**values, **changes})  # type: ignore[arg-type]
+
+
+CAUTIOUS = OperatingPoint("cautious", Thresholds(0.3, 0.9), measured(Thresholds(0.3, 0.9)))
+NOT_CERTAIN = replace(
+    THREE_PEOPLE,
+    operating_point=CAUTIOUS,
+    verdict="UNDECIDED",
+    certainty="",
+    reason="not certain enough",
+    cause=UndecidedCause.NOT_CERTAIN,
+)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from deepfake.base.errors import DeepfakeError
+from deepfake.cli import model_commands
 from deepfake.cli.gate import gate
 from deepfake.cli.review import review
 
@@ -30,6 +31,14 @@ Runtime = Annotated[
     typer.Option(
         help="Library that runs the model: torch, or onnx (ONNX Runtime, which needs model.onnx)."
         " Default: torch, or onnx if --model is an ONNX file."
+    ),
+]
+OperatingPoint = Annotated[
+    Literal["balanced", "strict", "screening", "cautious"] | None,
+    typer.Option(
+        help="Thresholds of the verdict: strict calls few real videos FAKE, screening few fakes REAL,"
+        " cautious both, with UNDECIDED between. Default: cautious, or balanced if the model has no"
+        " cautious."
     ),
 ]
 Address = Annotated[
@@ -76,6 +85,7 @@ def predict(
     ],
     model: Model = None,
     runtime: Runtime = None,
+    operating_point: OperatingPoint = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object per file.")
     ] = False,
@@ -115,11 +125,12 @@ def predict(
     """Predict for each file whether it shows a swapped face: REAL, FAKE or UNDECIDED.
 
     The score, 0 to 1, is that of the most suspicious person: the higher, the more
-    likely FAKE. The heading says so if it is not calibrated. Scores at or above the
-    threshold, chosen on validation videos, are FAKE. The score range over frames
-    (95 %) shows how much the score depends on which frames were analysed. A file without a usable face is UNDECIDED, with a
-    reason; so are a file that is missing or unreadable and an address that cannot
-    be fetched. See docs/predicting.md.
+    likely FAKE. The heading says so if it is not calibrated. The operating point,
+    chosen on validation videos, makes a verdict of it: one or two thresholds, with
+    how often they were wrong on test videos. The score range over frames (95 %)
+    shows how much the score depends on which frames were analysed. UNDECIDED has a
+    reason: a score in the middle, no usable face, a file that is missing or
+    unreadable, an address that cannot be fetched. See docs/predicting.md.
 
     Exit code: 0 if every file has a verdict, 3 if some are UNDECIDED, 1 if the
     model is not found or a folder or pattern has no file (other files are still
@@ -147,6 +158,7 @@ def predict(
         annotate=annotate,
         limits=limits,
         runtime=runtime,
+        operating_point=operating_point,
     )
     try:
         code = run(options)
@@ -159,6 +171,7 @@ def predict(
 @app.command("app")
 def page(
     model: TorchModel = None,
+    operating_point: OperatingPoint = None,
     address: Address = "127.0.0.1",
     port: Port = 8501,
     megabytes: Megabytes = 100,
@@ -183,13 +196,14 @@ def page(
         )
         raise typer.Exit(1)
     limits = UploadLimits(megabytes=megabytes, minutes=minutes, waiting=waiting)
-    raise typer.Exit(serve_page(PageSettings(model, limits), address, port))
+    raise typer.Exit(serve_page(PageSettings(model, limits, operating_point), address, port))
 
 
 @app.command()
 def serve(
     model: Model = None,
     runtime: Runtime = None,
+    operating_point: OperatingPoint = None,
     address: Address = "127.0.0.1",
     port: Port = 8000,
     megabytes: Megabytes = 100,
@@ -211,84 +225,21 @@ def serve(
 
     limits = UploadLimits(megabytes=megabytes, minutes=minutes, waiting=waiting)
     try:
-        service = Service.load(model, limits, runtime)
+        service = Service.load(model, limits, runtime, operating_point)
     except DeepfakeError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error
+    for note in service.detector.notes:
+        typer.echo(f"note: {note}", err=True)
     typer.echo(f"serving at http://{address}:{port}, documentation at /docs", err=True)
     serve_api(service, address, port)
 
 
-@app.command()
-def evaluate(
-    scores: Annotated[
-        Path,
-        typer.Argument(
-            help="CSV or JSON file with a name (video_id, path, file, ...) and a score (score, prob,"
-            " pred, ...) per video."
-        ),
-    ],
-    split: Annotated[
-        Path | None,
-        typer.Option(
-            help="Table of the videos with their labels and groups, such as data/splits/test.csv."
-            " Default: the labels in SCORES."
-        ),
-    ] = None,
-    fake: Annotated[
-        Literal["high", "low"], typer.Option(help="Scores that mean FAKE: high or low ones.")
-    ] = "high",
-    threshold: Annotated[
-        float | None,
-        typer.Option(
-            help="Score that divides REAL and FAKE. Default: a column threshold, or 0.5 if all scores"
-            " are 0 to 1; needed otherwise."
-        ),
-    ] = None,
-    against: Annotated[
-        Path | None,
-        typer.Option(
-            help="Second file of scores, such as data/predictions/test.csv; compares the ROC-AUC on"
-            " the common videos. High scores mean FAKE in it."
-        ),
-    ] = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="OUT", help="Write the metrics to this file.")
-    ] = None,
-    plots: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Write curves and their figure to this folder."),
-    ] = None,
-) -> None:
-    """Measure the scores of any detector on the videos of a split.
-
-    Metrics, intervals and plots are those of the stage evaluate, with the
-    parameters of params.yaml. A video of the split without a score is UNDECIDED
-    and counts in the coverage; a row of a video that the split does not have is
-    reported. See docs/comparing.md.
-
-    Exit code: 0, or 1 if a file cannot be used.
-
-    Example: deepfake evaluate scores.csv --split data/splits/test.csv --fake high
-    """
-    from deepfake.cli import score_report  # loads the metrics
-    from deepfake.params.loading import load_params
-
-    try:
-        inputs = [path for path in (scores, split, against) if path is not None]
-        score_report.check_outputs(inputs, json_file, plots)
-        params = load_params().evaluate
-        report = score_report.report_scores(scores, split, fake, threshold, params)
-        if against is not None:
-            report = score_report.compared(report, against, split, params)
-        if json_file is not None:
-            report.write_json(json_file)
-        if plots is not None:
-            report.write_plots(plots)
-    except DeepfakeError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from error
-    score_report.print_report(report)
+app.command()(model_commands.evaluate)
+app.command()(model_commands.ship)
+app.command("import-model")(model_commands.import_model)
+app.command()(review)
+app.command()(gate)
 
 
 @app.command()
@@ -477,117 +428,6 @@ def seeds(
         raise typer.Exit(1) from error
     typer.echo(runs.describe_seeds(found))
     typer.echo(f"written to {summary}")
-
-
-@app.command()
-def ship(
-    run: Annotated[str, typer.Argument(help="Name of a finished experiment run.")],
-) -> None:
-    """Make the model of an experiment the starter, models/starter, in half precision.
-
-    `deepfake predict` uses the starter until you train a model on your own data, and
-    training with train.init: starter begins with it. Its README.md is written from the
-    results of the run and docs/starter-notes.md, which holds all that is no number.
-
-    Exit code: 0, or 1 if the experiment is not finished.
-
-    Example: deepfake ship dfdc_faces
-    """
-    from deepfake.experiments.run import ship_model  # loads every importer
-
-    try:
-        folder = ship_model(Path(), run)
-    except DeepfakeError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from error
-    typer.echo(f"{folder} is now the model of {run}; its card is {folder / 'README.md'}")
-
-
-@app.command("import-model")
-def import_model(
-    weights: Annotated[
-        Path,
-        typer.Argument(
-            help="State dict of torchvision's ResNet-18 with one or two outputs: .safetensors, or a"
-            " file of torch.save."
-        ),
-    ],
-    folder: Annotated[Path, typer.Argument(help="Folder to write the model to.")],
-    classes: Annotated[
-        Literal["real,fake", "fake,real"],
-        typer.Option(
-            help="Order of the classes in training. ImageFolder of torchvision sorts: fake,real."
-        ),
-    ],
-    size: Annotated[int, typer.Option(min=1, help="Side of the network's input in pixels.")],
-    margin: Annotated[
-        float,
-        typer.Option(min=1, help="Side of the crops over the longer side of the face box."),
-    ],
-    normalisation: Annotated[
-        Literal["imagenet", "half", "none"] | None,
-        typer.Option(
-            help="imagenet, half (mean and std 0.5) or none (0 to 1). Needed unless --mean and --std"
-            " are given."
-        ),
-    ] = None,
-    mean: Annotated[
-        str | None, typer.Option(metavar="R,G,B", help="Mean per channel, of values 0 to 1.")
-    ] = None,
-    std: Annotated[
-        str | None,
-        typer.Option(metavar="R,G,B", help="Standard deviation per channel, of values 0 to 1."),
-    ] = None,
-    threshold: Annotated[
-        float, typer.Option(min=0, max=1, help="Scores from here on are FAKE.")
-    ] = 0.5,
-) -> None:
-    """Make a model of the weights of a ResNet-18 that was trained elsewhere.
-
-    `deepfake predict` and `deepfake app` take the folder as --model. Nothing is
-    unpickled. Frames and faces are prepared as params.yaml says, with the given
-    margin. The scores are not calibrated. See docs/comparing.md.
-
-    Exit code: 0, 1 if the file is not such a model, 2 for wrong options.
-
-    Example: deepfake import-model best_model.pth models/other --classes fake,real
-    --size 224 --margin 1.3 --normalisation imagenet
-    """
-    from deepfake.model import imported  # loads torch
-    from deepfake.params.loading import load_params
-
-    if (normalisation is None) == (mean is None or std is None):
-        raise typer.BadParameter("give either --normalisation, or both --mean and --std")
-    channels = (
-        imported.NORMALISATIONS[normalisation]
-        if normalisation
-        else (_channels("--mean", mean), _channels("--std", std))
-    )
-    fake_class = classes.split(",").index("fake")
-    settings = imported.ImportSettings(fake_class, size, *channels, margin, threshold)
-    try:
-        imported.import_model(weights, folder, settings, load_params())
-    except DeepfakeError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from error
-    typer.echo(f"{folder} is a model: deepfake predict clip.mp4 --model {folder}")
-
-
-app.command()(review)
-app.command()(gate)
-
-
-def _channels(option: str, text: str | None) -> tuple[float, float, float]:
-    """Three numbers of an option, those of --std above 0."""
-    try:
-        red, green, blue = map(float, str(text).split(","))
-    except ValueError as error:
-        raise typer.BadParameter(
-            f"{option} {text}: give three numbers, such as 0.5,0.5,0.5"
-        ) from error
-    if option == "--std" and min(red, green, blue) <= 0:
-        raise typer.BadParameter(f"{option} {text}: each must be above 0")
-    return red, green, blue
 
 
 def _megabytes(size: int) -> str:

@@ -29,7 +29,6 @@ DECODERS = {  # by the name that people know, those of FFmpeg, of which one is e
     "AV1": ("libdav1d", "libaom-av1"),
     "ProRes": ("prores",),
 }
-YUNET_SHA256 = "25a606a145a5b6d7271ae138fbd00eba91dad8b83222ae3f2c7ecd0f4a7b0e31"
 REMOTE_SECONDS = 10.0  # a remote that does not answer until then is unreachable
 FULL_GIGABYTES, LOW_GIGABYTES = 1.0, 10.0  # free space; the packages alone take 6
 MAX_NAMES = 4
@@ -153,10 +152,12 @@ def check_detector(name: str) -> Iterator[Check]:
     from deepfake.core.files import sha256_of
     from deepfake.faces.detectors import YUNET, detect_boxes
 
-    remedy = f"run `git checkout -- models/face_detector/{YUNET.name}`"
-    if not YUNET.is_file():
-        yield Check(name, State.FAILED, f"{YUNET} is missing", remedy)
-    elif sha256_of(YUNET) != YUNET_SHA256:
+    remedy = "run `git checkout -- models/face_detector`"
+    readme = YUNET.with_name("README.md")
+    missing = [path for path in (YUNET, readme) if not path.is_file()]
+    if missing:
+        yield Check(name, State.FAILED, f"{missing[0]} is missing", remedy)
+    elif f"SHA-256: `{sha256_of(YUNET)}`" not in readme.read_text(encoding="utf-8"):
         yield Check(name, State.FAILED, f"{YUNET} is damaged, or another file", remedy)
     else:
         import numpy as np

@@ -109,9 +109,10 @@ def describe(calibration: Calibration) -> str:
         lines.append(f"calibration: {calibration.note}")
     if calibration.problem:
         lines.append(f"score (not calibrated): {calibration.problem}")
-    points = calibration.points
-    for name, thresholds in points.thresholds.items() if points else ():
-        lines.append(f"{name}: {points.problems[name] if thresholds is None else thresholds}")
+    if calibration.points is not None:
+        problems = calibration.points.problems
+        for name, thresholds in calibration.points.thresholds.items():
+            lines.append(f"{name}: {problems[name] if thresholds is None else thresholds}")
     return "\n".join(lines)
 
 

@@ -138,11 +138,11 @@ def check_crops(card: ModelCard, crops: CropsParams) -> None:
         )
 
 
-def parse_card(text: str, name: str) -> ModelCard:
+def parse_card(text: str | bytes, name: str) -> ModelCard:
     """The card in its JSON; one of an earlier version is converted to this version.
 
     Args:
-        text: the JSON.
+        text: the JSON, in UTF-8 if in bytes.
         name: of the file, for the error.
 
     Raises:
@@ -152,7 +152,7 @@ def parse_card(text: str, name: str) -> ModelCard:
         return _parse(json.loads(text))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ModelError(
-            f"{name} has no model card of this version ({error}): run `dvc repro` or `dvc pull`, or"
+            f"{name}: no model card of this version ({error}): run `dvc repro` or `dvc pull`, or"
             " see docs/upgrading.md"
         ) from error
 
@@ -212,9 +212,7 @@ def read_card(folder: Path) -> ModelCard:
     """The card of a published model; raises ModelError as `network.load_model` does."""
     path = folder / CARD
     try:
-        text = path.read_text(encoding="utf-8")
+        data = path.read_bytes()
     except FileNotFoundError as error:
         raise ModelError(f"no model in {folder}: run `dvc repro` or `dvc pull`") from error
-    except UnicodeDecodeError as error:
-        raise ModelError(f"{path} is damaged ({error}): run `dvc repro` or `dvc pull`") from error
-    return parse_card(text, str(path))
+    return parse_card(data, str(path))

@@ -48,8 +48,8 @@ class Thresholds:
         return LABEL_NAMES[REAL] if score < self.real_below else UNDECIDED
 
     def __str__(self) -> str:
-        real = f", REAL below {self.real_below:.3f}" if self.leave_undecided else ""
-        return f"FAKE from {self.fake_from:.3f} on{real}"
+        real = f", REAL below {self.real_below:.2f}" if self.leave_undecided else ""
+        return f"FAKE from {self.fake_from:.2f}{real}"
 
     @property
     def leave_undecided(self) -> bool:
@@ -153,7 +153,7 @@ def read_measured(folder: Path) -> dict[str, Measured]:
 
 
 def _parse_measured(content: Mapping[str, Any]) -> Measured:
-    values = {
+    values: dict[str, Any] = {
         name: Rate(**value) if isinstance(value, dict) else value
         for name, value in content.items()
         if name != "thresholds"

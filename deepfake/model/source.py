@@ -51,11 +51,8 @@ def model_folder(model: str, names: Sequence[str] = (WEIGHTS, CARD)) -> Iterator
         return
     with tempfile.TemporaryDirectory(prefix="deepfake-model-") as name:
         folder = Path(name)
-        if is_url(model):
-            get = _download
-        elif _is_revision(model):
-            get = _from_revision
-        else:
+        get = _download if is_url(model) else _from_revision if _is_revision(model) else None
+        if get is None:
             raise ModelError(
                 f"no model in {model}: run `dvc repro` or `dvc pull`, or pass a folder, a URL or a"
                 " git revision of this repository"
@@ -75,8 +72,8 @@ def onnx_file(model: str) -> Iterator[Path]:
         yield folder / name
 
 
-def _download(url: str, name: str, folder: Path) -> None:
-    file_url = f"{url.rstrip('/')}/{name}"
+def _download(model: str, name: str, folder: Path) -> None:
+    file_url = f"{model.rstrip('/')}/{name}"
     try:
         fetch(file_url, folder / name, MAX_BYTES)
     except DownloadError as error:
@@ -92,17 +89,17 @@ def _is_revision(name: str) -> bool:
         return False
 
 
-def _from_revision(revision: str, name: str, folder: Path) -> None:
+def _from_revision(model: str, name: str, folder: Path) -> None:
     import dvc.api
     from dvc.exceptions import DvcException
     from scmrepo.exceptions import SCMError
 
     file = f"{MODELS.as_posix()}/{name}"
     try:
-        data = dvc.api.read(file, repo=".", rev=revision, mode="rb")
+        data = dvc.api.read(file, repo=".", rev=model, mode="rb")
     except (DvcException, SCMError, OSError) as error:
         raise ModelError(
-            f"{file} of revision {revision} could not be fetched ({error}): check that it was"
+            f"{file} of revision {model} could not be fetched ({error}): check that it was"
             " pushed with `dvc push`"
         ) from error
     (folder / name).write_bytes(data)

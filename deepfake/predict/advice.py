@@ -16,6 +16,10 @@ ADVICE = {
         "Try a larger version of the file, or crop it to the region with the face."
     ),
     UndecidedCause.TOO_FEW_FRAMES: "Try a part of the video that shows the same person for longer.",
+    UndecidedCause.NOT_CERTAIN: (
+        "The score is too close to the middle for a verdict that is seldom wrong. The operating point"
+        " balanced gives a verdict on every score, and is wrong more often."
+    ),
 }
 
 

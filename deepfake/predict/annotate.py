@@ -22,6 +22,7 @@ from deepfake.core.files import TEMPORARY_PREFIX
 from deepfake.core.image import MAX_PIXELS, Image
 from deepfake.core.labels import FAKE, LABEL_NAMES, REAL, UNDECIDED
 from deepfake.jobs.step import Failure
+from deepfake.model.operating_points import Thresholds
 from deepfake.predict.result import Face, Result
 from deepfake.video.decoded import check_file
 from deepfake.video.pixels import displayed_rgb, displayed_stream, pixel_aspect_of
@@ -54,7 +55,7 @@ class Label:
     Attributes:
         box: left, top, right, bottom in pixels.
         text: the text above the box.
-        verdict: REAL or FAKE, by the score of this frame; decides the colour.
+        verdict: REAL, FAKE or UNDECIDED, by the score of this frame; decides the colour.
     """
 
     box: Box
@@ -102,7 +103,7 @@ def annotate(result: Result, path: Path, out: Path, detector: "Detector") -> Non
     arguments = {
         "caption": make_caption(result),
         "faces": [_without_images(face) for face in dense.faces],
-        "threshold": result.threshold,
+        "thresholds": result.thresholds,
         "max_gap": MAX_GAP_SECONDS * video.fps or MAX_ANALYSED,
     }
     try:
@@ -141,12 +142,17 @@ def make_caption(result: Result) -> Caption:
     """The verdict in one line."""
     if result.score is None:
         return Caption(f"{result.verdict} {result.reason}", result.verdict)
-    text = f"{result.verdict} {result.score:.2f} (FAKE from {result.threshold:.2f})"
+    text = f"{result.verdict} {result.score:.2f} ({result.thresholds})"
     return Caption(text, result.verdict)
 
 
 def write_annotated(
-    path: Path, out: str, caption: Caption, faces: Sequence[Face], threshold: float, max_gap: float
+    path: Path,
+    out: str,
+    caption: Caption,
+    faces: Sequence[Face],
+    thresholds: Thresholds,
+    max_gap: float,
 ) -> bytes:
     """Decode a video, draw on every frame and encode it; to be called in a process with limits.
 
@@ -154,7 +160,7 @@ def write_annotated(
         path: the video.
         out: path of the MP4 to write.
         caption, faces: what to draw.
-        threshold, max_gap: as for `labels_at`.
+        thresholds, max_gap: as for `labels_at`.
 
     Returns:
         No bytes; the result is the file.
@@ -169,7 +175,7 @@ def write_annotated(
             stream = displayed_stream(source)
             rate = Fraction(stream.average_rate or ANALYSED_PER_SECOND).limit_denominator(1001)
             annotated = (
-                draw(image, labels_at(number, faces, threshold, max_gap), caption)
+                draw(image, labels_at(number, faces, thresholds, max_gap), caption)
                 for number, image in enumerate(_frames(source, stream))
             )
             with av.open(out, "w", format="mp4", options={"movflags": "faststart"}) as target:
@@ -206,13 +212,15 @@ def _encode(frames: Iterator[Image], target: Any, rate: Any) -> None:
     target.mux(stream.encode())
 
 
-def labels_at(number: int, faces: Sequence[Face], threshold: float, max_gap: float) -> list[Label]:
+def labels_at(
+    number: int, faces: Sequence[Face], thresholds: Thresholds, max_gap: float
+) -> list[Label]:
     """The boxes of one frame, interpolated between the two closest analysed frames.
 
     Args:
         number: of the frame, counted from 0.
         faces: people with their analysed frames.
-        threshold: scores at or above it are FAKE.
+        thresholds: make a verdict of the score of a frame.
         max_gap: maximum number of frames between two analysed frames to interpolate.
     """
     labels = []
@@ -220,8 +228,8 @@ def labels_at(number: int, faces: Sequence[Face], threshold: float, max_gap: flo
         interpolated = _interpolate(number, face, max_gap)
         if interpolated is not None:
             box, score = interpolated
-            verdict = LABEL_NAMES[FAKE if score >= threshold else REAL]
-            labels.append(Label(box, f"Person {face.number}: {score:.2f}", verdict))
+            text = f"Person {face.number}: {score:.2f}"
+            labels.append(Label(box, text, thresholds.verdict(score)))
     return labels
 
 

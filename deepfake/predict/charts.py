@@ -6,6 +6,7 @@ leave room for the larger text that charts.css sets on narrow screens.
 
 from collections.abc import Sequence
 
+from deepfake.model.operating_points import Thresholds
 from deepfake.predict.result import FaceFrame, Interval
 
 WIDTH = 640  # of a chart, in units of its SVG, as all lengths here
@@ -14,20 +15,23 @@ LINE_HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 150, 56, 8, 10, 24  # of the timeline, w
 TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
-def gauge(score: float | None, threshold: float, interval: Interval | None) -> str:
-    """A bar from 0 to 1 with the threshold, the interval and the score on it."""
-    edge = _gauge_x(threshold)
+def gauge(score: float | None, thresholds: Thresholds, interval: Interval | None) -> str:
+    """A bar from 0 to 1 with the thresholds, the interval and the score on it."""
+    edges = [_gauge_x(threshold) for threshold in _edges(thresholds)]
+    start, end = _gauge_x(0), _gauge_x(1)
     middle = BAR_TOP + BAR_HEIGHT / 2
     parts = [
-        _rect(_gauge_x(0), BAR_TOP, edge - _gauge_x(0), BAR_HEIGHT, "real"),
-        _rect(edge, BAR_TOP, _gauge_x(1) - edge, BAR_HEIGHT, "fake"),
-        _line(edge, BAR_TOP - 6, edge, BAR_TOP + BAR_HEIGHT + 6, "threshold"),
-        _text(_inside(edge, 80), GAUGE_HEIGHT - 8, f"threshold {threshold:.2f}", "middle"),
+        _rect(start, BAR_TOP, edges[0] - start, BAR_HEIGHT, "real"),
+        _rect(edges[0], BAR_TOP, edges[-1] - edges[0], BAR_HEIGHT, "undecided"),
+        _rect(edges[-1], BAR_TOP, end - edges[-1], BAR_HEIGHT, "fake"),
+        *(_line(x, BAR_TOP - 6, x, BAR_TOP + BAR_HEIGHT + 6, "threshold") for x in edges),
     ]
-    if threshold > 0.25:
-        parts.append(_text(_gauge_x(0), GAUGE_HEIGHT - 8, "0 REAL", "start"))
-    if threshold < 0.75:
-        parts.append(_text(_gauge_x(1), GAUGE_HEIGHT - 8, "FAKE 1", "end"))
+    x = _inside((edges[0] + edges[-1]) / 2, 80)
+    parts.append(_text(x, GAUGE_HEIGHT - 8, threshold_text(thresholds), "middle"))
+    if x > 0.25 * WIDTH:
+        parts.append(_text(start, GAUGE_HEIGHT - 8, "0 REAL", "start"))
+    if x < 0.75 * WIDTH:
+        parts.append(_text(end, GAUGE_HEIGHT - 8, "FAKE 1", "end"))
     if interval is not None:
         low, high = map(_gauge_x, interval)
         parts.append(_line(low, middle, high, middle, "interval"))
@@ -36,12 +40,27 @@ def gauge(score: float | None, threshold: float, interval: Interval | None) -> s
         x = _gauge_x(score)
         parts.append(f'<circle class="score" cx="{x:.1f}" cy="{middle:.1f}" r="7"/>')
         parts.append(_text(_inside(x, 34), BAR_TOP - 10, f"{score:.2f}", "middle", "strong"))
-    label = "no score" if score is None else f"score {score:.2f}, threshold {threshold:.2f}"
+    label = "no score" if score is None else f"score {score:.2f}, {threshold_text(thresholds)}"
     return _svg(GAUGE_HEIGHT, label, parts)
 
 
-def timeline(frames: Sequence[FaceFrame], threshold: float) -> str:
-    """The scores of a person's frames over time, with the threshold as a dashed line.
+def threshold_text(thresholds: Thresholds) -> str:
+    """The threshold, or both, in a few words.
+
+    >>> threshold_text(Thresholds(0.2, 0.7))
+    'thresholds 0.20 and 0.70'
+    """
+    edges = " and ".join(f"{threshold:.2f}" for threshold in _edges(thresholds))
+    return f"threshold{'s' if thresholds.leave_undecided else ''} {edges}"
+
+
+def _edges(thresholds: Thresholds) -> list[float]:
+    """The different thresholds, in ascending order."""
+    return sorted({thresholds.real_below, thresholds.fake_from})
+
+
+def timeline(frames: Sequence[FaceFrame], thresholds: Thresholds) -> str:
+    """The scores of a person's frames over time, with the thresholds as dashed lines.
 
     The horizontal position of a frame is its time in seconds, or its number if there is no frame
     rate.
@@ -55,12 +74,13 @@ def timeline(frames: Sequence[FaceFrame], threshold: float) -> str:
         for value in TICKS
     ]
     parts += [_text(LEFT - 6, _timeline_y(value) + 4, f"{value:g}", "end") for value in TICKS]
-    y = _timeline_y(threshold)
-    parts.append(_line(LEFT, y, WIDTH - RIGHT, y, "threshold dashed"))
+    for threshold in _edges(thresholds):
+        y = _timeline_y(threshold)
+        parts.append(_line(LEFT, y, WIDTH - RIGHT, y, "threshold dashed"))
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     parts.append(f'<polyline class="curve" points="{path}"/>')
     for (x, y), one in zip(points, frames, strict=True):
-        side = "fake" if one.score >= threshold else "real"
+        side = thresholds.verdict(one.score).lower()
         title = f"<title>frame {one.frame}: {one.score:.2f}</title>"
         parts.append(f'<circle class="dot {side}" cx="{x:.1f}" cy="{y:.1f}" r="4">{title}</circle>')
     ends = [(LEFT + 8, first, "start")]

@@ -16,6 +16,7 @@ from deepfake.base.download import DownloadError, fetch
 from deepfake.base.errors import DeepfakeError
 from deepfake.base.text import utf8
 from deepfake.core.files import write_bytes
+from deepfake.core.labels import UNDECIDED
 from deepfake.model.source import default_folder
 from deepfake.params.schema import ExecutionParams
 from deepfake.predict.inputs import MAX_DOWNLOAD_BYTES, InputFile, expand
@@ -38,7 +39,7 @@ class PredictOptions:
 
     Attributes:
         paths: as `names` of `inputs.expand`.
-        model, runtime: as for `Detector.load`.
+        model, runtime, operating_point: as for `Detector.load`.
         output_format: table, json or csv.
         with_frames: print the scores of single frames too.
         report: folder for one HTML report per file.
@@ -54,6 +55,7 @@ class PredictOptions:
     annotate: Path | None
     limits: ExecutionParams
     runtime: str | None = None
+    operating_point: str | None = None
 
 
 def run(options: PredictOptions) -> int:
@@ -76,11 +78,15 @@ def run(options: PredictOptions) -> int:
     try:
         from deepfake.predict.detector import Detector
 
-        detector = Detector.load(options.model, preprocessor, options.runtime)
+        detector = Detector.load(
+            options.model, preprocessor, options.runtime, options.operating_point
+        )
         if options.report is not None:
             _ = detector.network  # fail before the first file if there can be no heat maps
         place = options.model or default_folder()
         typer.echo(f"model: {place}, {_origin(detector.card)}", err=True)
+        for note in detector.notes:
+            typer.echo(f"note: {note}", err=True)
         undecided = _predict_all(files, detector, options)
     except KeyboardInterrupt:
         typer.echo("interrupted: results of finished files are printed above", err=True)
@@ -142,7 +148,7 @@ class Reporter:
 
     Attributes:
         detector: the detector that gives the results.
-        undecided: number of results without a score.
+        undecided: number of results without a verdict.
     """
 
     def __init__(
@@ -154,7 +160,7 @@ class Reporter:
         self.undecided = 0
         self._output = output
         self._options = options
-        self._table = output.new_table(detector.card.threshold, detector.card.calibrated)
+        self._table = output.new_table(detector.operating_point, detector.card.calibrated)
         # Files in the folder of the reports keep their names.
         self._report_names = {
             Path(file.name).name
@@ -170,7 +176,7 @@ class Reporter:
         Raises:
             DeepfakeError: its HTML report cannot be written.
         """
-        self.undecided += result.score is None
+        self.undecided += result.verdict == UNDECIDED
         with_frames = self._options.with_frames
         if self._options.output_format == "table":
             self._output.add_rows(self._table, result, with_frames)

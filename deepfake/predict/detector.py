@@ -1,6 +1,6 @@
 """A verdict on any file, by the same path that the pipeline's own videos take."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,14 @@ from deepfake.jobs.step import Failure
 from deepfake.model.card import ModelCard
 from deepfake.model.network import load_model, pick_device
 from deepfake.model.onnx_model import OnnxModel, load_onnx
+from deepfake.model.operating_points import (
+    BALANCED,
+    CAUTIOUS,
+    MEASURED,
+    Measured,
+    OperatingPoint,
+    read_measured,
+)
 from deepfake.model.scores import predict_logits
 from deepfake.model.source import default_folder, is_onnx, model_folder, onnx_file
 from deepfake.params.schema import CropsParams, FramesParams
@@ -42,6 +50,8 @@ class Detector:
         card: the card of the model.
         device: where the network is.
         preprocessor: decodes files and cuts out their crops.
+        operating_point: the one that makes verdicts, unless a call names another.
+        notes: what a user should know about the model, to be said once.
         settings: of `preprocess`: its arguments `frames` and `crops`.
     """
 
@@ -51,11 +61,16 @@ class Detector:
         card: ModelCard,
         device: torch.device,
         preprocessor: Preprocessor | None = None,
+        operating_point: str | None = None,
+        measured: Mapping[str, Measured] | None = None,
     ) -> None:
         self._network = network if isinstance(network, OnnxModel) else network.to(device)
         self.card = card
         self.device = device
         self.preprocessor = preprocessor or Preprocessor()
+        self.notes: list[str] = []
+        self._measured = self._checked(measured or {})
+        self.operating_point = self.point(operating_point or self._default_point())
         frames = FramesParams.model_validate(card.preprocessing["frames"])
         crops = CropsParams.model_validate(card.preprocessing["crops"])
         self.settings: dict[str, dict[str, Any]] = {
@@ -72,6 +87,7 @@ class Detector:
         model: Path | str | None = None,
         preprocessor: Preprocessor | None = None,
         runtime: str | None = None,
+        operating_point: str | None = None,
     ) -> "Detector":
         """Load the model of a folder, a git revision or an address, or an ONNX file.
 
@@ -81,9 +97,12 @@ class Detector:
             preprocessor: with its own limits; None for one with `preprocess.LIMITS`.
             runtime: "torch", or "onnx" for ONNX Runtime, which gives no heat maps; None for torch,
                 or for ONNX Runtime if `model` is an ONNX file.
+            operating_point: one of `OPERATING_POINTS`; None for cautious, or for balanced and a note
+                if the model has no cautious.
 
         Raises:
             ModelError: the model is missing or of another version.
+            OperatingPointError: the model does not have the operating point.
         """
         place = str(model or default_folder())
         runtime = runtime or ("onnx" if is_onnx(place) else "torch")
@@ -91,11 +110,38 @@ class Detector:
             raise ModelError(f"unknown runtime {runtime}: use {' or '.join(RUNTIMES)}")
         if runtime == "onnx":
             with onnx_file(place) as path:
-                exported = load_onnx(path)
-            return cls(exported, exported.card, torch.device("cpu"), preprocessor)
+                exported, measured = load_onnx(path), read_measured(path.parent)
+            cpu = torch.device("cpu")
+            return cls(exported, exported.card, cpu, preprocessor, operating_point, measured)
         with model_folder(place) as folder:
-            network, card = load_model(folder)
-        return cls(network, card, pick_device(), preprocessor)
+            (network, card), measured = load_model(folder), read_measured(folder)
+        return cls(network, card, pick_device(), preprocessor, operating_point, measured)
+
+    def _checked(self, measured: Mapping[str, Measured]) -> Mapping[str, Measured]:
+        """What was measured with the thresholds of this model; nothing if they are of another."""
+        points = self.card.operating_points
+        if all(points.get(name) == one.thresholds for name, one in measured.items()):
+            return measured
+        self.notes.append(
+            f"{MEASURED} was measured with other thresholds than those of the model and is not"
+            " used: run `dvc repro evaluate`"
+        )
+        return {}
+
+    def _default_point(self) -> str:
+        if self.card.operating_points[CAUTIOUS] is not None:
+            return CAUTIOUS
+        problem = self.card.point_problems[CAUTIOUS]
+        self.notes.append(f"operating point {BALANCED}: the model has no {CAUTIOUS} ({problem})")
+        return BALANCED
+
+    def point(self, name: str) -> OperatingPoint:
+        """An operating point of the model, by its name.
+
+        Raises:
+            OperatingPointError: the model does not have it.
+        """
+        return OperatingPoint(name, self.card.thresholds(name), self._measured.get(name))
 
     def __enter__(self) -> "Detector":
         return self
@@ -115,7 +161,11 @@ class Detector:
         self.preprocessor.close()
 
     def predict(
-        self, path: Path | str, name: str | None = None, per_video: int | None = None
+        self,
+        path: Path | str,
+        name: str | None = None,
+        per_video: int | None = None,
+        operating_point: str | None = None,
     ) -> Result:
         """The result for an image, a video, or the address of one.
 
@@ -125,18 +175,23 @@ class Detector:
             path: the file, or an address such as https://host/clip.mp4.
             name: path in the result; None for `path`.
             per_video: number of frames to analyse; None for as many as in training.
+            operating_point: None for that of the detector.
+
+        Raises:
+            OperatingPointError: the model does not have the operating point.
         """
+        point = self.operating_point if operating_point is None else self.point(operating_point)
         settings = self.settings
         if per_video is not None:
             settings = {**settings, "frames": {**settings["frames"], "per_video": per_video}}
         data = self.preprocessor.one(InputFile(str(path)), settings)
-        return self._result(str(path) if name is None else name, data)
+        return self._result(str(path) if name is None else name, data, point)
 
     def predict_many(self, files: Sequence[InputFile]) -> Iterator[Result]:
         """The results for many files, in order, by several processes and with a progress bar."""
         preprocessed = self.preprocessor.many(files, self.settings)
         for file, data in zip(files, preprocessed, strict=True):
-            yield self._result(file.name, data)
+            yield self._result(file.name, data, self.operating_point)
 
     def crop_file(self, path: Path) -> Preprocessed:
         """The face crops of a file.
@@ -154,10 +209,10 @@ class Detector:
             return self._network.logits(images)
         return predict_logits(self._network, images, self.card.image_size, self.device)
 
-    def _result(self, name: str, data: bytes | Failure) -> Result:
+    def _result(self, name: str, data: bytes | Failure, point: OperatingPoint) -> Result:
         if isinstance(data, Failure):
             failed = Preprocessed(VideoMeta(data.status, data.reason))
-            return make_result(name, self.card, failed, np.zeros(0))
+            return make_result(name, self.card, failed, np.zeros(0), point)
         file = Preprocessed.unpack(data)
         logits = self._logits([file.images[crop["image"]] for crop in file.crops])
-        return make_result(name, self.card, file, logits)
+        return make_result(name, self.card, file, logits, point)

@@ -4,6 +4,7 @@ import numpy as np
 from scipy.special import expit
 
 from deepfake.core.labels import Floats
+from deepfake.model.operating_points import Thresholds
 from deepfake.predict.result import BORDERLINE, CLEAR, UNKNOWN, Interval
 
 MIN_FRAMES = 4  # with fewer frames, resampling them says next to nothing
@@ -40,13 +41,13 @@ def score_interval(
     return float(low), float(high)
 
 
-def certainty(interval: Interval | None, threshold: float) -> str:
+def certainty(interval: Interval | None, thresholds: Thresholds) -> str:
     """Clear, borderline or unknown, as `result.Result` defines them.
 
-    >>> certainty((0.4, 0.7), threshold=0.5)
+    >>> certainty((0.4, 0.7), Thresholds(0.5, 0.5))
     'borderline'
     """
     if interval is None:
         return UNKNOWN
-    low, high = interval
-    return BORDERLINE if low < threshold <= high else CLEAR
+    low, high = map(thresholds.verdict, interval)
+    return CLEAR if low == high else BORDERLINE

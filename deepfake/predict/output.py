@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 from rich.table import Table
@@ -11,7 +12,9 @@ from rich.text import Text
 
 from deepfake.base.text import printable
 from deepfake.core.labels import FAKE, LABEL_NAMES, REAL, UNDECIDED
+from deepfake.model.operating_points import Measured, OperatingPoint
 from deepfake.predict.result import BORDERLINE, Face, Interval, Result
+from deepfake.predict.worth import describe_thresholds, describe_worth
 
 DIGITS = 6  # decimals of scores in JSON and CSV
 COLORS = {
@@ -20,7 +23,8 @@ COLORS = {
     UNDECIDED: "bold yellow",
 }
 FILE_COLUMNS = (
-    *("path", "verdict", "score", "low", "high", "certainty", "threshold"),
+    *("path", "verdict", "score", "low", "high", "certainty"),
+    *("operating_point", "threshold", "real_below", "false_positive_rate", "false_negative_rate"),
     *("people", "frames", "frames_with_face", "coverage", "reason", "note"),
 )
 FRAME_COLUMNS = ("path", "track", "frame", "seconds", "score", "left", "top", "right", "bottom")
@@ -34,7 +38,10 @@ def as_json(result: Result, with_frames: bool) -> str:
         "score": _rounded(result.score),
         "interval": _bounds(result.interval),
         "certainty": result.certainty,
-        "threshold": _rounded(result.threshold),
+        "operating_point": result.operating_point.name,
+        "threshold": _rounded(result.thresholds.fake_from),
+        "real_below": _rounded(result.thresholds.real_below),
+        "measured_on_test": _measured_record(result.operating_point.measured),
         "calibrated": result.calibrated,
         "reason": result.reason,
         "note": result.note,
@@ -46,6 +53,13 @@ def as_json(result: Result, with_frames: bool) -> str:
         "faces": [_face_record(face, with_frames) for face in result.faces],
     }
     return json.dumps(record)
+
+
+def _measured_record(measured: Measured | None) -> dict[str, Any] | None:
+    """How often the operating point is wrong; the thresholds are in the record of the file."""
+    if measured is None:
+        return None
+    return {name: value for name, value in asdict(measured).items() if name != "thresholds"}
 
 
 def _face_record(face: Face, with_frames: bool) -> dict[str, Any]:
@@ -82,12 +96,16 @@ def as_csv(result: Result, with_frames: bool) -> str:
 
 def _file_row(result: Result) -> list[Any]:
     low, high = result.interval or (None, None)
+    thresholds, measured = result.thresholds, result.operating_point.measured
     return [
         printable(result.path),
         result.verdict,
         *map(_rounded, (result.score, low, high)),
         result.certainty,
-        _rounded(result.threshold),
+        result.operating_point.name,
+        *map(_rounded, (thresholds.fake_from, thresholds.real_below)),
+        measured and measured.false_positive_rate.value,
+        measured and measured.false_negative_rate.value,
         len(result.faces),
         result.frames,
         result.frames_with_face,
@@ -112,16 +130,20 @@ def _csv_lines(rows: Iterable[Iterable[Any]]) -> str:
     return text.getvalue().rstrip("\n")
 
 
-def new_table(threshold: float, calibrated: bool) -> Table:
+def new_table(point: OperatingPoint, calibrated: bool) -> Table:
     """The table for people, without rows.
 
     Args:
-        threshold: scores from here on are FAKE.
+        point: the operating point of the verdicts.
         calibrated: whether the scores are probabilities.
     """
+    lines = [
+        f"Operating point: {point.name}. {describe_thresholds(point)}",
+        describe_worth(point),
+        "A score is a statistical hint, not a proof.",
+    ]
     table = Table(
-        caption=f"Scores of {threshold:.2f} or more are FAKE. A score is a statistical hint, not a"
-        " proof.",
+        caption="\n".join(filter(None, lines)),
         caption_justify="left",
         box=None,
         pad_edge=False,

@@ -37,7 +37,7 @@ def quality_remarks(crops: Sequence[Mapping[str, Any]], card: ModelCard) -> list
 
 
 def crowd_remark(faces: Sequence[Face], threshold: float) -> str:
-    """How many of several people have a score above the threshold; "" if none or all.
+    """How many of several people have a score above the threshold for FAKE; "" if none or all.
 
     The highest score decides, so false alarms grow with the number of people.
     """

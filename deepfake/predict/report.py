@@ -12,8 +12,10 @@ from markupsafe import Markup
 from deepfake.base.text import printable
 from deepfake.core.image import decode_image, encode_jpeg
 from deepfake.model.heat_maps import Heat, blend_heat_map, heat_maps
+from deepfake.model.operating_points import Thresholds
 from deepfake.predict.charts import gauge, timeline
 from deepfake.predict.result import Face, FaceFrame, Result
+from deepfake.predict.worth import describe_thresholds, describe_worth
 
 if TYPE_CHECKING:
     from deepfake.predict.detector import Detector
@@ -68,15 +70,22 @@ def html_report(
     people = person_views(result, detector) if people is None else people
     return render(
         "report.html",
+        **worth_values(result),
         name=printable(result.path),
         result=result,
         reason=printable(result.reason),
         note=printable(result.note),
-        gauge=Markup(gauge(result.score, result.threshold, result.interval)),
+        gauge=Markup(gauge(result.score, result.thresholds, result.interval)),
         people=people,
         hidden_people=len(result.faces) - len(people),
         card=detector.card,
     )
+
+
+def worth_values(result: Result) -> dict[str, str]:
+    """The sentences on the operating point that a template with the verdict shows."""
+    point = result.operating_point
+    return {"thresholds_sentence": describe_thresholds(point), "worth": describe_worth(point)}
 
 
 def render(template: str, *packages: str, **values: Any) -> str:
@@ -97,15 +106,15 @@ def render(template: str, *packages: str, **values: Any) -> str:
 def person_views(result: Result, detector: "Detector") -> list[PersonView]:
     """At most `MAX_PEOPLE` people with heat maps, the most suspicious first."""
     faces = sorted(result.faces, key=lambda face: (-(face.score or 0), face.track))[:MAX_PEOPLE]
-    return [_person_view(face, detector, result.threshold) for face in faces]
+    return [_person_view(face, detector, result.thresholds) for face in faces]
 
 
-def _person_view(face: Face, detector: "Detector", threshold: float) -> PersonView:
+def _person_view(face: Face, detector: "Detector", thresholds: Thresholds) -> PersonView:
     frames = face.most_suspicious(MAX_CROPS)
     images = [frame.image for frame in frames]
     heats = heat_maps(detector.network, images, detector.card.image_size, detector.device)
     crops = [_frame_view(frame, heat) for frame, heat in zip(frames, heats, strict=True)]
-    return PersonView(face, Markup(timeline(face.frames, threshold)), crops)
+    return PersonView(face, Markup(timeline(face.frames, thresholds)), crops)
 
 
 def _frame_view(frame: FaceFrame, heat: Heat) -> FrameView:

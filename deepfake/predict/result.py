@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import Enum
 
+from deepfake.model.operating_points import OperatingPoint, Thresholds
 from deepfake.video.record import VideoMeta
 
 Interval = tuple[float, float]
@@ -18,6 +19,7 @@ class UndecidedCause(Enum):
     NO_FACE = "no_face"
     FACE_TOO_SMALL = "face_too_small"
     TOO_FEW_FRAMES = "too_few_frames"  # show the same person
+    NOT_CERTAIN = "not_certain"  # the score is between the thresholds
 
 
 @dataclass(frozen=True)
@@ -76,20 +78,20 @@ class Result:
     Attributes:
         path: the file or address as given; what is not UTF-8 in its name is escaped.
         verdict: REAL, FAKE or UNDECIDED.
-        score: of the most suspicious person, 0..1; None if UNDECIDED. A probability of FAKE if
+        score: of the most suspicious person, 0..1; None if nobody has one. A probability of FAKE if
             `calibrated`.
-        threshold: scores at or above it are FAKE; the model's own, chosen on validation videos.
+        operating_point: its thresholds make a verdict of the score; chosen on validation videos.
         interval: score range over frames (95 %), as `frame_interval.score_interval` gives it for
-            the person who decides the verdict; None if UNDECIDED or with too few frames.
-        certainty: "clear" if the interval lies on one side of the threshold, "borderline" if it
-            does not, "unknown" without an interval, "" if UNDECIDED.
+            the person who decides the verdict; None without a score or with too few frames.
+        certainty: "clear" if the whole interval has the same verdict, "borderline" if it has not,
+            "unknown" without an interval, "" if UNDECIDED.
         reason: why the file is UNDECIDED, else "".
         note: what makes a verdict less certain (a truncated file, a blurred face, many people), else
             "".
         video: what is recorded about the file.
         frames: number of analysed frames.
         frames_with_face: number of analysed frames that show a face.
-        decisive: track of the person who decides the verdict; None if UNDECIDED.
+        decisive: track of the person who decides the verdict; None without a score.
         faces: all tracked people, the most visible first.
         cause: why the file is UNDECIDED, for programs; None if it has a verdict.
         calibrated: whether the score is a probability on files like those of the model's val.
@@ -98,7 +100,7 @@ class Result:
     path: str
     verdict: str
     score: float | None
-    threshold: float
+    operating_point: OperatingPoint
     interval: Interval | None
     certainty: str
     reason: str
@@ -110,6 +112,11 @@ class Result:
     faces: tuple[Face, ...]
     cause: UndecidedCause | None = None
     calibrated: bool = False
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """Those of the operating point."""
+        return self.operating_point.thresholds
 
     @property
     def coverage(self) -> float:

@@ -6,9 +6,10 @@ from typing import Any
 import pandas as pd
 
 from deepfake.base.text import utf8
-from deepfake.core.labels import Floats
+from deepfake.core.labels import UNDECIDED, Floats
 from deepfake.jobs.step import OUT_OF_MEMORY, TIMED_OUT
 from deepfake.model.card import ModelCard
+from deepfake.model.operating_points import NOT_CERTAIN, OperatingPoint
 from deepfake.model.scores import TOO_FEW_FRAMES, frame_scores, verdicts, video_scores
 from deepfake.predict.frame_interval import certainty, score_interval
 from deepfake.predict.preprocess import Preprocessed
@@ -16,7 +17,9 @@ from deepfake.predict.remarks import crowd_remark, quality_remarks
 from deepfake.predict.result import Face, FaceFrame, Result, UndecidedCause
 
 
-def make_result(path: str, card: ModelCard, file: Preprocessed, logits: Floats) -> Result:
+def make_result(
+    path: str, card: ModelCard, file: Preprocessed, logits: Floats, point: OperatingPoint
+) -> Result:
     """The result for one file, scored by the same functions as the pipeline's own videos.
 
     Args:
@@ -24,46 +27,52 @@ def make_result(path: str, card: ModelCard, file: Preprocessed, logits: Floats) 
         card: the card of the model.
         file: the crops.
         logits: one per crop, in the order of `file.crops`.
+        point: the operating point.
     """
     path = utf8(path)  # as pandas requires
     table = pd.DataFrame(list(file.crops), columns=["frame", "track"])
     table = table.assign(logit=logits, video_id=path)
     scored = video_scores(table, card.video_score, card.temperature, card.min_frames, card.bias)
-    row = verdicts(pd.DataFrame({"video_id": [path]}), scored, table, card.threshold).iloc[0]
+    thresholds = point.thresholds
+    row = verdicts(pd.DataFrame({"video_id": [path]}), scored, table, thresholds.fake_from).iloc[0]
     faces = _faces(card, file, table)
     decisive = None if pd.isna(row["track"]) else int(row["track"])
     interval = next((face.interval for face in faces if face.track == decisive), None)
     deciding = [crop for crop in file.crops if crop["track"] == decisive]
-    undecided = decisive is None
+    score = None if decisive is None else float(row["score"])
+    verdict = UNDECIDED if score is None else thresholds.verdict(score)
+    undecided = verdict == UNDECIDED
     notes = [file.video.reason if file.video.indices else ""]
     if deciding:
-        notes += [crowd_remark(faces, card.threshold), *quality_remarks(deciding, card)]
+        notes += [crowd_remark(faces, thresholds.fake_from), *quality_remarks(deciding, card)]
     return Result(
         path=path,
-        verdict=str(row["verdict"]),
-        score=None if undecided else float(row["score"]),
-        threshold=card.threshold,
+        verdict=verdict,
+        score=score,
+        operating_point=point,
         interval=interval,
-        certainty="" if undecided else certainty(interval, card.threshold),
-        reason=_reason(file, str(row["reason"])) if undecided else "",
+        certainty="" if undecided else certainty(interval, thresholds),
+        reason=_reason(file, str(row["reason"]) or NOT_CERTAIN) if undecided else "",
         note="; ".join(filter(None, notes)),
         video=file.video,
         frames=len(file.video.indices),
         frames_with_face=int(table["frame"].nunique()),
         decisive=decisive,
         faces=faces,
-        cause=_cause(file) if undecided else None,
+        cause=_cause(file, score) if undecided else None,
         calibrated=card.calibrated,
     )
 
 
 def _reason(file: Preprocessed, reason: str) -> str:
-    """Why a file is UNDECIDED: it has no frames, no face, or no person with a score."""
+    """Why a file is UNDECIDED: no frames, no face, no person with a score, or one in the middle."""
     return file.video.reason if not file.video.indices else file.reason or reason
 
 
-def _cause(file: Preprocessed) -> UndecidedCause:
+def _cause(file: Preprocessed, score: float | None) -> UndecidedCause:
     """The same as a constant."""
+    if score is not None:
+        return UndecidedCause.NOT_CERTAIN
     if file.cause is not None:
         return file.cause
     if file.video.status in (TIMED_OUT, OUT_OF_MEMORY):

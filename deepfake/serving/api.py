@@ -6,7 +6,7 @@ import os
 import signal
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import uvicorn
 from anyio import to_thread
@@ -14,13 +14,14 @@ from fastapi import FastAPI, File, HTTPException, Query, Request, UploadFile
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from deepfake.base.errors import DeepfakeError
+from deepfake.model.operating_points import OperatingPointError
 from deepfake.predict.output import as_json
 from deepfake.serving.html import api_page
 from deepfake.serving.queue import QueueFullError
 from deepfake.serving.service import Service
 from deepfake.serving.uploads import TooLargeError, delete_uploads_of
 
-TOO_LARGE, TOO_SLOW, BUSY = 413, 408, 503  # HTTP statuses
+NO_POINT, TOO_LARGE, TOO_SLOW, BUSY = 400, 413, 408, 503  # HTTP statuses
 FORM_BYTES = 64 * 1024  # of a multipart form around its file
 STALLED_SECONDS = 20.0  # without a byte of the body; then the upload is refused
 RETRY_SECONDS = 10
@@ -44,25 +45,32 @@ def create_app(service: Service) -> FastAPI:
     POST /predict gives the result for a file, GET / and /docs document the API for people and
     GET /openapi.json for programs, and GET /health gives the state of the server.
     """
+    default = service.detector.operating_point.name
     app = FastAPI(title="Deepfake detector", description=DESCRIPTION, docs_url=None, redoc_url=None)
 
     async def predict(
         file: list[UploadFile] = File(max_length=1, description="One image or video."),  # noqa: B008
         frames: bool = Query(False, description="Include the scores of single frames."),
+        operating_point: Literal["balanced", "strict", "screening", "cautious"] | None = Query(
+            None, description=f"Thresholds of the verdict. Default: {default}."
+        ),
     ) -> JSONResponse:
         """Predict a file. One without a verdict is UNDECIDED and has a reason."""
-        call = partial(service.predict, file[0].file, file[0].filename or "")
+        upload, name = file[0].file, file[0].filename or ""
+        call = partial(service.predict, upload, name, operating_point=operating_point)
         # Abandoned on cancellation, because a running thread would keep the server from ending.
         result = await to_thread.run_sync(call, abandon_on_cancel=True)
         return JSONResponse(json.loads(as_json(result, frames)))
 
     def health() -> dict[str, Any]:
-        """Status, queue length, the threshold for FAKE, and the training data of the model."""
-        card = service.detector.card
+        """Status, queue length, operating point and its thresholds, training data of the model."""
+        card, point = service.detector.card, service.detector.operating_point
         return {
             "status": "ok",
             "in_line": service.queue_length,
-            "threshold": card.threshold,
+            "operating_point": point.name,
+            "threshold": point.thresholds.fake_from,
+            "real_below": point.thresholds.real_below,
             "trained_on": card.origin.get("datasets", []),
         }
 
@@ -71,6 +79,7 @@ def create_app(service: Service) -> FastAPI:
         return HTMLResponse(api_page(app.openapi(), service.limits))
 
     responses: dict[int | str, dict[str, Any]] = {
+        NO_POINT: {"description": "The model does not have this operating point."},
         TOO_LARGE: {"description": "The file is larger than the limit."},
         TOO_SLOW: {"description": "The upload has stalled."},
         BUSY: {"description": "The queue is full; Retry-After says when to try again."},
@@ -92,6 +101,8 @@ def create_app(service: Service) -> FastAPI:
 
 async def _known_error(_: Request, error: Exception) -> JSONResponse:
     """The response to an error with a message for the client."""
+    if isinstance(error, OperatingPointError):
+        return _error_response(NO_POINT, str(error))
     if isinstance(error, TooLargeError):
         return _error_response(TOO_LARGE, str(error))
     if isinstance(error, QueueFullError):

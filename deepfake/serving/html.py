@@ -13,9 +13,17 @@ from markupsafe import Markup
 
 from deepfake.model.card import ModelCard
 from deepfake.predict.advice import advice
-from deepfake.predict.charts import LINE_HEIGHT, WIDTH, gauge, timeline_points
-from deepfake.predict.report import PersonView, data_url, render
+from deepfake.predict.charts import (
+    LINE_HEIGHT,
+    WIDTH,
+    gauge,
+    threshold_text,
+    timeline_points,
+)
+from deepfake.predict.detector import Detector
+from deepfake.predict.report import PersonView, data_url, render, worth_values
 from deepfake.predict.result import Face, Result
+from deepfake.predict.worth import describe_thresholds, describe_worth
 from deepfake.serving.comparison import comparison, difference
 from deepfake.serving.uploads import UploadLimits
 
@@ -45,10 +53,11 @@ def style() -> str:
 
 def verdict_part(result: Result) -> str:
     """Verdict, gauge and score range; or the reason for UNDECIDED and what to try."""
-    svg = gauge(result.score, result.threshold, result.interval)
+    svg = gauge(result.score, result.thresholds, result.interval)
     score = "" if result.score is None else f"score {result.score:.2f}, "
-    image = chart_image(svg, f"{score}threshold {result.threshold:.2f}")
-    return _render("page_verdict.html", result=result, gauge=image, advice=advice(result))
+    image = chart_image(svg, f"{score}{threshold_text(result.thresholds)}")
+    values = worth_values(result)
+    return _render("page_verdict.html", result=result, gauge=image, advice=advice(result), **values)
 
 
 def people_part(result: Result, people: Sequence[PersonView]) -> str:
@@ -102,9 +111,24 @@ def comparison_part(first: Result, second: Result) -> str:
     )
 
 
-def model_part(card: ModelCard) -> str:
-    """Origin and limits of the model."""
-    return _render("page_model.html", sections=card_sections(card))
+def model_part(detector: Detector) -> str:
+    """Operating points, origin and limits of the model."""
+    sections = [("Operating points", point_rows(detector)), *card_sections(detector.card)]
+    return _render("page_model.html", sections=sections)
+
+
+def point_rows(detector: Detector) -> list[tuple[str, str]]:
+    """Each operating point with its thresholds and what they are worth, or why there is none."""
+    rows = []
+    for name, thresholds in detector.card.operating_points.items():
+        used = " (in use)" if name == detector.operating_point.name else ""
+        if thresholds is None:
+            text = f"none: {detector.card.point_problems[name]}"
+        else:
+            point = detector.point(name)
+            text = f"{describe_thresholds(point)} {describe_worth(point)}".rstrip()
+        rows.append((f"{name}{used}", text))
+    return rows
 
 
 def card_sections(card: ModelCard) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -117,10 +141,7 @@ def card_sections(card: ModelCard) -> list[tuple[str, list[tuple[str, str]]]]:
         (
             "Verdict",
             [
-                (
-                    "threshold for FAKE",
-                    f"{card.threshold:.3f}, {chosen} and fixed",
-                ),
+                ("thresholds", f"{chosen} and fixed"),
                 ("score", score_meaning(card)),
                 ("score of a person", card.video_score.replace("_", " ") + " of the frames"),
                 ("frames needed", str(card.min_frames)),
@@ -153,12 +174,13 @@ def card_sections(card: ModelCard) -> list[tuple[str, list[tuple[str, str]]]]:
 
 def score_meaning(card: ModelCard) -> str:
     """What a score is: a probability, or why it is none."""
+    note = f"; {card.calibration_note}" if card.calibration_note else ""
     if not card.calibrated:
-        return f"score (not calibrated): {card.calibration_problem}"
+        return f"score (not calibrated): {card.calibration_problem}{note}"
     bias = f", bias {card.bias:g}" if card.bias else ""
     return (
         "probability of FAKE, calibrated on validation videos"
-        f" (temperature {card.temperature:g}{bias})"
+        f" (temperature {card.temperature:g}{bias}){note}"
     )
 
 

@@ -24,12 +24,13 @@ class PageSettings:
     """Settings of the page.
 
     Attributes:
-        model: as for `Detector.load`.
+        model, operating_point: as for `Detector.load`.
         limits: of uploads.
     """
 
     model: str | None = None
     limits: UploadLimits = field(default_factory=UploadLimits)
+    operating_point: str | None = None
 
     def to_text(self) -> str:
         """The settings as JSON."""
@@ -41,7 +42,7 @@ class PageSettings:
         if SETTINGS_VARIABLE not in environment:
             return cls()
         settings = json.loads(environment[SETTINGS_VARIABLE])
-        return cls(settings["model"], UploadLimits(**settings["limits"]))
+        return cls(**{**settings, "limits": UploadLimits(**settings["limits"])})
 
 
 def streamlit_command(limits: UploadLimits, address: str, port: int) -> list[str]:

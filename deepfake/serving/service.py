@@ -61,13 +61,16 @@ class Service:
         delete_stale_uploads()
 
     @classmethod
-    def load(cls, model: str | None, limits: UploadLimits, runtime: str | None = None) -> "Service":
-        """Load the model that `Detector.load` finds.
-
-        Raises:
-            ModelError: the model is missing or of another version.
-        """
-        return cls(Detector.load(model, Preprocessor(limits.execution), runtime), limits)
+    def load(
+        cls,
+        model: str | None,
+        limits: UploadLimits,
+        runtime: str | None = None,
+        operating_point: str | None = None,
+    ) -> "Service":
+        """Load the model that `Detector.load` finds; raises ModelError as that does."""
+        preprocessor = Preprocessor(limits.execution)
+        return cls(Detector.load(model, preprocessor, runtime, operating_point), limits)
 
     @property
     def queue_length(self) -> int:
@@ -79,7 +82,11 @@ class Service:
         self.detector.close()
 
     def predict(
-        self, stream: BinaryIO, name: str, report_progress: ReportProgress = lambda _: None
+        self,
+        stream: BinaryIO,
+        name: str,
+        report_progress: ReportProgress = lambda _: None,
+        operating_point: str | None = None,
     ) -> Result:
         """The result for an upload; one that is refused for its content is UNDECIDED.
 
@@ -87,20 +94,25 @@ class Service:
             stream: the bytes of the file.
             name: the client's file name; shown, and used for nothing else.
             report_progress: called with a message at each step.
+            operating_point: None for that of the detector.
 
         Raises:
+            OperatingPointError: the model does not have the operating point.
             TooLargeError: the upload is larger than the limit.
             QueueFullError: too many files are waiting.
         """
+        point = operating_point or self.detector.operating_point.name
+        self.detector.point(point)  # refuse an unknown one before the file waits for its turn
         with temporary_copy(stream, self.limits) as path, self._turn(report_progress):
-            return self._predict(path, display_name(name), report_progress)
+            return self._predict(path, display_name(name), report_progress, point)
 
     def analyse(
         self, stream: BinaryIO, name: str, report_progress: ReportProgress = lambda _: None
     ) -> Analysis:
         """As `predict`, with heat maps and the report."""
         with temporary_copy(stream, self.limits) as path, self._turn(report_progress):
-            result = self._predict(path, display_name(name), report_progress)
+            point = self.detector.operating_point.name
+            result = self._predict(path, display_name(name), report_progress, point)
             report_progress(DRAWING)
             people = person_views(result, self.detector)
             return Analysis(result, people, html_report(result, self.detector, people))
@@ -108,12 +120,15 @@ class Service:
     def _turn(self, report_progress: ReportProgress) -> AbstractContextManager[None]:
         return self._queue.turn(lambda ahead: report_progress(waiting_message(ahead)))
 
-    def _predict(self, path: Path, name: str, report_progress: ReportProgress) -> Result:
+    def _predict(
+        self, path: Path, name: str, report_progress: ReportProgress, point: str
+    ) -> Result:
         report_progress(DETECTING)
         refused = self._refuse(path)
         if refused is None:
-            return self.detector.predict(path, name)
-        return make_result(name, self.detector.card, refused, np.zeros(0))
+            return self.detector.predict(path, name, operating_point=point)
+        card = self.detector.card
+        return make_result(name, card, refused, np.zeros(0), self.detector.point(point))
 
     def _refuse(self, path: Path) -> Preprocessed | None:
         """A `Preprocessed` without crops if the file is refused for content or length, else None."""

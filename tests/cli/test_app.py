@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer.core
@@ -28,7 +29,7 @@ def predict(*arguments: object, given: str = "") -> tuple[int, str, str]:
     return result.exit_code, result.stdout, result.stderr
 
 
-def records(text: str) -> list[dict[str, object]]:
+def records(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.strip().splitlines()]
 
 
@@ -59,6 +60,30 @@ def test_a_video_gets_a_verdict(random_model: Path, demo_root: Path) -> None:
     assert verdict["people"] == 1
     assert verdict["frames"] == verdict["frames_with_face"] > 1
     assert len(verdict["faces"][0]["scores"]) == verdict["frames"]
+
+
+def test_operating_points(random_model: Path, demo_root: Path, tmp_path: Path) -> None:
+    """The default of a model without cautious, those it lacks, and a score in the middle."""
+    video = demo_root / "real/orl01_1.mp4"
+    code, out, error = predict(video, "--model", random_model, "--json")
+    assert (code, records(out)[0]["operating_point"]) == (0, "balanced")
+    assert error.count("note: operating point balanced: the model has no cautious (") == 1
+    code, _, error = predict(video, "--model", random_model, "--operating-point", "strict")
+    assert code == 1
+    assert "error: the model has no operating point strict (" in error
+    assert predict(video, "--operating-point", "bold")[0] == 2
+
+    folder = Path(shutil.copytree(random_model, tmp_path / "model"))
+    card = json.loads((folder / "model.json").read_text())
+    card["operating_points"]["cautious"] = {"real_below": 0.0, "fake_from": 1.0}
+    (folder / "model.json").write_text(json.dumps(card))
+    code, out, error = predict(video, "--model", folder, "--json")
+    (record,) = records(out)
+    assert (code, record["verdict"], record["reason"]) == (3, "UNDECIDED", "not certain enough")
+    assert 0 < record["score"] < 1
+    assert "note:" not in error
+    code, out, _ = predict(video, "--model", folder, "--json", "--operating-point", "balanced")
+    assert (code, records(out)[0]["score"]) == (0, record["score"])
 
 
 def test_an_imported_model_predicts(random_model: Path, demo_root: Path, tmp_path: Path) -> None:

@@ -50,6 +50,7 @@ FINISHED = {  # what a run of the pipeline leaves
     "dvc.yaml": "stages: {a: {metrics: [{metrics/m.json: {cache: false}}]}}\n",
     "metrics/m.json": '{"new": 1}\n',
     "models/model.json": "{}\n",
+    "models/operating_points.json": "{}\n",
 }
 
 
@@ -196,13 +197,14 @@ def test_an_experiment(checkout: Path, tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(experiments, "make_worktree", lambda _, folder: tree(folder, "data/"))
     monkeypatch.setattr(experiments, "set_up_dvc", lambda *_: None)
     monkeypatch.setattr(experiments, "repro", finish)
-    names = ("metrics/m.json", "models/model.json", "params.yaml")
+    models = ("models/model.json", "models/operating_points.json")
+    names = ("metrics/m.json", *models, "params.yaml")
     outputs = [checkout / RESULTS / "mine" / name for name in names]
     data = f"mine={tmp_path / 'data'}"
     with unchanged(tmp_path / "data"), unchanged(checkout), replaced(outputs, tmp_path / "aside"):
         assert call("experiment", "mine", "--data", data) == (
             0,
-            "3 files of results are in experiments/results/mine\n",
+            "4 files of results are in experiments/results/mine\n",
         )
 
 

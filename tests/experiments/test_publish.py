@@ -19,6 +19,7 @@ FINISHED = {
     "metrics/m.json": "{}\n",
     "plots/p.tsv": "a\tb\n",
     "models/model.json": "{}\n",
+    "models/operating_points.json": "{}\n",
     **dict.fromkeys(["plots/faces.png", "plots/q.png", "secret.csv", "metrics/old.json"], "x"),
 }
 
@@ -39,6 +40,7 @@ def test_only_what_is_for_git_is_copied(tmp_path: Path) -> None:
         "metrics/m.json",
         "plots/p.tsv",
         "models/model.json",
+        "models/operating_points.json",
         "params.yaml",
     }
     assert files_in(results) == {path.as_posix() for path in copied}

@@ -23,6 +23,7 @@ from deepfake.experiments import run as experiments
 from deepfake.model.calibration import Calibration
 from deepfake.model.card import make_card
 from deepfake.model.network import build_model, load_model, save_model
+from deepfake.model.operating_points import MEASURED
 from deepfake.params.overlay import ExperimentError, merge
 from deepfake.params.schema import Params
 from deepfake.review.model_card import CardError
@@ -89,7 +90,8 @@ def test_a_shipped_model_is_half_as_large_and_says_the_same(tmp_path: Path, para
     tree(tmp_path, files={experiments.STARTER_NOTES.as_posix(): notes})
     starter = tmp_path / experiments.ship_model(tmp_path, "mine")
     assert "of 100 real videos, 5 (0 to 10)" in (starter / "README.md").read_text()
-    assert (starter / "operating_points.json").is_file()
+    measured = [(place / MEASURED).read_text() for place in (starter, folder)]
+    assert measured[0] == measured[1]
     sizes = [(place / "model.safetensors").stat().st_size for place in (starter, folder)]
     assert sizes[0] == pytest.approx(sizes[1] / 2, rel=0.01)
     shipped, its_card = load_model(starter)

@@ -1,20 +1,14 @@
-"""Temperature and threshold are recovered if they are known."""
+"""Temperature, bias and threshold are recovered if they are known."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy.special import expit
 
-from deepfake.core.labels import FAKE, REAL
-from deepfake.model.calibration import (
-    PLATT_GROUPS,
-    TEMPERATURES,
-    best_threshold,
-    calibrate,
-)
+from deepfake.core.labels import FAKE
+from deepfake.model.calibration import PLATT_GROUPS, TEMPERATURES, calibrate, describe
 from deepfake.model.network import LOGIT_BOUND
+from deepfake.model.operating_points import Thresholds
 from deepfake.params.schema import ScoreParams
 
 
@@ -38,6 +32,7 @@ def overconfident(factor: float, videos: int = 4000) -> pd.DataFrame:
             "track": 0,
             "label": labels,
             "group": np.arange(videos) // 10,
+            "dataset": "d",
             "logit": factor * log_odds,
         }
     )
@@ -56,7 +51,7 @@ def test_temperature_stays_in_its_bounds() -> None:
     """The log-loss of perfectly separated videos has no minimum."""
     frames = pd.DataFrame(
         {"video_id": ["a", "b"], "track": 0, "label": [0, 1], "group": [0, 1], "logit": [-1.0, 1.0]}
-    )
+    ).assign(dataset="d")
     found = calibrate(frames, score())
     assert found.problem == "the temperature is at a bound of its search, 0.1"
     lowest, highest = TEMPERATURES["linear"]
@@ -130,37 +125,32 @@ def test_platt_needs_many_groups(groups: int, has_bias: bool) -> None:
     assert (calibrate(frames, score(calibration="platt")).bias != 0) == has_bias
 
 
-@pytest.mark.parametrize(
-    ("scores", "labels", "threshold"),
-    [
-        ([0.1, 0.4, 0.6, 0.9], [0, 0, 1, 1], 0.5),
-        ([0.9, 0.1], [1, 0], 0.5),
-        # Midway in logits between odds of 4 and 16 are odds of 8.
-        ([0.8, 16 / 17], [0, 1], 8 / 9),
-        ([1 / 17, 0.2], [0, 1], 1 / 9),
-        # Above .2 one of two REAL is wrong, above .9 one of two FAKE. Only the first gap contains .5.
-        ([0.2, 0.8, 0.9, 0.95], [0, 1, 0, 1], 0.5),
-        ([0.04, 0.1, 0.2, 0.8], [0, 1, 0, 1], 0.5),  # the same with .5 in the last gap
-        ([0.0, 1.0], [0, 1], 0.5),
-        ([0.7, 0.7], [0, 1], 0.5),
-    ],
-)
-def test_threshold_by_hand(scores: list[float], labels: list[int], threshold: float) -> None:
-    assert best_threshold(np.array(scores), np.array(labels)) == pytest.approx(threshold)
+def test_a_note_says_that_platt_was_replaced() -> None:
+    frames = overconfident(1.0, 1000)
+    frames["group"] = np.arange(1000) % 12
+    replaced = calibrate(frames, score(calibration="platt"))
+    assert replaced.note == (
+        "temperature scaling in place of score.calibration platt: val has 12 groups of people with a"
+        " REAL and 12 with a FAKE, and 50 of each are needed"
+    )
+    assert f"calibration: {replaced.note}" in describe(replaced).splitlines()
+    assert calibrate(frames, score()).note == ""
 
 
-score_lists = st.lists(st.tuples(st.floats(0.001, 0.999), st.integers(0, 1)), min_size=2)
+def test_operating_points_come_from_the_calibrated_scores_of_videos() -> None:
+    found = calibrate(overconfident(2.0), score())
+    assert found.points is not None
+    strict, screening = found.points.thresholds["strict"], found.points.thresholds["screening"]
+    assert found.points.thresholds["balanced"] == Thresholds(found.threshold, found.threshold)
+    assert strict is not None
+    assert screening is not None
+    assert screening.fake_from < found.threshold < strict.fake_from
+    assert found.points.thresholds["cautious"] == Thresholds(screening.fake_from, strict.fake_from)
+    assert describe(found).splitlines()[-1] == f"cautious: {found.points.thresholds['cautious']}"
 
 
-@given(score_lists.filter(lambda rows: len({label for _, label in rows}) == 2))
-def test_no_threshold_is_better(rows: list[tuple[float, int]]) -> None:
-    scores = np.array([score for score, _ in rows])
-    labels = np.array([label for _, label in rows])
-
-    def accuracy(threshold: float) -> float:
-        is_fake = scores >= threshold
-        return float((is_fake[labels == FAKE].mean() + (~is_fake[labels == REAL]).mean()) / 2)
-
-    inner = np.unique(scores)[1:]  # a threshold between two scores, as the higher of them
-    best = max([accuracy(threshold) for threshold in inner], default=0.5)
-    assert accuracy(best_threshold(scores, labels)) == pytest.approx(best)
+def test_a_small_val_has_only_the_balanced_point() -> None:
+    found = calibrate(overconfident(2.0, 150), score())
+    assert found.points is not None
+    assert found.points.thresholds["cautious"] is None
+    assert f"cautious: {found.points.problems['cautious']}" in describe(found)

@@ -26,6 +26,7 @@ from deepfake.model.imported import (
 )
 from deepfake.model.network import load_model
 from deepfake.model.onnx_model import OnnxModel
+from deepfake.model.operating_points import MEASURED
 from deepfake.model.scores import predict_logits
 from deepfake.params.schema import CropsParams, Params
 
@@ -119,7 +120,11 @@ def test_the_card(trained: Mapping[int, nn.Module], params: Params, tmp_path: Pa
     assert card.preprocessing["normalisation"] == {"mean": [0.5] * 3, "std": [0.5] * 3}
     crops = CropsParams.model_validate(card.preprocessing["crops"])
     assert crops == params.crops.model_copy(update={"margin": 1.6, "size": SIDE})
+    assert card.operating_points["cautious"] is None
+    assert "not trained here" in card.point_problems["cautious"]
+    (tmp_path / "model" / MEASURED).write_text("rates of the model before")
     import_model(tmp_path / "best.pth", tmp_path / "model", settings(), params)
+    assert not (tmp_path / "model" / MEASURED).exists()
     assert "normalisation" not in read_card(tmp_path / "model").preprocessing
 
 

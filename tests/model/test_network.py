@@ -278,15 +278,15 @@ def test_missing_model_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"architecture": "vit"}, "architecture vit is not resnet18"),
+        ({"architecture": "vit"}, "no model card of this version .architecture vit, not resnet18"),
         (
             {"head": "tanh"},
-            r"is not a model card of this version \(head tanh, not linear or cosine",
+            r"no model card of this version \(head tanh, not linear or cosine",
         ),
-        ({"unheard_of": 1}, r"is not a model card of this version \(.*unheard_of"),
-        ({"threshold": None}, r"is not a model card of this version \(.*threshold"),
-        (None, "is not a model card of this version"),
-        ([], "is not a model card of this version"),
+        ({"unheard_of": 1}, r"no model card of this version \(.*unheard_of"),
+        ({"temperature": None}, r"no model card of this version \(.*temperature"),
+        (None, "no model card of this version"),
+        ([], "no model card of this version"),
     ],
     ids=["architecture", "head", "new key", "missing key", "no JSON", "no object"],
 )

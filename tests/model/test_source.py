@@ -13,6 +13,7 @@ from web_server import Served
 
 from deepfake.base.errors import ModelError
 from deepfake.model.card import CARD
+from deepfake.model.operating_points import MEASURED
 from deepfake.model.source import default_folder, model_folder, onnx_file
 
 FILES = ("model.safetensors", "model.json")
@@ -65,6 +66,17 @@ def test_a_url_is_downloaded_and_deleted_afterwards(served: Served) -> None:
     assert not folder.exists()
 
 
+def test_the_rates_of_a_model_come_with_it_if_it_has_some(served: Served) -> None:
+    for name in ("with", "without"):
+        write_model(served.folder / name, "remote")
+    (served.folder / "with" / MEASURED).write_text("{}")
+    for name, has_rates in (("with", True), ("without", False)):
+        with model_folder(served.url(name)) as folder:
+            assert (folder / MEASURED).is_file() == has_rates
+        with onnx_file(served.url(name)) as path:
+            assert path.with_name(MEASURED).is_file() == has_rates
+
+
 def test_a_url_without_a_model_is_an_error(served: Served) -> None:
     with pytest.raises(ModelError, match=r"nothing/model\.safetensors: cannot be downloaded"):
         content(served.url("nothing"))
@@ -115,12 +127,24 @@ def versions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     call("git", "tag", "empty")
     for version in ("v1", "v2"):
         write_model(folder / "models", version)
-        call("dvc", "add", "--quiet", *(f"models/{name}" for name in (*FILES, ONNX)))
+        rates = (MEASURED,) if version == "v2" else ()
+        for name in rates:
+            (folder / "models" / name).write_text(version)
+        call("dvc", "add", "--quiet", *(f"models/{name}" for name in (*FILES, ONNX, *rates)))
         call("git", "add", "--all")
         call("git", *IDENTITY, "commit", "--quiet", "--message", version)
         call("git", "tag", version)
     shutil.rmtree(folder / "models")
     return folder
+
+
+@pytest.mark.slow
+def test_the_rates_of_a_revision(versions: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of v2 are in DVC's cache; v1 was made before there were any."""
+    monkeypatch.chdir(versions)
+    for revision, has_rates in (("v1", False), ("v2", True)):
+        with model_folder(revision) as folder:
+            assert (folder / MEASURED).is_file() == has_rates
 
 
 @pytest.mark.slow

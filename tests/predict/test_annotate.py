@@ -7,10 +7,11 @@ import av
 import numpy as np
 import pytest
 from conftest import ClipMaker
-from results import NO_PEOPLE, THREE_PEOPLE, make_face
+from results import HALF, NO_PEOPLE, NOT_CERTAIN, THREE_PEOPLE, make_face
 
 from deepfake import Detector
 from deepfake.core.image import Image
+from deepfake.model.operating_points import Thresholds
 from deepfake.predict.annotate import (
     COLORS,
     AnnotateError,
@@ -95,7 +96,7 @@ def test_a_truncated_video_ends_at_the_first_decoding_error(
     whole = make_clip(tmp_path / "clip.mp4", 60, {"movflags": "faststart"})
     data = whole.read_bytes()
     (tmp_path / "cut.mp4").write_bytes(data[: len(data) * 2 // 3])
-    write_annotated(tmp_path / "cut.mp4", str(tmp_path / "out.mp4"), CAPTION, [], 0.5, 50)
+    write_annotated(tmp_path / "cut.mp4", str(tmp_path / "out.mp4"), CAPTION, [], HALF, 50)
     assert 0 < len(frames_of(tmp_path / "out.mp4")) < 60
 
 
@@ -107,7 +108,7 @@ def test_odd_sides_lose_one_pixel(tmp_path: Path) -> None:
             picture = av.VideoFrame.from_ndarray(np.zeros((49, 65, 3), np.uint8), format="rgb24")
             video.mux(stream.encode(picture))
         video.mux(stream.encode())
-    write_annotated(tmp_path / "odd.avi", str(tmp_path / "out.mp4"), CAPTION, [], 0.5, 50)
+    write_annotated(tmp_path / "odd.avi", str(tmp_path / "out.mp4"), CAPTION, [], HALF, 50)
     assert [one.shape for one in frames_of(tmp_path / "out.mp4")] == [(48, 64, 3)] * 5
 
 
@@ -126,18 +127,20 @@ def test_odd_sides_lose_one_pixel(tmp_path: Path) -> None:
     ],
 )
 def test_boxes_are_interpolated(number: int, max_gap: float, left: float | None) -> None:
-    labels = labels_at(number, [make_face(1, {25: 0.4, 50: 0.9}, 0.7)], 0.5, max_gap)
+    labels = labels_at(number, [make_face(1, {25: 0.4, 50: 0.9}, 0.7)], HALF, max_gap)
     assert [label.box[0] for label in labels] == ([] if left is None else [pytest.approx(left)])
 
 
 def test_labels_have_person_score_and_verdict() -> None:
-    labels = labels_at(50, THREE_PEOPLE.faces, 0.5, 50)
+    labels = labels_at(50, THREE_PEOPLE.faces, HALF, 50)
     assert [(label.text, label.verdict) for label in labels] == [
         ("Person 1: 0.10", "REAL"),
         ("Person 2: 0.90", "FAKE"),
         ("Person 3: 0.90", "FAKE"),
     ]
-    assert labels_at(50, [], 0.5, 50) == []
+    assert labels_at(50, [], HALF, 50) == []
+    cautious = labels_at(50, THREE_PEOPLE.faces, Thresholds(0.05, 0.9), 50)
+    assert [label.verdict for label in cautious] == ["UNDECIDED", "FAKE", "FAKE"]
 
 
 def test_drawing_changes_a_copy_and_keeps_its_size() -> None:
@@ -162,6 +165,7 @@ def test_the_caption_has_the_colour_of_the_verdict() -> None:
     [
         (THREE_PEOPLE, Caption("FAKE 0.82 (FAKE from 0.50)", "FAKE")),
         (NO_PEOPLE, Caption("UNDECIDED no face found", "UNDECIDED")),
+        (NOT_CERTAIN, Caption("UNDECIDED 0.82 (FAKE from 0.90, REAL below 0.30)", "UNDECIDED")),
         (replace(NO_PEOPLE, reason=""), Caption("UNDECIDED ", "UNDECIDED")),
     ],
 )

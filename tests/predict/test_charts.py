@@ -3,8 +3,9 @@
 from xml.etree import ElementTree
 
 import pytest
-from results import THREE_PEOPLE
+from results import HALF, THREE_PEOPLE
 
+from deepfake.model.operating_points import Thresholds
 from deepfake.predict.charts import WIDTH, gauge, timeline
 from deepfake.predict.result import FaceFrame
 
@@ -20,7 +21,7 @@ def marks(chart: ElementTree.Element, tag: str, css_class: str) -> list[ElementT
 @pytest.mark.parametrize("score", [0.0, 0.3, 1.0])
 @pytest.mark.parametrize("threshold", [0.0, 0.01, 0.5, 1.0])
 def test_gauge(score: float, threshold: float) -> None:
-    chart = parsed(gauge(score, threshold, (score / 2, score)))
+    chart = parsed(gauge(score, Thresholds(threshold, threshold), (score / 2, score)))
     (dot,) = marks(chart, "circle", "score")
     (edge,) = marks(chart, "line", "threshold")
     score_x, threshold_x = float(dot.get("cx", "")), float(edge.get("x1", ""))
@@ -33,14 +34,32 @@ def test_gauge(score: float, threshold: float) -> None:
 
 
 def test_gauge_without_score() -> None:
-    chart = parsed(gauge(None, 0.5, None))
+    chart = parsed(gauge(None, HALF, None))
     assert not marks(chart, "circle", "score")
     assert not marks(chart, "line", "interval")
     assert chart.get("aria-label") == "no score"
 
 
+def test_gauge_with_two_thresholds() -> None:
+    chart = parsed(gauge(0.5, Thresholds(0.2, 0.9), None))
+    first, second = (float(one.get("x1", "")) for one in marks(chart, "line", "threshold"))
+    (middle,) = marks(chart, "rect", "undecided")
+    assert float(middle.get("x", "")) == first
+    assert float(middle.get("width", "")) == pytest.approx(second - first, abs=0.1)
+    assert chart.get("aria-label") == "score 0.50, thresholds 0.20 and 0.90"
+    assert "thresholds 0.20 and 0.90" in [text.text for text in chart.iter("text")]
+
+
+def test_timeline_with_two_thresholds() -> None:
+    chart = parsed(timeline(THREE_PEOPLE.faces[1].frames, Thresholds(0.6, 0.8)))
+    assert [dot.get("class") for dot in marks(chart, "circle", "dot")] == [
+        *("dot undecided", "dot fake")
+    ]
+    assert len(marks(chart, "line", "threshold")) == 2
+
+
 def test_timeline() -> None:
-    chart = parsed(timeline(THREE_PEOPLE.faces[1].frames, 0.8))
+    chart = parsed(timeline(THREE_PEOPLE.faces[1].frames, Thresholds(0.8, 0.8)))
     low, high = marks(chart, "circle", "dot")
     assert [low.get("class"), high.get("class")] == ["dot real", "dot fake"]
     assert float(low.get("cx", "")) < float(high.get("cx", ""))
@@ -51,7 +70,7 @@ def test_timeline() -> None:
 
 def test_timeline_without_frame_rate_with_one_frame_and_without_frames() -> None:
     frames = [FaceFrame(number, None, 0.5, (0, 0, 1, 1), b"") for number in (3, 9)]
-    chart = parsed(timeline(frames, 0.5))
+    chart = parsed(timeline(frames, HALF))
     assert [text.text for text in chart.iter("text")][-2:] == ["frame 3", "frame 9"]
-    assert [text.text for text in parsed(timeline(frames[:1], 0.5)).iter("text")][-1] == "frame 3"
-    assert not list(parsed(timeline([], 0.5)).iter("circle"))
+    assert [text.text for text in parsed(timeline(frames[:1], HALF)).iter("text")][-1] == "frame 3"
+    assert not list(parsed(timeline([], HALF)).iter("circle"))

@@ -1,7 +1,10 @@
 """The detector gives the crops and scores of the pipeline, and its results are complete."""
 
+import json
+import shutil
 import subprocess
 import sys
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import av
@@ -11,6 +14,7 @@ import pytest
 import yaml
 from conftest import execution
 from PIL import Image as Pil
+from results import CAUTIOUS, HALF, measured
 from web_server import Served
 
 import deepfake
@@ -19,6 +23,14 @@ from deepfake.base.errors import ModelError
 from deepfake.core import archive
 from deepfake.core.image import Image
 from deepfake.core.tables import read_csv
+from deepfake.model.operating_points import (
+    MEASURED,
+    ChosenPoints,
+    Measured,
+    OperatingPoint,
+    OperatingPointError,
+    only_balanced,
+)
 from deepfake.predict.inputs import InputFile
 from deepfake.predict.preprocess import Preprocessor
 from deepfake.predict.report import html_report
@@ -64,7 +76,7 @@ def test_an_onnx_file_gives_verdicts_but_no_heat_maps(
     path = demo_root / "real/orl01_1.mp4"
     with Detector.load(portable) as by_onnx:
         found, expected = by_onnx.predict(path), detector.predict(path)
-        assert (found.verdict, found.threshold) == (expected.verdict, expected.threshold)
+        assert (found.verdict, found.thresholds) == (expected.verdict, expected.thresholds)
         assert found.score == pytest.approx(expected.score, abs=1e-4)
         with pytest.raises(ModelError, match="heat maps and reports need runtime torch"):
             html_report(found, by_onnx)
@@ -73,6 +85,66 @@ def test_an_onnx_file_gives_verdicts_but_no_heat_maps(
 def test_an_unknown_runtime_is_an_error(portable: Path) -> None:
     with pytest.raises(ModelError, match="unknown runtime tensorrt: use torch or onnx"):
         Detector.load(portable, runtime="tensorrt")
+
+
+def loaded(
+    detector: Detector, points: ChosenPoints, rates: dict[str, Measured], name: str | None = None
+) -> Detector:
+    """The detector of a model with other operating points."""
+    card = replace(
+        detector.card, operating_points=points.thresholds, point_problems=points.problems
+    )
+    parts = (detector.network, card, detector.device, detector.preprocessor)
+    return Detector(*parts, operating_point=name, measured=rates)
+
+
+def test_the_default_is_cautious_if_the_model_has_it(detector: Detector) -> None:
+    points = only_balanced(0.5, "")
+    points.thresholds["cautious"] = CAUTIOUS.thresholds
+    assert CAUTIOUS.measured is not None
+    found = loaded(detector, points, {"cautious": CAUTIOUS.measured})
+    assert found.operating_point == CAUTIOUS
+    assert found.notes == []
+    assert found.point("balanced") == OperatingPoint("balanced", HALF)
+
+
+def test_a_model_without_cautious_uses_balanced_and_says_so(detector: Detector) -> None:
+    points = only_balanced(0.5, "val is small")
+    found = loaded(detector, points, {})
+    assert found.operating_point == OperatingPoint("balanced", HALF)
+    assert found.notes == ["operating point balanced: the model has no cautious (val is small)"]
+    assert loaded(detector, points, {}, "balanced").notes == [], "it was asked for"
+
+
+@pytest.mark.parametrize("name", ["cautious", "strict", "bold"])
+def test_a_point_that_is_asked_for_and_missing_is_an_error(detector: Detector, name: str) -> None:
+    with pytest.raises(OperatingPointError, match=f"the model has no operating point {name}"):
+        loaded(detector, only_balanced(0.5, "val is small"), {}, name)
+
+
+def test_rates_of_another_model_are_not_used(detector: Detector) -> None:
+    points = only_balanced(0.4, "")
+    found = loaded(detector, points, {"balanced": measured()}, "balanced")
+    assert found.operating_point.measured is None
+    (note,) = found.notes
+    assert "measured with other thresholds" in note
+    assert "`dvc repro evaluate`" in note
+    same = loaded(detector, only_balanced(0.5, ""), {"balanced": measured()}, "balanced")
+    assert same.operating_point.measured == measured()
+
+
+def test_the_rates_are_those_beside_the_model(
+    random_model: Path, portable: Path, tmp_path: Path
+) -> None:
+    for path in (*random_model.iterdir(), portable):
+        shutil.copy(path, tmp_path)
+    content = {"operating_points": {"balanced": asdict(measured()), "strict": None}}
+    (tmp_path / MEASURED).write_text(json.dumps(content))
+    for runtime in ("torch", "onnx"):
+        with Detector.load(tmp_path, runtime=runtime) as found:
+            assert found.operating_point.measured == measured()
+    with Detector.load(portable) as alone:
+        assert alone.operating_point.measured is None
 
 
 def test_a_result_is_typed_and_complete(detector: Detector, demo_root: Path) -> None:

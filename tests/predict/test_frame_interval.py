@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
+from deepfake.model.operating_points import Thresholds
 from deepfake.model.scores import video_scores
 from deepfake.predict.frame_interval import MIN_FRAMES, certainty, score_interval
 
@@ -63,4 +64,18 @@ def test_coverage_of_the_score_of_many_frames() -> None:
     ],
 )
 def test_certainty(interval: tuple[float, float] | None, expected: str) -> None:
-    assert certainty(interval, threshold=0.5) == expected
+    assert certainty(interval, Thresholds(0.5, 0.5)) == expected
+
+
+@pytest.mark.parametrize(
+    ("interval", "expected"),
+    [
+        ((0.1, 0.2), "clear"),
+        ((0.4, 0.6), "clear"),
+        ((0.1, 0.4), "borderline"),
+        ((0.6, 0.9), "borderline"),
+        ((0.1, 0.9), "borderline"),
+    ],
+)
+def test_certainty_between_two_thresholds(interval: tuple[float, float], expected: str) -> None:
+    assert certainty(interval, Thresholds(0.3, 0.7)) == expected

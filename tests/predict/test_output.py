@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from results import NO_PEOPLE, THREE_PEOPLE
+from results import CAUTIOUS, NO_PEOPLE, NOT_CERTAIN, THREE_PEOPLE
 from rich.console import Console
 
 from deepfake.base.text import printable
@@ -19,7 +19,7 @@ HOSTILE = 'a\x1b[2J[red]\udcff\n,".mp4'
 
 def table(*results: Result, with_frames: bool = False) -> str:
     """The printed table."""
-    rich_table = new_table(0.5, results[0].calibrated)
+    rich_table = new_table(results[0].operating_point, results[0].calibrated)
     for result in results:
         add_rows(rich_table, result, with_frames)
     console = Console(width=160, file=io.StringIO())
@@ -50,6 +50,45 @@ def test_a_score_that_is_no_probability_is_named_so() -> None:
     assert "score (not" in table(replace(calibrated, calibrated=False))
     assert json.loads(as_json(calibrated, False))["calibrated"] is True
     assert json.loads(as_json(replace(calibrated, calibrated=False), False))["calibrated"] is False
+
+
+def test_the_operating_point_and_what_it_is_worth_are_in_every_format() -> None:
+    text = table(NOT_CERTAIN)
+    for words in (
+        "UNDECIDED",
+        "0.82",
+        "not certain enough",
+        "Operating point: cautious. Scores of",
+    ):
+        assert words in text
+    for sentence in (
+        "Scores of 0.90 or more are FAKE, below 0.30 REAL, and between them UNDECIDED.",
+        "Of 100 real videos like those of the test set, about 5 (2 to 11, 95 % interval) are called",
+    ):
+        assert sentence in " ".join(text.split())
+    record = json.loads(as_json(NOT_CERTAIN, False))
+    assert (record["verdict"], record["score"]) == ("UNDECIDED", 0.82)
+    assert [record[name] for name in ("operating_point", "threshold", "real_below")] == [
+        *("cautious", 0.9, 0.3)
+    ]
+    rate = {"value": 0.05, "low": 0.02, "high": 0.11}
+    assert record["measured_on_test"]["false_positive_rate"] == rate
+    assert record["measured_on_test"]["real_groups"] == 40
+    (row,) = csv.DictReader([csv_header(False), as_csv(NOT_CERTAIN, False)])
+    assert (row["operating_point"], row["threshold"], row["real_below"]) == (
+        "cautious",
+        "0.9",
+        "0.3",
+    )
+    assert (row["false_positive_rate"], row["false_negative_rate"]) == ("0.05", "0.3")
+    assert CAUTIOUS.measured is not None
+
+
+def test_what_was_not_measured_is_left_out() -> None:
+    assert "Of 100" not in table(THREE_PEOPLE)
+    assert json.loads(as_json(THREE_PEOPLE, False))["measured_on_test"] is None
+    (row,) = csv.DictReader([csv_header(False), as_csv(THREE_PEOPLE, False)])
+    assert (row["false_positive_rate"], row["false_negative_rate"]) == ("", "")
 
 
 def test_json_of_frames() -> None:

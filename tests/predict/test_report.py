@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from html_page import Page
-from results import NO_PEOPLE, THREE_PEOPLE, make_face, make_result
+from results import NO_PEOPLE, NOT_CERTAIN, THREE_PEOPLE, make_face, make_result
 
 from deepfake import Detector
 from deepfake.predict.report import MAX_PEOPLE, html_report, report_name
@@ -20,7 +20,7 @@ def test_a_report_is_complete(detector: Detector) -> None:
     found = page(THREE_PEOPLE, detector)
     for text in (
         "FAKE",
-        "The score is 0.82; scores of 0.50 or more are FAKE.",
+        "The score is 0.82. Scores of 0.50 or more are FAKE.",
         "Score range over frames (95 %): 0.72 to 0.92.",
     ):
         assert text in found.words
@@ -39,7 +39,7 @@ def test_a_report_is_complete(detector: Detector) -> None:
 def test_a_score_is_a_probability_only_if_calibrated(detector: Detector) -> None:
     assert "The score is the probability of FAKE" in page(THREE_PEOPLE, detector).words
     problem = "val has 4 groups of people"
-    card = replace(detector.card, calibrated=False, calibration_problem=problem)
+    card = replace(detector.card, calibration_problem=problem)
     uncalibrated = Detector(detector.network, card, detector.device, detector.preprocessor)
     found = page(replace(THREE_PEOPLE, calibrated=False), uncalibrated)
     assert "The score (not calibrated) is 0.82" in found.words
@@ -60,6 +60,22 @@ def test_an_undecided_file_has_a_reason_and_no_images(detector: Detector) -> Non
     found = page(NO_PEOPLE, detector)
     assert "No score: no face found." in found.words
     assert found.count("img") == found.count("svg") == 0
+
+
+def test_a_score_between_the_thresholds_is_shown_with_what_the_point_is_worth(
+    detector: Detector,
+) -> None:
+    found = page(NOT_CERTAIN, detector)
+    for text in (
+        "No verdict: not certain enough.",
+        "The score is 0.82. Scores of 0.90 or more are FAKE, below 0.30 REAL, and between them"
+        " UNDECIDED.",
+        "Of 100 real videos like those of the test set, about 5 (2 to 11, 95 % interval) are called"
+        " FAKE at this setting.",
+        "operating point cautious",
+    ):
+        assert text in found.words
+    assert "Of 100" not in page(THREE_PEOPLE, detector).words, "it was not measured"
 
 
 def test_a_single_image_has_no_timeline(detector: Detector) -> None:

@@ -9,12 +9,14 @@ from scipy.special import expit
 
 from deepfake.model.calibration import Calibration
 from deepfake.model.card import ModelCard, make_card
+from deepfake.model.operating_points import OperatingPoint, Thresholds
 from deepfake.params.schema import Params
 from deepfake.predict.preprocess import Preprocessed
 from deepfake.predict.result import Result, UndecidedCause
 from deepfake.predict.verdict import make_result
 from deepfake.video.record import VideoMeta
 
+SIX = Thresholds(0.6, 0.6)
 VIDEO = VideoMeta("ok", width=64, height=48, fps=25.0, frame_count=100, indices=(0, 25, 50, 75))
 
 
@@ -40,12 +42,14 @@ def result_of(
     video: VideoMeta = VIDEO,
     cause: UndecidedCause | None = None,
     reason: str = "",
+    point: OperatingPoint | None = None,
 ) -> Result:
     """The result for people given as track: {frame: logit}."""
     crops = [crop(frame, track) for track, frames in people.items() for frame in frames]
     logits = np.array([value for frames in people.values() for value in frames.values()])
     images = {one["image"]: one["image"].encode() for one in crops}
-    return make_result("clip.mp4", card, Preprocessed(video, crops, images, cause, reason), logits)
+    file = Preprocessed(video, crops, images, cause, reason)
+    return make_result("clip.mp4", card, file, logits, point or OperatingPoint("balanced", SIX))
 
 
 def test_the_bias_of_the_card_shifts_all_scores(card: ModelCard) -> None:
@@ -61,7 +65,7 @@ def test_the_bias_of_the_card_shifts_all_scores(card: ModelCard) -> None:
 
 @pytest.mark.parametrize("calibrated", [True, False])
 def test_a_result_says_whether_its_score_is_calibrated(card: ModelCard, calibrated: bool) -> None:
-    card = replace(card, calibrated=calibrated)
+    card = replace(card, calibration_problem="" if calibrated else "val has 4 groups")
     assert result_of(card, {0: {0: 1.0, 25: 1.0}}).calibrated == calibrated
     assert result_of(card, {}).calibrated == calibrated
 
@@ -114,6 +118,30 @@ def test_undecided_has_a_reason_and_a_cause(
     assert (result.certainty, result.interval, result.decisive) == ("", None, None)
     assert [face.score for face in result.faces] == [None] * len(people)
     assert result.note == ""
+
+
+@pytest.mark.parametrize(
+    ("logit", "verdict", "reason"),
+    [(-3.0, "REAL", ""), (0.0, "UNDECIDED", "not certain enough"), (3.0, "FAKE", "")],
+)
+def test_between_two_thresholds_a_file_is_undecided_but_has_its_score(
+    card: ModelCard, logit: float, verdict: str, reason: str
+) -> None:
+    cautious = OperatingPoint("cautious", Thresholds(0.3, 0.7))
+    result = result_of(card, {0: dict.fromkeys(VIDEO.indices, logit)}, point=cautious)
+    assert (result.verdict, result.reason) == (verdict, reason)
+    assert result.score == pytest.approx(expit(logit / 2))
+    assert result.interval is not None
+    assert result.decisive == 0
+    assert result.certainty == ("" if reason else "clear")
+    assert (result.cause is UndecidedCause.NOT_CERTAIN) == bool(reason)
+
+
+def test_a_range_that_reaches_into_the_middle_is_borderline(card: ModelCard) -> None:
+    cautious = OperatingPoint("cautious", Thresholds(0.3, 0.7))
+    people = {0: dict(zip(VIDEO.indices, [0.0, 1.0, 3.0, 5.0], strict=True))}
+    result = result_of(card, people, point=cautious)
+    assert (result.verdict, result.certainty) == ("FAKE", "borderline")
 
 
 @pytest.mark.parametrize(

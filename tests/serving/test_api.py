@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from deepfake import Detector
 from deepfake.cli.app import app
+from deepfake.model.operating_points import OPERATING_POINTS
 from deepfake.serving.service import Service
 from deepfake.serving.uploads import UploadLimits
 
@@ -56,13 +57,28 @@ def test_health(client: Client, detector: Detector) -> None:
     answer = client.get("/health").json()
     assert answer["status"] == "ok"
     assert answer["in_line"] == 0
-    assert answer["threshold"] == detector.card.threshold
+    assert answer["operating_point"] == "balanced"
+    assert answer["threshold"] == answer["real_below"] == detector.card.threshold
+
+
+def test_a_request_may_name_an_operating_point(client: Client, demo_root: Path) -> None:
+    data = (demo_root / "real/orl01_1.mp4").read_bytes()
+    answer = client.send(data, "a.mp4", "/predict?operating_point=balanced")
+    assert (answer.status_code, answer.json()["operating_point"]) == (200, "balanced")
+    missing = client.send(data, "a.mp4", "/predict?operating_point=strict")
+    assert missing.status_code == 400
+    assert "the model has no operating point strict (the model was not" in missing.json()["detail"]
+    assert client.send(data, "a.mp4", "/predict?operating_point=bold").status_code == 422
 
 
 def test_the_api_is_documented_without_scripts(client: Client) -> None:
     document = client.get("/openapi.json").json()
     assert set(document["paths"]) == {"/predict", "/health"}
-    assert {"200", "413", "503"} <= set(document["paths"]["/predict"]["post"]["responses"])
+    parameters = document["paths"]["/predict"]["post"]["parameters"]
+    (point,) = [one for one in parameters if one["name"] == "operating_point"]
+    assert "Default: balanced." in point["description"]
+    assert [*OPERATING_POINTS] == point["schema"]["anyOf"][0]["enum"]
+    assert {"200", "400", "413", "503"} <= set(document["paths"]["/predict"]["post"]["responses"])
     for path in ("/", "/docs"):
         answer = client.get(path)
         assert "POST /predict" in answer.text

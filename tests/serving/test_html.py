@@ -8,9 +8,10 @@ from xml.etree import ElementTree
 import pytest
 from html_page import Page
 from markupsafe import Markup
-from results import NO_PEOPLE, THREE_PEOPLE
+from results import HALF, NO_PEOPLE, NOT_CERTAIN, THREE_PEOPLE
 
 from deepfake import Detector
+from deepfake.model.card import ModelCard
 from deepfake.predict.advice import advice
 from deepfake.predict.charts import gauge
 from deepfake.predict.report import person_views
@@ -30,11 +31,24 @@ from deepfake.serving.uploads import UploadLimits
 HOSTILE = "<script>alert(1)</script>\"'&.mp4"
 
 
+def with_card(detector: Detector, card: ModelCard) -> Detector:
+    return Detector(detector.network, card, detector.device, detector.preprocessor)
+
+
+def test_a_score_in_the_middle_has_advice_and_its_worth() -> None:
+    found = Page(verdict_part(NOT_CERTAIN))
+    assert f"No verdict: not certain enough. {advice(NOT_CERTAIN)}" in found.words
+    assert "Of 100 real videos like those of the test set, about 5" in found.words
+    assert [one["alt"] for tag, one in found.tags if tag == "img"] == [
+        "score 0.82, thresholds 0.30 and 0.90"
+    ]
+
+
 def test_a_verdict_has_a_gauge() -> None:
     found = Page(verdict_part(THREE_PEOPLE))
     for text in (
         "FAKE",
-        "The score is 0.82; scores of 0.50 or more are FAKE.",
+        "The score is 0.82. Scores of 0.50 or more are FAKE.",
         "Score range over frames (95 %): 0.72 to 0.92.",
         "not a proof",
         "clip.mp4",
@@ -84,7 +98,7 @@ def test_dots_are_on_the_chart() -> None:
 def test_a_chart_is_a_self_contained_image() -> None:
     (image,) = [
         one
-        for tag, one in Page(chart_image(Markup(gauge(0.8, 0.5, None)), '"<')).tags
+        for tag, one in Page(chart_image(Markup(gauge(0.8, HALF, None)), '"<')).tags
         if tag == "img"
     ]
     kind, data = str(image["src"]).split(",")
@@ -102,8 +116,10 @@ def test_a_comparison() -> None:
 
 
 def test_the_model_part_has_threshold_scope_and_data(detector: Detector) -> None:
-    found = Page(model_part(detector.card))
-    assert "0.500, chosen on validation videos and fixed" in found.words
+    found = Page(model_part(detector))
+    assert "chosen on validation videos and fixed" in found.words
+    assert "balanced (in use) Scores of 0.50 or more are FAKE." in found.words
+    assert "cautious none: the model was not trained here" in found.words
     assert "Out of scope" in found.words
     assert dict(dict(card_sections(detector.card))["Training"])["data sets"] == "demo"
 
@@ -119,17 +135,21 @@ def test_the_share_of_self_blended_pairs_is_that_of_all_domains(detector: Detect
 
 
 def test_a_score_is_a_probability_only_if_calibrated(detector: Detector) -> None:
-    assert "probability of FAKE, calibrated" in Page(model_part(detector.card)).words
+    assert "probability of FAKE, calibrated" in Page(model_part(detector)).words
     problem = "val has 4 groups of people"
-    card = replace(detector.card, calibrated=False, calibration_problem=problem)
-    words = Page(model_part(card) + verdict_part(replace(THREE_PEOPLE, calibrated=False))).words
+    card = replace(detector.card, calibration_problem=problem, calibration_note="no Platt")
+    uncalibrated = with_card(detector, card)
+    parts = model_part(uncalibrated) + verdict_part(replace(THREE_PEOPLE, calibrated=False))
+    words = Page(parts).words
+    assert "; no Platt" in words
     assert f"score (not calibrated): {problem}" in words
     assert "The score (not calibrated) is 0.82" in words
     assert "probab" not in words
 
 
 def test_a_card_without_origin(detector: Detector) -> None:
-    assert "unknown" in Page(model_part(replace(detector.card, origin={}))).words
+    without = with_card(detector, replace(detector.card, origin={}))
+    assert "unknown" in Page(model_part(without)).words
 
 
 @pytest.mark.parametrize(

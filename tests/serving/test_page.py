@@ -60,6 +60,9 @@ def test_the_empty_page_and_the_model(page: AppTest) -> None:
     assert [tab.label for tab in page.tabs] == ["Check a file", "Compare two", "The model"]
     assert page.file_uploader[0].label == "Drop an image or a video, up to 1 MB and 10 minutes"
     assert "chosen on validation videos and fixed" in text_of(page)
+    notes = [one.value for one in page.caption if one.value.startswith("Note: ")]
+    assert len(notes) == 1, "once"
+    assert "operating point balanced: the model has no cautious" in notes[0]
     assert not page.slider, "the threshold cannot be moved"
     assert not page.number_input
 
@@ -76,7 +79,7 @@ def test_a_sample_clip(page: AppTest) -> None:
 def test_an_upload_and_its_downloads(page: AppTest, demo_root: Path) -> None:
     upload(page, (demo_root / "real/orl01_1.mp4").read_bytes(), "<b>my clip</b>.mp4")
     text = text_of(page)
-    assert "scores of 0.50 or more are FAKE" in text
+    assert "Scores of 0.50 or more are FAKE" in text
     assert "Person 1" in text
     assert "<b>my" not in text
     assert len(page.get("download_button")) == 2
@@ -122,7 +125,7 @@ def test_a_missing_model_is_an_error_with_a_remedy(
 
 
 def test_settings_pass_through_the_environment() -> None:
-    settings = PageSettings("folder", UploadLimits(megabytes=7, minutes=0.5))
+    settings = PageSettings("folder", UploadLimits(megabytes=7, minutes=0.5), "strict")
     assert PageSettings.from_environment({SETTINGS_VARIABLE: settings.to_text()}) == settings
     assert PageSettings.from_environment({}) == PageSettings()
     assert json.loads(settings.to_text())["limits"]["megabytes"] == 7

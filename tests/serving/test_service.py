@@ -12,6 +12,7 @@ from conftest import ClipMaker, code_image
 from deepfake import Detector
 from deepfake.base.errors import ModelError
 from deepfake.jobs.step import CRASHED, OUT_OF_MEMORY, TIMED_OUT, Failure
+from deepfake.model.operating_points import OperatingPointError
 from deepfake.predict.result import UndecidedCause
 from deepfake.serving.service import DETECTING, DRAWING, Service, waiting_message
 from deepfake.serving.uploads import TooLargeError, UploadLimits
@@ -56,6 +57,17 @@ def test_the_result_is_that_of_the_detector(
     assert result.path == "clip.mp4"
     assert (result.score, result.interval) == (expected.score, expected.interval)
     assert messages == [DETECTING]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_operating_point_that_the_model_lacks_is_an_error_before_the_queue(
+    service: Service, tmp_path: Path
+) -> None:
+    with pytest.raises(OperatingPointError, match="no operating point strict"):
+        service.predict(io.BytesIO(b"text"), "clip.mp4", operating_point="strict")
+    found = service.predict(io.BytesIO(b"text"), "clip.mp4", operating_point="balanced")
+    assert found.operating_point.name == "balanced"
+    assert service.queue_length == 0
     assert list(tmp_path.iterdir()) == []
 
 

@@ -39,18 +39,20 @@ def main() -> None:
     except DeepfakeError as error:
         st.error(str(error))
         st.stop()
+    for note in service.detector.notes:
+        st.caption(f"Note: {note}")
     check, compare, model = st.tabs(["Check a file", "Compare two", "The model"])
     with check:
         files = [check_tab(service)]
     with compare:
         files += compare_tab(service)
     with model:
-        st.html(model_part(service.detector.card))
+        st.html(model_part(service.detector))
     forget_other_analyses({file.key for file in files if file})
 
 
 def _load(settings: PageSettings) -> Service:
-    return Service.load(settings.model, settings.limits)
+    return Service.load(settings.model, settings.limits, operating_point=settings.operating_point)
 
 
 load_service = st.cache_resource(
