@@ -41,7 +41,7 @@ METRICS = {  # rows of the table of results, by unit and name in plots/evaluate/
     ("video", "balanced_accuracy"): "balanced accuracy",
     ("video", "f1"): "F1",
     ("video", "tpr_at_5_percent_fpr"): "fakes found, if 5 % of real videos are called FAKE",
-    ("video", "precision_at_1_in_100"): "share of right alarms, if one video in 100 is fake",
+    ("video", "precision_at_1_in_100"): "right alarms, if one video in 100 is fake",
     ("video", "calibration_error"): "calibration error",
     ("video", "coverage"): "share of videos with a usable face",
     ("frame", "roc_auc"): "ROC-AUC of single frames",
@@ -77,7 +77,7 @@ class Results:
         card: models/model.json.
         measured: models/operating_points.json.
         metrics: plots/evaluate/metrics.tsv.
-        leaks: of metrics/split.json.
+        leaks, people: of metrics/split.json.
         people_with_high_fpr: of metrics/evaluate.json; None where too few people are known.
         balance: plots/split/balance.tsv.
         summary: plots/split/summary.tsv.
@@ -89,6 +89,7 @@ class Results:
     measured: dict[str, Measured]
     metrics: pd.DataFrame
     leaks: int
+    people: int
     people_with_high_fpr: float | None
     balance: pd.DataFrame
     summary: pd.DataFrame
@@ -157,6 +158,7 @@ def read_results(run: Path) -> Results:
         measured=read_measured(models),
         metrics=read_csv(plots / "evaluate/metrics.tsv"),
         leaks=_read_metric(run / "metrics/split.json", "leaks"),
+        people=_read_metric(run / "metrics/split.json", "people"),
         people_with_high_fpr=_read_metric(
             run / "metrics/evaluate.json", "test", "people_with_fpr_above_half"
         ),
@@ -192,6 +194,7 @@ def render(results: Results, notes: Notes) -> str:
         notes=notes,
         card=results.card,
         leaks=results.leaks,
+        people=results.people,
         people_with_high_fpr=results.people_with_high_fpr,
         default=default,
         measured=results.measured.get(default),

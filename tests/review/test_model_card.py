@@ -58,6 +58,7 @@ def test_the_sections_and_their_tables(run: Path) -> None:
     assert "- The ROC-AUC is lowest for dataset clips: .800" in text
     assert "- The ROC-AUC drops most by noise: by .300 (.200 to .400)." in text
     assert "- Only test has fakes made by other." in text
+    assert "70 people occur in all" in text
     assert "Leaks between the splits: 0." in text
 
 
@@ -70,6 +71,7 @@ def test_a_small_val_and_test_set(tmp_path: Path) -> None:
     text = card_of(write_run(tmp_path, STARTER, points, problems))
     assert "operating point `balanced`, which prediction uses by default" in text
     assert "of 100 real videos, 5 are called FAKE;" in text
+    assert "not certain enough" not in text, "balanced decides every video"
     assert "the videos show 4 groups of people, and 10 are needed" in text
     assert "| `strict` | not available: val has 20 REAL videos | – | – | – |" in text
 
@@ -92,7 +94,7 @@ def test_an_uncalibrated_score_and_leaks(run: Path) -> None:
     path = run / "models/model.json"
     card = json.loads(path.read_text()) | {"calibration_problem": "4 groups of val"}
     path.write_text(json.dumps(card))
-    (run / "metrics/split.json").write_text('{"leaks": 3}')
+    (run / "metrics/split.json").write_text('{"leaks": 3, "people": 70}')
     text = card_of(run)
     assert "The score is **not calibrated** (4 groups of val)" in text
     assert "people or content of some are in its training data, too" in text
