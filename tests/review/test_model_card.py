@@ -9,6 +9,7 @@ import pytest
 from finished_run import point, write_run
 
 from deepfake.core.tables import read_csv, write_csv
+from deepfake.model.operating_points import Thresholds
 from deepfake.review.model_card import SECTIONS, CardError, model_card, read_notes
 
 TOP = Path(__file__).resolve().parents[2]
@@ -43,7 +44,7 @@ def test_the_sections_and_their_tables(run: Path) -> None:
     headings = re.findall("^## (.+)$", text, re.MULTILINE)
     assert [name for name in headings if name in SECTIONS] == [*SECTIONS]
     for row in (
-        "| `strict` | FAKE from 0.500 on | 5 (0 to 10) | 70 (65 to 75) | 10 (5 to 15) |",
+        f"| `strict` | {Thresholds(0.5, 0.5)} | 5 (0 to 10) | 70 (65 to 75) | 10 (5 to 15) |",
         "| ROC-AUC | .900 (.850 to .950) | 40 |",
         "| ROC-AUC of single frames | .850 (.800 to .900) | 40 |",
         "| share of people of whose real videos more than half are called FAKE | .070 | – |",
