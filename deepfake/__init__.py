@@ -8,6 +8,7 @@ The public names are `Detector`, `Result` and `Face`; `__init__.pyi` gives their
 imported at its first use, because importing torch takes seconds.
 """
 
+import os
 import sys
 from importlib import import_module
 from typing import Any
@@ -17,6 +18,11 @@ if sys.platform == "win32":  # it has neither fcntl nor resource
         "error: deepfake runs on Linux and macOS. On Windows, install it in WSL 2:"
         " https://learn.microsoft.com/windows/wsl/install"
     )
+
+# Threads of OpenMP that wait for the others sleep. Spinning, they take the cores from whatever else
+# runs: with another busy process on two cores, training took several times as long. OpenMP reads this
+# when torch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __all__ = ["Detector", "Face", "Result"]
 

@@ -1,10 +1,9 @@
-"""Crop faces: frames -> data/crops/*.tar, data/{crops,coverage}.csv, metrics/crops.json."""
+"""Crop faces: frames -> data/crops/*.tar, data/{crops,coverage}.csv, plots/crops.tsv."""
 
 from pathlib import Path
 
 from deepfake.base.stage import report_errors
-from deepfake.core.files import write_metrics
-from deepfake.core.tables import read_csv, write_csv
+from deepfake.core.tables import quantity_table, read_csv, write_csv
 from deepfake.faces.crops import coverage, extract_crops, report_no_face
 from deepfake.params.loading import load_params
 from deepfake.params.schema import Params
@@ -21,7 +20,7 @@ def main(params: Params) -> None:
     )
     write_csv(Path("data/crops.csv"), crops)
     write_csv(Path("data/coverage.csv"), videos)
-    write_metrics(Path("metrics/crops.json"), coverage(crops, videos))
+    write_csv(Path("plots/crops.tsv"), quantity_table(coverage(crops, videos)))
     report_no_face(videos, params.crops.max_no_face_fraction)
 
 

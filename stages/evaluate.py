@@ -1,13 +1,16 @@
-"""Evaluate: splits, crops, model -> data/predictions/, metrics/evaluate.json, plots/evaluate/."""
+"""Evaluate: splits, crops, model -> data/predictions/, metrics/evaluate.json, plots/{scores,evaluate}/."""
 
 from pathlib import Path
 
 from deepfake.base.stage import report_errors
 from deepfake.core.files import write_metrics
-from deepfake.core.tables import read_csv
+from deepfake.core.tables import read_csv, write_csv
 from deepfake.evaluation.curves import write_curves
+from deepfake.evaluation.metric_table import headline, metric_table
 from deepfake.evaluation.operating_points import write_operating_points
+from deepfake.evaluation.people import people_with_high_fpr
 from deepfake.evaluation.predictions import predict_split
+from deepfake.evaluation.score_tables import FLOAT_FORMAT, score_table
 from deepfake.evaluation.slices import evaluate_slices
 from deepfake.evaluation.split_metrics import evaluate, evaluate_datasets
 from deepfake.model.network import load_model, pick_device
@@ -27,29 +30,31 @@ def main(params: Params) -> None:
         )
         for name in ("val", "test")
     }
-    for name in predictions:
-        predictions[name].write(Path("data/predictions"), name)
-    write_curves(Path("plots/evaluate"), predictions["test"].videos)
+    for name, split in predictions.items():
+        split.write(Path("data/predictions"), name)
+        scores = score_table(split.videos, params.evaluate.scores_in_git)
+        write_csv(Path(f"plots/scores/{name}.tsv"), scores, FLOAT_FORMAT)
+    test = predictions["test"]
+    write_curves(Path("plots/evaluate"), test.videos)
     write_operating_points(
         card,
-        predictions["test"].videos,
+        test.videos,
         params.evaluate.max_groups,
         models=Path("models"),
         plots=Path("plots/evaluate"),
     )
-    metrics = {
-        name: evaluate(predictions[name], card.threshold, params.evaluate)
-        for name in predictions
-        if len(splits[name])
+    settings = card.threshold, params.evaluate
+    measured = {
+        name: evaluate(split, *settings) for name, split in predictions.items() if len(splits[name])
     }
-    if len({*splits["val"]["dataset"], *splits["test"]["dataset"]}) > 1:
-        by_dataset = evaluate_datasets(predictions["test"], card.threshold, params.evaluate)
-        metrics["test_datasets"] = by_dataset
-    if len(splits["test"]):
-        metrics["test_slices"] = evaluate_slices(
-            predictions["test"], splits["test"], crops, card.threshold, params.evaluate
-        )
-    write_metrics(Path("metrics/evaluate.json"), metrics)
+    table = metric_table(
+        measured,
+        evaluate_datasets(test, *settings),
+        evaluate_slices(test, splits["test"], crops, *settings),
+    )
+    write_csv(Path("plots/evaluate/metrics.tsv"), table)
+    people = people_with_high_fpr(test.videos, splits["test"])
+    write_metrics(Path("metrics/evaluate.json"), headline(measured, people))
 
 
 if __name__ == "__main__":

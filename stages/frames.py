@@ -1,10 +1,9 @@
-"""Sample frames: manifest -> data/frames/*.tar, data/{frames,failures}.csv, metrics/frames.json."""
+"""Sample frames: manifest -> data/frames/*.tar, data/{frames,failures}.csv, plots/frames.tsv."""
 
 from pathlib import Path
 
 from deepfake.base.stage import report_errors
-from deepfake.core.files import write_metrics
-from deepfake.core.tables import read_csv, write_csv
+from deepfake.core.tables import quantity_table, read_csv, write_csv
 from deepfake.jobs.failures import report_failures
 from deepfake.params.loading import load_params
 from deepfake.params.schema import Params
@@ -25,7 +24,7 @@ def main(params: Params) -> None:
     failed = failures(table, manifest)
     write_csv(Path("data/frames.csv"), table)
     write_csv(Path("data/failures.csv"), failed)
-    write_metrics(Path("metrics/frames.json"), status_counts(table))
+    write_csv(Path("plots/frames.tsv"), quantity_table(status_counts(table)))
     key, allowed = "frames.max_failed_fraction", params.frames.max_failed_fraction
     report_failures(failed, USABLE, len(table), key, allowed, "data/failures.csv")
 

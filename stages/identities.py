@@ -5,8 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from deepfake.base.stage import report_errors
-from deepfake.core.files import write_metrics
-from deepfake.core.tables import read_csv, write_csv
+from deepfake.core.tables import quantity_table, read_csv, write_csv
 from deepfake.params.loading import load_params
 from deepfake.params.schema import Params
 from deepfake.splits import identities, near_duplicates
@@ -29,11 +28,11 @@ def main(params: Params) -> None:
         )
     write_csv(Path("data/identities.csv"), people)
     write_csv(Path("data/near_duplicates.csv"), content)
-    metrics = {
+    summary = {
         **identities.summarize_identities(people, manifest),
         **near_duplicates.summarize_near_duplicates(content),
     }
-    write_metrics(Path("metrics/identities.json"), metrics)
+    write_csv(Path("plots/identities.tsv"), quantity_table(summary))
 
 
 if __name__ == "__main__":

@@ -22,11 +22,11 @@ def main(params: Params) -> None:
         "sharpness": shortcuts.quality_features(ids, Path("data/frames")),
         "border": shortcuts.border_features(ids, Path("data/crops")),
     }
-    evaluate = params.evaluate
-    table = shortcuts.audit_shortcuts(features, train, test, evaluate.max_groups, evaluate.seed)
+    max_groups, seed = params.evaluate.max_groups, params.evaluate.seed
+    table = shortcuts.audit_shortcuts(features, train, test, max_groups, seed)
     print(shortcuts.describe(table))
     write_csv(Path("plots/shortcuts.tsv"), table)
-    write_metrics(Path("metrics/shortcuts.json"), shortcuts.summarize_shortcuts(table))
+    write_metrics(Path("metrics/shortcuts.json"), shortcuts.headline(table))
 
 
 if __name__ == "__main__":

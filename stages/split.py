@@ -4,11 +4,17 @@ from pathlib import Path
 
 from deepfake.base.stage import report_errors
 from deepfake.core.files import write_metrics
-from deepfake.core.tables import read_csv, write_csv
+from deepfake.core.tables import quantity_table, read_csv, write_csv
 from deepfake.params.loading import load_params
 from deepfake.params.schema import Params
 from deepfake.splits.policies import split_videos, with_links
-from deepfake.splits.report import balance_table, describe, group_table, summarize_splits
+from deepfake.splits.report import (
+    balance_table,
+    describe,
+    group_table,
+    headline,
+    summarize_splits,
+)
 
 
 def main(params: Params) -> None:
@@ -26,7 +32,9 @@ def main(params: Params) -> None:
     write_csv(Path("plots/split/balance.tsv"), balance_table(splits, params.split))
     write_csv(Path("plots/split/groups.tsv"), group_table(splits))
     crops = read_csv(Path("data/crops.csv"))
-    write_metrics(Path("metrics/split.json"), summarize_splits(splits, videos, crops))
+    summary = quantity_table(summarize_splits(splits, videos, crops))
+    write_csv(Path("plots/split/summary.tsv"), summary)
+    write_metrics(Path("metrics/split.json"), headline(splits))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Train ResNet-18: splits, crops -> models/model.*, metrics/train.json, plots/train/history.tsv."""
+"""Train ResNet-18: splits, crops -> models/model.*, plots/train/{history,choices}.tsv."""
 
 import shutil
 from pathlib import Path
@@ -6,8 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from deepfake.base.stage import report_errors
-from deepfake.core.files import write_metrics
-from deepfake.core.tables import write_csv
+from deepfake.core.tables import quantity_table, write_csv
 from deepfake.model.calibration import calibrate, describe
 from deepfake.model.card import STARTER, check_crops, make_card
 from deepfake.model.network import load_model, save_model
@@ -35,7 +34,8 @@ def main(params: Params) -> None:
     datasets = sorted(train_set.table["dataset"].unique())
     card = make_card(params, calibration, result.best_epoch, datasets, train_set.face_pixels())
     save_model(Path("models"), result.weights, card)
-    write_metrics(Path("metrics/train.json"), summarize_training(result, calibration))
+    choices = summarize_training(result, calibration)
+    write_csv(Path("plots/train/choices.tsv"), quantity_table(choices))
     write_csv(Path("plots/train/history.tsv"), result.history)
     shutil.rmtree(result.state_folder)
 
@@ -45,13 +45,13 @@ def publish_starter(params: Params) -> None:
     network, card = load_model(STARTER)
     check_crops(card, params.crops)
     save_model(Path("models"), network.state_dict(), card)
-    metrics = {
+    choices = {
         "temperature": card.temperature,
         "bias": card.bias,
         "calibrated": int(card.calibrated),
         "threshold": card.threshold,
     }
-    write_metrics(Path("metrics/train.json"), metrics)
+    write_csv(Path("plots/train/choices.tsv"), quantity_table(choices))
     write_csv(Path("plots/train/history.tsv"), pd.DataFrame(columns=HISTORY_COLUMNS))
 
 

@@ -116,3 +116,21 @@ def test_windows_gets_one_sentence(start: str) -> None:
         "error: deepfake runs on Linux and macOS. On Windows, install it in WSL 2:"
         " https://learn.microsoft.com/windows/wsl/install\n"
     )
+
+
+@pytest.mark.parametrize(("given", "used"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+@pytest.mark.parametrize("package", ["deepfake", "stages"])
+def test_waiting_threads_sleep_unless_the_user_wants_otherwise(
+    package: str, given: str | None, used: str
+) -> None:
+    """Spinning, they take the cores from whatever else runs."""
+    environment = {key: value for key, value in os.environ.items() if key != "OMP_WAIT_POLICY"}
+    if given:
+        environment["OMP_WAIT_POLICY"] = given
+    code = (
+        f"import {package}, os, sys; print(os.environ['OMP_WAIT_POLICY'], 'torch' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=TOP, env=environment, capture_output=True, check=True
+    )
+    assert done.stdout.decode().split() == [used, "False"]  # set before torch reads it

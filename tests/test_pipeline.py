@@ -164,8 +164,8 @@ def test_a_training_parameter_reruns_training_and_later_stages(project: Path) ->
         "plots",
     ]
     table = call(project, "dvc", "metrics", "diff")
-    assert "metrics/train.json" in table
-    assert "train_loss" in table
+    assert "metrics/evaluate.json" in table
+    assert "test.calibration_error" in table
 
 
 def test_changes_that_training_does_not_use_do_not_rerun_it(project: Path) -> None:
@@ -208,7 +208,7 @@ def test_experiments_of_dvc_change_values(project: Path) -> None:
     call(project, "dvc", "exp", "run", "--temp", "--set-param", "train.epochs=3", "train")
     call(project, "dvc", "exp", "run", "--queue", "--set-param", "evaluate.max_groups=10")
     call(project, "dvc", "exp", "run", "--run-all")
-    assert (project / "metrics/train.json").is_file()
+    assert (project / "metrics/evaluate.json").is_file()
     output = call(project, "dvc", "exp", "run", "--set-param", other, "manifest")
     assert stages_run(output)[0] == "scan@mine"
     paths = read_csv(project / "data/manifest.csv")["path"]
@@ -236,7 +236,7 @@ def test_a_merge_conflict_in_the_lock_file(project: Path) -> None:
     change(project, {"evaluate": {"max_groups": 10}})
     call(project, *take_ours.split())
     ran = stages_run(call(project, "dvc", "repro"))
-    assert ran == ["shortcuts", "evaluate", "robustness"], "the stages that both branches changed"
+    assert ran == ["shortcuts", "evaluate"], "the stages that both branches changed"
     commit(project, "merged")
     assert "up to date" in call(project, "dvc", "status")
 
@@ -268,8 +268,9 @@ def test_a_broken_video_is_reported_and_too_many_are_an_error(project: Path) -> 
     assert "mine/broken: unreadable, not a video" in output
     failed = read_csv(project / "data/failures.csv")
     assert failed[["video_id", "status"]].values.tolist() == [["mine/broken", "unreadable"]]
-    assert json.loads((project / "metrics/frames.json").read_text())["unreadable"] == 1
-    assert json.loads((project / "metrics/crops.json").read_text())["no_frames"] == 1
+    for stage, quantity in (("frames", "unreadable"), ("crops", "no_frames")):
+        counts = read_csv(project / f"plots/{stage}.tsv").set_index("quantity")["value"]
+        assert counts[quantity] == 1
     change(project, {"frames": {"max_failed_fraction": 0.0}})
     output = call(project, "dvc", "repro", "crops", fails=True)
     assert "mine/broken" in output
@@ -278,8 +279,8 @@ def test_a_broken_video_is_reported_and_too_many_are_an_error(project: Path) -> 
 
 
 FRAMES_AND_CROPS = (
-    *("data/frames", "data/frames.csv", "data/failures.csv", "metrics/frames.json"),
-    *("data/crops", "data/crops.csv", "data/coverage.csv", "metrics/crops.json"),
+    *("data/frames", "data/frames.csv", "data/failures.csv", "plots/frames.tsv"),
+    *("data/crops", "data/crops.csv", "data/coverage.csv", "plots/crops.tsv"),
 )
 
 
@@ -378,7 +379,7 @@ def test_training_on_one_data_set_and_testing_on_another(project: Path) -> None:
     assert datasets == {"train": {"mine"}, "val": {"mine"}, "test": {"other"}}
     assert read_csv(project / "data/identities.csv").empty
     metrics = json.loads((project / "metrics/evaluate.json").read_text())
-    assert metrics["test_datasets"] == {"other": metrics["test"]}
+    assert metrics["test"]["videos"] == len(read_csv(project / "data/splits/test.csv"))
     change(project, {"dataset": {"other": other, "mine": DATASET}})
     assert stages_run(call(project, "dvc", "repro", "evaluate")) == [], "the order does not matter"
 

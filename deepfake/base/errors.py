@@ -1,5 +1,7 @@
 """One exception per kind of failure. Each message says what is wrong and what to do."""
 
+from collections.abc import Iterable
+
 
 class DeepfakeError(Exception):
     """Base of all errors that are reported to the user without a traceback."""
@@ -53,3 +55,19 @@ def format_list(title: str, lines: list[str], max_lines: int = 20) -> str:
     if len(lines) > max_lines:
         shown.append(f"  ... and {len(lines) - max_lines} more")
     return "\n".join([title, *shown])
+
+
+def repeated_rows(numbers: Iterable[int], names: Iterable[str]) -> list[str]:
+    """One line for each name that several rows of a table have, in order of the names.
+
+    >>> repeated_rows([2, 3, 4, 5], ["a.mp4", "b.mp4", "a.mp4", "a.mp4"])
+    ['rows 2, 4 and 5 are of a.mp4']
+    """
+    rows: dict[str, list[str]] = {}
+    for number, name in zip(numbers, names, strict=True):
+        rows.setdefault(name, []).append(str(number))
+    return [
+        f"rows {', '.join(found[:-1])} and {found[-1]} are of {name}"
+        for name, found in sorted(rows.items())
+        if len(found) > 1
+    ]

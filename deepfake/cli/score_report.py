@@ -66,7 +66,7 @@ class ScoreReport:
     other: Path | None = None
 
     def write_json(self, path: Path) -> None:
-        """Write the metrics, with the names that metrics/evaluate.json has below `test`."""
+        """Write the metrics, with the names of docs/metrics.md."""
         unknown = {"file": {"rows": len(self.scores.rows), "unknown": len(self.matched.unknown)}}
         comparison = {"comparison": vars(self.comparison)} if self.comparison else {}
         write_metrics(path, {**self.metrics, **unknown, **comparison})
@@ -94,8 +94,8 @@ def report_scores(
     matched = match_scores(scores, videos, threshold)
     predictions = Predictions(pd.DataFrame(columns=FRAME_COLUMNS), matched.videos)
     metrics = evaluate(predictions, matched.threshold, params)
-    if matched.videos["dataset"].nunique() > 1:
-        metrics["datasets"] = evaluate_datasets(predictions, matched.threshold, params)
+    if datasets := evaluate_datasets(predictions, matched.threshold, params):
+        metrics["datasets"] = datasets
     return ScoreReport(scores, matched, _of_videos(metrics, scores.probabilities))
 
 

@@ -46,12 +46,12 @@ class Manifest:
         table: validated against `SCHEMA`, sorted by video_id; then the columns of slices, "" where
             unknown.
         report: the size of each data set, its notes, and warnings.
-        metrics: counts, for metrics/manifest.json.
+        counts: of videos, for plots/manifest.tsv.
     """
 
     table: pd.DataFrame
     report: str
-    metrics: dict[str, Any]
+    counts: dict[str, Any]
 
 
 def read_scans(folder: Path, names: Sequence[str]) -> dict[str, Listing]:

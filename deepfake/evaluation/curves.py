@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from deepfake.core.labels import FAKE, LABEL_NAMES, REAL
+from deepfake.core.labels import FAKE, LABEL_NAMES, UNDECIDED
 from deepfake.core.tables import write_csv
 from deepfake.evaluation.metrics import calibration_bin
 
 SCORE_BINS = 20
+VERDICTS = (*LABEL_NAMES.values(), UNDECIDED)
 
 
 def write_curves(folder: Path, videos: pd.DataFrame) -> None:
@@ -52,18 +53,31 @@ def pr_points(labels: pd.Series, scores: pd.Series) -> pd.DataFrame:
 
 
 def confusion_points(videos: pd.DataFrame) -> pd.DataFrame:
-    """One row per video with its actual label and its verdict, for DVC's confusion template."""
+    """Number of videos by actual label and verdict, also of those that do not occur."""
     actual = videos["label"].map(LABEL_NAMES)
-    return pd.DataFrame({"actual": actual, "verdict": videos["verdict"]})
+    rows = [
+        (label, verdict, int(((actual == label) & (videos["verdict"] == verdict)).sum()))
+        for label in LABEL_NAMES.values()
+        for verdict in VERDICTS
+    ]
+    return pd.DataFrame(rows, columns=["actual", "verdict", "videos"])
 
 
 def histogram_points(labels: pd.Series, scores: pd.Series) -> pd.DataFrame:
-    """Number of REAL and FAKE videos in each of `SCORE_BINS` equal bins of the score, 0 to 1."""
+    """Number of videos by label in each of `SCORE_BINS` equal bins of the score, 0 to 1."""
     edges = np.linspace(0, 1, SCORE_BINS + 1)
-    real, _ = np.histogram(scores[labels == REAL], edges)
-    fake, _ = np.histogram(scores[labels == FAKE], edges)
     middles = np.round((edges[1:] + edges[:-1]) / 2, 3)
-    return pd.DataFrame({"score": middles, "real": real, "fake": fake})
+    tables = [
+        pd.DataFrame(
+            {
+                "score": middles,
+                "label": label,
+                "videos": np.histogram(scores[labels == label], edges)[0],
+            }
+        )
+        for label in LABEL_NAMES
+    ]
+    return pd.concat(tables, ignore_index=True)
 
 
 def reliability_points(labels: pd.Series, scores: pd.Series) -> pd.DataFrame:

@@ -33,7 +33,7 @@ Condition = tuple[str, int]  # a degradation and its level
 UNDEGRADED: Condition = ("", 0)
 TRACKS_PER_BATCH = 16  # some hundred crops, which bounds the memory
 METRICS = ["roc_auc", "low", "high", "balanced_accuracy", "drop", "drop_low", "drop_high"]
-COLUMNS = ["degradation", "level", "strength", *METRICS]
+COLUMNS = ["degradation", "level", "strength", *METRICS, "videos", "groups"]
 
 
 def choose_sample(predictions: Predictions, max_videos: int, per_track: int) -> Predictions:
@@ -192,6 +192,7 @@ def measure(
             condition = (name, level) if level else UNDEGRADED
             strength = strength_of(name, level) if level else float("nan")
             row = {"degradation": name, "level": level, "strength": strength}
+            row |= {"videos": len(videos), "groups": videos["group"].nunique()}
             row["balanced_accuracy"] = accuracy[condition]
             rows.append(row | measured[condition])
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -215,27 +216,13 @@ def _roc_auc_and_intervals(
     }
 
 
-def summarize_robustness(
-    table: pd.DataFrame, sample: Predictions, test: Predictions
-) -> dict[str, Any]:
-    """The table by degradation and level and the size of the sample, for metrics/robustness.json.
+def headline(table: pd.DataFrame) -> dict[str, float]:
+    """The mean of the drops over all degradations and levels, for metrics/robustness.json.
 
     Args:
         table: as `measure` returns it.
-        sample: the measured part of the test split.
-        test: the predictions on the whole test split.
     """
-    metrics: dict[str, Any] = {
-        "videos": len(sample.videos),
-        "groups": int(sample.videos["group"].nunique()),
-        "crops": len(sample.frames),
-        "undecided": int((test.videos["verdict"] == UNDECIDED).sum()),
-        "undegraded": table.iloc[0][["roc_auc", "low", "high", "balanced_accuracy"]].to_dict(),
-    }
-    for name, rows in table[table["level"] > 0].groupby("degradation", sort=False):
-        records = rows.set_index("level")[METRICS].to_dict("index")
-        metrics[str(name)] = {str(level): record for level, record in records.items()}
-    return metrics
+    return {"roc_auc_drop": float(table.loc[table["level"] > 0, "drop"].mean())}
 
 
 def describe(table: pd.DataFrame) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from deepfake.base.errors import DeepfakeError, format_list
+from deepfake.base.errors import DeepfakeError, format_list, repeated_rows
 from deepfake.core.labels import LABEL_NAMES
 
 Polarity = Literal["high", "low"]  # the scores that mean FAKE
@@ -156,11 +156,5 @@ def _check_rows(texts: pd.Series, rows: pd.Series, wrong: pd.Series, title: str)
 
 def check_unique(rows: pd.DataFrame, column: str, path: Path) -> None:
     """Raise ScoreFileError, which names the rows, if several have the same value in a column."""
-    numbers = rows["row"].astype(str).groupby(rows[column]).agg(list)
-    repeated = [
-        f"rows {', '.join(found[:-1])} and {found[-1]} are of {name}"
-        for name, found in numbers.items()
-        if len(found) > 1
-    ]
-    if repeated:
+    if repeated := repeated_rows(rows["row"], rows[column]):
         raise ScoreFileError(format_list(f"{path}: keep one row for each video:", repeated))

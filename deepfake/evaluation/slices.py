@@ -87,4 +87,4 @@ def _thirds(values: pd.Series) -> Integers:
 
 
 def _measured(rows: pd.DataFrame, threshold: float, params: EvaluateParams) -> dict[str, Any]:
-    return {"videos": len(rows), **measure_rows(rows, threshold, params, MAIN_METRICS)}
+    return measure_rows(rows, threshold, params, MAIN_METRICS)

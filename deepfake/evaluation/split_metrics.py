@@ -51,7 +51,6 @@ def evaluate(predictions: Predictions, threshold: float, params: EvaluateParams)
     return {
         "frame": {"frames": len(frames), **measure_rows(frames, threshold, params)},
         "video": {
-            "videos": len(scored),
             **measure_rows(scored, threshold, params),
             "methods": _by_method(scored, threshold, params),
         },
@@ -67,8 +66,10 @@ def evaluate(predictions: Predictions, threshold: float, params: EvaluateParams)
 def evaluate_datasets(
     predictions: Predictions, threshold: float, params: EvaluateParams
 ) -> dict[str, Any]:
-    """The metrics of `evaluate` for each data set of a split, by name."""
+    """The metrics of `evaluate` for each data set of a split, by name; empty if there is only one."""
     videos, frames = predictions.videos, predictions.frames
+    if videos["dataset"].nunique() < 2:
+        return {}
     metrics = {}
     for name, part in videos.groupby("dataset"):
         crops = frames[frames["video_id"].isin(part["video_id"])]
@@ -85,14 +86,14 @@ def measure_rows(
     """Metrics of videos or frames with their number of groups and their 95 % intervals.
 
     Args:
-        table: with label, score and group.
+        table: with video_id, label, score and group.
         threshold: scores from here on are FAKE.
         params: the evaluate section of params.yaml.
         names: of the metrics; None for all.
 
     Returns:
-        groups, the number of groups; real_groups and fake_groups, of those with a REAL and a FAKE; the
-        metrics; and interval_95 with low and high by metric, empty if there are too few groups.
+        videos; groups, the number of groups; real_groups and fake_groups, of those with a REAL and a
+        FAKE; the metrics; and interval_95 with low and high by metric, empty if there are too few groups.
     """
     labels, scores = table["label"].to_numpy(int), table["score"].to_numpy(float)
     groups = table["group"].to_numpy(int)
@@ -102,6 +103,7 @@ def measure_rows(
     intervals |= _precision_without_false_alarms(metrics, intervals)
     real_groups, fake_groups = count_groups(labels, groups)
     return {
+        "videos": table["video_id"].nunique(),
         "groups": len(np.unique(groups)),
         "real_groups": real_groups,
         "fake_groups": fake_groups,
@@ -144,7 +146,7 @@ def _by_method(
         rows = videos[(videos["method"] == method) | (videos["label"] == REAL)]
         fakes = int((rows["label"] == FAKE).sum())
         measured = measure_rows(rows, threshold, params, MAIN_METRICS)
-        metrics[method] = {"videos": fakes, **measured}
+        metrics[method] = {**measured, "videos": fakes}
     return metrics
 
 

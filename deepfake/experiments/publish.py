@@ -59,7 +59,10 @@ def _for_git(stages: Mapping[str, Any]) -> Iterator[str]:
 
 def _check_publishable(name: Path, data: bytes, private: Sequence[Path]) -> None:
     if name.suffix not in TEXT | PICTURES or len(data) > LARGEST:
-        raise ExperimentError(f"{name} is no small text or picture, and is not copied to {RESULTS}")
+        raise ExperimentError(
+            f"{name} is no small text or picture, and is not copied to {RESULTS} (scores of very many"
+            " videos: --set evaluate.scores_in_git=none)"
+        )
     for path in private:  # but the root, which is in every path
         whole = rb"(?<![\w.])" + re.escape(bytes(path)) + rb"(?!\w)"
         if path != Path(path.anchor) and re.search(whole, data):

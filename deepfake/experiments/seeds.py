@@ -11,13 +11,11 @@ import numpy as np
 import yaml
 
 from deepfake.core.files import write_metrics
-from deepfake.core.labels import SPLITS
 from deepfake.experiments.publish import RESULTS
 from deepfake.experiments.run import check_name, run_experiment
 from deepfake.params.overlay import ExperimentError, read_experiment
 
-METRICS = ("roc_auc", "pr_auc", "balanced_accuracy", "f1")
-LEFT_OUT = ("interval_95", "methods")  # of metrics/evaluate.json
+COUNTS = ("videos", "groups")  # in metrics/evaluate.json, which no seed changes
 PARAMS_ALONE = "params"  # name of the runs without an overlay
 
 
@@ -80,7 +78,7 @@ def base_name(name: str | None, variant: str | None = None) -> str:
 
 
 def finished_seeds(repository: Path, base: str, count: int) -> dict[int, dict[str, float]]:
-    """Metrics of the finished runs by seed, below `count`, and by name such as test.video.roc_auc.
+    """Metrics of the finished runs by seed, below `count`, and by name such as test.roc_auc.
 
     Raises:
         ExperimentError: there is none, a file is damaged, or the runs differ in more than the seed.
@@ -94,11 +92,11 @@ def finished_seeds(repository: Path, base: str, count: int) -> dict[int, dict[st
         try:
             recipes[folder.name] = _recipe(folder / "params.yaml")
             metrics = json.loads((folder / "metrics/evaluate.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError) as error:
+            found[seed] = dict(_without_counts(metrics))
+        except (AttributeError, OSError, ValueError, yaml.YAMLError, KeyError, TypeError) as error:
             raise ExperimentError(
                 f"{folder} is not a finished run ({error}): delete it, then run the seeds again"
             ) from error
-        found[seed] = dict(_headline(metrics))
     if not found:
         raise ExperimentError(
             f"no seed of {base} is finished: run `deepfake seeds` without --report"
@@ -121,15 +119,12 @@ def _recipe(path: Path) -> Any:
     return content
 
 
-def _headline(metrics: Mapping[str, Any], name: str = "") -> Iterator[tuple[str, float]]:
-    """The main metrics of val and test, with their path in the file."""
-    for key, value in metrics.items():
-        path = f"{name}.{key}" if name else key
-        if isinstance(value, dict) and key not in LEFT_OUT:
-            if name or key in SPLITS:
-                yield from _headline(value, path)
-        elif key in METRICS and name:
-            yield path, float(value)
+def _without_counts(metrics: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, float]]:
+    """The metrics of val and test, with their path in the file."""
+    for split, values in metrics.items():
+        for name, value in values.items():
+            if name not in COUNTS:
+                yield f"{split}.{name}", float(value)
 
 
 def summarize_seeds(seeds: Mapping[int, Mapping[str, float]]) -> dict[str, Spread]:

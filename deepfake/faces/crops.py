@@ -102,7 +102,7 @@ def report_no_face(videos: pd.DataFrame, allowed: float) -> None:
 
 
 def coverage(crops: pd.DataFrame, videos: pd.DataFrame) -> dict[str, float]:
-    """Counts of videos and crops, for `metrics/crops.json`.
+    """Counts of videos and crops, for plots/crops.tsv.
 
     `video_coverage` is the fraction of videos with a face, `frame_coverage` that of frames.
     """

@@ -186,9 +186,10 @@ class ScoreParams(Section):
 
 
 class EvaluateParams(Section):
-    """Confidence intervals of the metrics."""
+    """Confidence intervals of the metrics, and which scores of videos git has."""
 
     max_groups: Annotated[int, Field(ge=0)]
+    scores_in_git: Literal["names", "digests", "none"]
     seed: int
 
 

@@ -7,11 +7,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from deepfake.core.labels import FAKE, LABEL_NAMES, REAL, UNDECIDED
-from deepfake.evaluation.curves import SCORE_BINS, pr_points, roc_points
+from deepfake.core.labels import FAKE, LABEL_NAMES, REAL
+from deepfake.evaluation.curves import SCORE_BINS, VERDICTS, confusion_points, pr_points, roc_points
 from deepfake.plots.figures import LABEL_COLORS
-
-VERDICTS = [*LABEL_NAMES.values(), UNDECIDED]
 
 
 def evaluation_overview(videos: Mapping[str, pd.DataFrame], threshold: float) -> Figure:
@@ -42,15 +40,7 @@ def evaluation_overview(videos: Mapping[str, pd.DataFrame], threshold: float) ->
 
 
 def _draw_confusion(axes: Axes, videos: pd.DataFrame, split: str) -> None:
-    counts = np.array(
-        [
-            [
-                int(((videos["label"] == label) & (videos["verdict"] == verdict)).sum())
-                for verdict in VERDICTS
-            ]
-            for label in (REAL, FAKE)
-        ]
-    )
+    counts = confusion_points(videos)["videos"].to_numpy().reshape(-1, len(VERDICTS))
     axes.imshow(counts, cmap="Blues", vmin=0, vmax=max(1, counts.max()), aspect="auto")
     for (row, column), count in np.ndenumerate(counts):
         color = "white" if count > counts.max() / 2 else "black"

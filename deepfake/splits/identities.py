@@ -173,7 +173,7 @@ def _pair_count(sizes: "pd.Series[int]") -> int:
 
 
 def summarize_identities(identities: pd.DataFrame, manifest: pd.DataFrame) -> dict[str, float]:
-    """Number, size and correctness of the clusters, for metrics/identities.json.
+    """Number, size and correctness of the clusters, for plots/identities.tsv.
 
     Precision and recall are those of `pair_agreement`, on REAL videos of a single person whose name
     is in the manifest.

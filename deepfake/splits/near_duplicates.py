@@ -90,7 +90,7 @@ def find_near_duplicates(
 
 
 def summarize_near_duplicates(content: pd.DataFrame) -> dict[str, int]:
-    """Number of near-duplicate videos and sizes of their sets, for metrics/identities.json."""
+    """Number of near-duplicate videos and sizes of their sets, for plots/identities.tsv."""
     sizes = content.groupby("content").size()
     return {
         "near_duplicate_videos": len(content),

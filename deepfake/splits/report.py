@@ -6,7 +6,7 @@ import pandas as pd
 
 from deepfake.core.labels import FAKE, REAL
 from deepfake.params.schema import SplitParams
-from deepfake.splits.groups import count_leaks, find_leaks, group_videos
+from deepfake.splits.groups import count_leaks, find_leaks, group_videos, linking_names
 from deepfake.splits.policies import BRIDGE, NOT_OFFICIAL, SHARING, Splits, describe_leaks
 
 # Metrics that count the videos left out, by reason
@@ -14,7 +14,7 @@ LEFT_OUT_METRICS = {BRIDGE: "bridges", NOT_OFFICIAL: "not_official", SHARING: "s
 
 
 def summarize_splits(splits: Splits, videos: pd.DataFrame, crops: pd.DataFrame) -> dict[str, Any]:
-    """Sizes, balance, groups, videos left out and leaks, for metrics/split.json.
+    """Sizes, balance, groups, videos left out and leaks, for plots/split/summary.tsv.
 
     Args:
         splits: as returned by `policies.split_videos`.
@@ -46,6 +46,22 @@ def summarize_splits(splits: Splits, videos: pd.DataFrame, crops: pd.DataFrame) 
         "largest_group": int(group_sizes.max()),
         "left_out": {name: int(left_out.get(name, 0)) for name in LEFT_OUT_METRICS.values()},
         "overlap": count_leaks(splits.tables),
+    }
+
+
+def headline(splits: Splits) -> dict[str, float]:
+    """Number of leaks, people and groups, for metrics/split.json.
+
+    A leak is a name of a person, video, face cluster, content or file that two splits share. People
+    are clusters of faces or, if faces are not clustered, the names that the data sets give.
+    """
+    videos = pd.concat(list(splits.tables.values()))
+    names = linking_names(videos)
+    kind = "clusters" if (names["kind"] == "clusters").any() else "identities"
+    return {
+        "leaks": len(find_leaks(splits.tables)),
+        "people": names.loc[names["kind"] == kind, "name"].nunique(),
+        "groups": videos["group"].nunique(),
     }
 
 

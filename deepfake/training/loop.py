@@ -143,7 +143,7 @@ def _check_labels(train_set: CropSet, val_set: CropSet, min_frames: int) -> None
 
 
 def summarize_training(result: TrainingResult, calibration: Calibration) -> dict[str, float]:
-    """The best epoch's row of the history and what was fitted on val, for metrics/train.json."""
+    """The best epoch's row of the history and what was fitted on val, for plots/train/choices.tsv."""
     best = result.history.iloc[result.best_epoch - 1]
     return {
         "best_epoch": result.best_epoch,

@@ -92,7 +92,7 @@ def failures(frames: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
 
 
 def status_counts(frames: pd.DataFrame) -> dict[str, int]:
-    """Number of all videos and of videos with each status, for metrics/frames.json."""
+    """Number of all videos and of videos with each status, for plots/frames.tsv."""
     counts = Counter(frames["status"])
     return {"videos": len(frames), **{status: counts[status] for status in STATUSES}}
 

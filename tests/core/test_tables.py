@@ -53,3 +53,13 @@ def test_unusual_names_are_read_unchanged(tmp_path: Path) -> None:
     table = pd.DataFrame({"video_id": names, "path": names, "label": 0})
     tables.write_csv(tmp_path / "t.csv", table)
     pd.testing.assert_frame_equal(tables.read_csv(tmp_path / "t.csv"), table)
+
+
+def test_quantities_are_written_as_they_are(tmp_path: Path) -> None:
+    """Counts have all digits, other numbers four; those that are not finite are left out."""
+    values = {"bytes": 44708211, "share": 0.123456, "auc": NAN, "of": {"a.b": 0, "none": {}}}
+    tables.write_csv(tmp_path / "q.tsv", tables.quantity_table(values))
+    content = (tmp_path / "q.tsv").read_text()
+    assert content == "quantity\tvalue\nbytes\t44708211\nshare\t0.1235\nof.a.b\t0\n"
+    tables.write_csv(tmp_path / "q.tsv", tables.quantity_table({}))
+    assert (tmp_path / "q.tsv").read_text() == "quantity\tvalue\n"

@@ -48,7 +48,7 @@ def test_data_sets_are_joined_and_sorted() -> None:
     )
     assert list(built.table.columns) == list(manifest.SCHEMA.columns)
     assert built.table["video_id"].tolist() == ["a/x", "a/y", "b/z"]
-    assert built.metrics == {
+    assert built.counts == {
         "videos": 3,
         "real": 2,
         "fake": 1,
@@ -119,9 +119,9 @@ def test_warnings_are_in_the_report() -> None:
         row("d/f", original="d/source", sha256=DIGESTS["f"]),
         row("d/g", FAKE, original="d/source", sha256=DIGESTS["d"]),
     )
-    assert built.metrics["repeated_files"] == 1
-    assert built.metrics["fakes_without_original"] == 1
-    assert built.metrics["without_content"] == 0
+    assert built.counts["repeated_files"] == 1
+    assert built.counts["fakes_without_original"] == 1
+    assert built.counts["without_content"] == 0
     assert "1 groups of identical files:\n  d/a, d/b" in built.report
     assert "1 fakes whose original is missing:\n  d/c: d/gone" in built.report
 

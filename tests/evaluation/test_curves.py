@@ -61,17 +61,19 @@ def test_curves_without_one_label_are_empty(rows: pd.DataFrame) -> None:
 
 def test_confusion_includes_undecided_videos() -> None:
     points = confusion_points(VIDEOS)
-    assert points["actual"].tolist() == ["REAL", "REAL", "FAKE", "FAKE", "FAKE"]
-    assert points["verdict"].tolist() == VIDEOS["verdict"].tolist()
+    assert points["actual"].tolist() == ["REAL"] * 3 + ["FAKE"] * 3
+    assert points["verdict"].tolist() == ["REAL", "FAKE", "UNDECIDED"] * 2
+    assert points["videos"].tolist() == [1, 1, 0, 1, 1, 1]
 
 
 def test_histogram_by_hand() -> None:
     """Bins are 0.05 wide, and the last one includes 1."""
     labels, scores = pd.Series([0, 0, 0, 1, 1]), pd.Series([0.0, 0.04, 0.06, 0.96, 1.0])
     points = histogram_points(labels, scores)
-    assert points["score"].tolist() == pytest.approx([0.025 + 0.05 * i for i in range(SCORE_BINS)])
-    assert points["real"].tolist() == [2, 1] + [0] * 18
-    assert points["fake"].tolist() == [0] * 19 + [2]
+    middles = [0.025 + 0.05 * i for i in range(SCORE_BINS)]
+    assert points["score"].tolist() == pytest.approx(middles * 2)
+    assert points["label"].tolist() == [0] * 20 + [1] * 20
+    assert points["videos"].tolist() == [2, 1, *[0] * 18, *[0] * 19, 2]
 
 
 def test_reliability_by_hand() -> None:
@@ -89,7 +91,7 @@ def test_files(tmp_path: Path, videos: pd.DataFrame, roc_rows: int) -> None:
     assert {name: (content[0], len(content) - 1) for name, content in lines.items()} == {
         "roc.tsv": ("fpr\ttpr\tthreshold", roc_rows),
         "pr.tsv": ("recall\tprecision", roc_rows),
-        "confusion.tsv": ("actual\tverdict", len(videos)),
-        "histogram.tsv": ("score\treal\tfake", SCORE_BINS),
+        "confusion.tsv": ("actual\tverdict\tvideos", 6),
+        "histogram.tsv": ("score\tlabel\tvideos", 2 * SCORE_BINS),
         "reliability.tsv": ("score\tfake_share\tvideos", min(4, len(videos))),
     }

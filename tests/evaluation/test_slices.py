@@ -9,7 +9,7 @@ from deepfake.evaluation.slices import THIRDS, evaluate_slices, face_quantities
 from deepfake.evaluation.split_metrics import MAIN_METRICS
 from deepfake.params.schema import EvaluateParams
 
-SETTINGS = EvaluateParams(max_groups=1000, seed=0)
+SETTINGS = EvaluateParams(max_groups=1000, scores_in_git="names", seed=0)
 
 
 def crops_of(videos: pd.DataFrame) -> pd.DataFrame:

@@ -126,7 +126,7 @@ def test_a_path_that_comes_twice_is_refused(content: dict[str, Any], tmp_path: P
     table = {"labels.csv": "path,label\na.mp4,0\na.mp4,1\n"}
     root = tree(tmp_path / "root", "a.mp4", files=table)
     found = experiment(content, "mine", random_split=["mine"])
-    with pytest.raises(ManifestError, match="rows 2 and 3 name the same file"):
+    with pytest.raises(ManifestError, match="rows 2 and 3 are of"):
         data.link_data(tmp_path / "work", found, {"mine": root}, Path())
 
 

@@ -203,15 +203,11 @@ def test_a_model_is_tested_on_other_data_without_training(checkout: Path) -> Non
     for name in ("model.safetensors", "model.json"):
         assert (tested / "models" / name).read_bytes() == (small / "models" / name).read_bytes()
     metrics = json.loads((tested / "metrics/evaluate.json").read_text())
-    assert list(metrics) == ["test", "test_slices"]
+    assert list(metrics) == ["test"]
     labels = read_csv(checkout.parent / "data/labels.csv")
-    assert metrics["test"]["coverage"]["videos"] == len(labels)
-    assert json.loads((tested / "metrics/train.json").read_text()).keys() == {
-        "temperature",
-        "bias",
-        "calibrated",
-        "threshold",
-    }
+    assert metrics["test"]["videos"] == len(labels)
+    choices = read_csv(tested / "plots/train/choices.tsv")
+    assert choices["quantity"].tolist() == ["temperature", "bias", "calibrated", "threshold"]
 
 
 def test_a_stage_that_fails_keeps_dvc_s_exit_code_and_copies_nothing(checkout: Path) -> None:

@@ -19,13 +19,8 @@ from deepfake.params.overlay import ExperimentError
 
 def finish(repository: Path, run: str, auc: float, **train: Any) -> None:
     """Write what a finished run leaves."""
-    video = {"roc_auc": auc, "f1": 0.5, "interval_95": {"roc_auc": {"low": 0, "high": 1}}}
-    methods = {"methods": {"swap": {"roc_auc": 0.1, "videos": 3}}}
-    metrics = {
-        "val": {"video": {"roc_auc": auc + 0.1}},
-        "test": {"frame": {"roc_auc": auc}, "video": {**video, **methods}},
-        "test_datasets": {"d": {"video": {"roc_auc": 0.2}}},
-    }
+    test = {"roc_auc": auc, "f1": 0.5, "frame_roc_auc": auc, "videos": 30, "groups": 9}
+    metrics = {"val": {"roc_auc": auc + 0.1}, "test": test}
     files = {
         "params.yaml": yaml.safe_dump(
             {"execution": {"workers": 2}, "train": {"epochs": 3, **train}}
@@ -41,20 +36,20 @@ def test_the_spread_of_three_seeds(tmp_path: Path) -> None:
     tree(tmp_path / RESULTS, "mine_seeds.json", "mine_seed_of_another/x", "other_seed0/x")
     found = seeds.finished_seeds(tmp_path, "mine", 11)
     assert list(found) == [0, 2, 10]
-    names = ["val.video.roc_auc", "test.frame.roc_auc", "test.video.roc_auc", "test.video.f1"]
+    names = ["val.roc_auc", "test.roc_auc", "test.f1", "test.frame_roc_auc"]
     assert list(found[0]) == names
-    one = seeds.summarize_seeds(found)["test.video.roc_auc"]
+    one = seeds.summarize_seeds(found)["test.roc_auc"]
     assert one.mean == pytest.approx(0.82)
     assert one.deviation == pytest.approx(0.02)
     assert one.luck == pytest.approx(4.303 * 2**0.5 * 0.02, rel=1e-3)
     assert list(seeds.finished_seeds(tmp_path, "mine", 10)) == [0, 2]
     table = seeds.describe_seeds(found)
-    assert "test.video.roc_auc  0.8200     0.0200  ±0.1217" in table
+    assert "test.roc_auc        0.8200     0.0200  ±0.1217" in table
     assert "seeds 0, 2, 10." in table
     path = tmp_path / seeds.write_summary(tmp_path, "mine", found)
     written = json.loads(path.read_text())
     assert written["seeds"] == 3
-    assert written["metrics"]["test.video.f1"] == {"mean": 0.5, "deviation": 0.0, "luck": 0.0}
+    assert written["metrics"]["test.f1"] == {"mean": 0.5, "deviation": 0.0, "luck": 0.0}
 
 
 @pytest.mark.parametrize("count", [2, 5])
@@ -81,9 +76,11 @@ def test_results_that_cannot_be_compared(tmp_path: Path) -> None:
     finish(tmp_path, "mine_seed1", 0.8, seed=1, ema=0.5)
     with pytest.raises(ExperimentError, match=r"mine_seed0 and .*mine_seed1 differ in more than"):
         seeds.finished_seeds(tmp_path, "mine", 11)
-    (tmp_path / RESULTS / "mine_seed1/metrics/evaluate.json").write_text("{")
-    with pytest.raises(ExperimentError, match="mine_seed1 is not a finished run"):
-        seeds.finished_seeds(tmp_path, "mine", 11)
+    older = {"test": {"video": {"roc_auc": 0.8}}}
+    for damaged in ("{", "[1]", json.dumps(older)):
+        (tmp_path / RESULTS / "mine_seed1/metrics/evaluate.json").write_text(damaged)
+        with pytest.raises(ExperimentError, match="mine_seed1 is not a finished run"):
+            seeds.finished_seeds(tmp_path, "mine", 11)
 
 
 @pytest.fixture

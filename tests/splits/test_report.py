@@ -47,6 +47,24 @@ def test_metrics_by_hand() -> None:
     assert metrics["overlap"]["identities"] == {"train_val": 0, "train_test": 0, "val_test": 0}
 
 
+def test_headline_counts_people_by_their_faces_or_else_by_name() -> None:
+    rows = [(0, "d", "anna", "", -1), (1, "d", "bob", "carl", -1), (0, "e", "anna", "", -1)]
+    videos = table(rows).assign(group=[0, 1, 2])
+    parts = {"train": videos[:2], "val": videos[:0], "test": videos[2:]}
+    assert report.headline(policies.Splits(parts, videos[:0])) == {
+        "leaks": 0,
+        "people": 4,
+        "groups": 3,
+    }
+    faces = videos.assign(clusters=["d#1", "d#1 d#2", "d#1"])
+    leaking = {"train": faces[:2], "val": faces[:0], "test": faces[2:]}
+    assert report.headline(policies.Splits(leaking, videos[:0])) == {
+        "leaks": 1,
+        "people": 2,
+        "groups": 3,
+    }
+
+
 def test_every_reason_is_counted() -> None:
     reasons = {policies.BRIDGE, policies.NOT_OFFICIAL, policies.SHARING}
     assert set(report.LEFT_OUT_METRICS) == reasons

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from deepfake.base.errors import ManifestError, format_list
+from deepfake.base.errors import ManifestError, format_list, repeated_rows
 from deepfake.core.folders import media_below
 from deepfake.core.labels import FAKE, REAL
 from deepfake.core.tables import SLICE
@@ -55,13 +55,7 @@ def listing(root: Path, slices: Sequence[str] = ()) -> Listing:
     table = table.reindex(columns=[*COLUMNS, *kept.values()], fill_value="")
     for column in ("path", "original"):
         table[column] = [_below(root, text) for text in table[column]]
-    rows = table.index.to_series().add(2).astype(str).groupby(table["path"]).agg(list)
-    repeated = [
-        f"rows {', '.join(numbers[:-1])} and {numbers[-1]} name the same file, {name}"
-        for name, numbers in rows.items()
-        if len(numbers) > 1
-    ]
-    if repeated:
+    if repeated := repeated_rows(table.index + 2, table["path"]):
         raise ManifestError(format_list(f"{path}: keep one row for each file:", repeated))
     pointless = (table["label"] == REAL) & (table["source"] != "")
     table.loc[pointless, "source"] = ""

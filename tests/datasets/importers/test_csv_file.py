@@ -172,8 +172,8 @@ def test_a_file_in_several_rows(tmp_path: Path) -> None:
     with pytest.raises(ManifestError) as caught:
         rows(tmp_path, "path,label\na.mp4,0\nb.mp4,1\na.mp4,1\nb.mp4,1\na.mp4 ,0\n")
     assert str(caught.value).splitlines()[1:] == [
-        "  rows 2, 4 and 6 name the same file, a.mp4",
-        "  rows 3 and 5 name the same file, b.mp4",
+        "  rows 2, 4 and 6 are of a.mp4",
+        "  rows 3 and 5 are of b.mp4",
     ]
 
 
