@@ -113,10 +113,10 @@ def data_changes(base: Revision, head: Revision) -> DataChanges | None:
 
 def _videos(side: Revision) -> pd.DataFrame | None:
     """The manifest, with the split of each video if the splits can be read."""
-    manifest = side.table(MANIFEST)
+    manifest = side.table(MANIFEST, ["video_id", "label", "dataset", "method", "sha256"])
     if manifest is None:
         return None
-    tables = {name: side.table(f"data/splits/{name}.csv") for name in SPLITS}
+    tables = {name: side.table(f"data/splits/{name}.csv", ["video_id"]) for name in SPLITS}
     if any(table is None for table in tables.values()):
         return manifest
     places = {

@@ -90,12 +90,7 @@ def _scores(side: Revision) -> pd.DataFrame | None:
     if content is None or content.count(b"\n") < 2:  # at most the header
         path = PREDICTIONS
         side.missing.append(f"{side.title} has no scores in {SCORES}: {path} is read instead")
-    table = side.table(path)
-    absent = [] if table is None else [name for name in COLUMNS if name not in table]
-    if absent:
-        side.missing.append(f"{side.title}: {path} has no column {', '.join(absent)}")
-        return None
-    return table
+    return side.table(path, COLUMNS)
 
 
 def _summary(

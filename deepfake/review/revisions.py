@@ -3,7 +3,7 @@
 import json
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -74,8 +74,8 @@ class Revision:
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
             return None, f"{reason}; check the remote with `deepfake doctor`"
 
-    def table(self, path: str) -> pd.DataFrame | None:
-        """A CSV or TSV file; None as for `read`, and if it is damaged."""
+    def table(self, path: str, columns: Sequence[str] = ()) -> pd.DataFrame | None:
+        """A CSV or TSV file; None as for `read`, and if it is damaged or lacks one of the columns."""
         content = self.read(path)
         if content is None:
             return None
@@ -83,10 +83,15 @@ class Revision:
             with tempfile.TemporaryDirectory(prefix="deepfake-") as folder:
                 copy = Path(folder, Path(path).name)
                 copy.write_bytes(content)
-                return read_csv(copy)
+                table = read_csv(copy)
         except (ValueError, pd.errors.ParserError) as error:
             self.missing.append(f"{self.title}: {path} is no table ({error}); run `dvc repro`")
             return None
+        absent = [name for name in columns if name not in table]
+        if absent:
+            self.missing.append(f"{self.title}: {path} has no column {', '.join(absent)}")
+            return None
+        return table
 
     def json(self, path: str) -> Any:
         """A JSON file; None as for `read`, and if it is damaged."""
@@ -200,11 +205,23 @@ def changed_files(first: Revision, second: Revision) -> list[str]:
 
 
 def _git_lines(repo: Any, *command: str) -> list[str]:
-    return [line for line in (_git(repo, *command) or "").split("\0") if line]
+    """What git lists with -z."""
+    listed = _git(repo, *command)
+    if listed is None:
+        raise ReviewError(
+            f"`git {' '.join(command)}` failed: run it to see why, or get the whole history with"
+            " `git fetch --unshallow`"
+        )
+    return [line for line in listed.split("\0") if line]
 
 
-def _git(repo: Any, *command: str) -> str:
-    """What git prints; "" if it fails."""
-    top = repo.scm.root_dir
-    done = subprocess.run(["git", *command], cwd=top, capture_output=True, text=True)
-    return done.stdout.strip() if done.returncode == 0 else ""
+def _git(repo: Any, *command: str) -> str | None:
+    """What git prints; None if it fails."""
+    done = subprocess.run(
+        ["git", *command],
+        cwd=repo.scm.root_dir,
+        capture_output=True,
+        encoding="utf-8",
+        errors="backslashreplace",
+    )
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -120,7 +120,7 @@ def _set_notes(common: CommonVideos) -> Iterator[str]:
             f" {len(common.scored)} common videos with both scores, in {groups} groups"
         )
     if undecided:
-        yield f"left out, since they are UNDECIDED in one revision: {undecided} common videos"
+        yield f"common videos that are UNDECIDED in one revision, and left out: {undecided}"
     if common.scored["score_old"].equals(common.scored["score_new"]):
         yield "every score is the same in both"
 
@@ -299,7 +299,7 @@ def _figures(path: str, curves: Sequence[Curve], base: Revision, head: Revision)
     """A chart for each curve of a table that at least one revision has."""
     figures = []
     for curve in curves:
-        tables = [_columns(side, path, [curve.x, curve.y]) for side in (base, head)]
+        tables = [side.table(path, [curve.x, curve.y]) for side in (base, head)]
         if any(table is not None for table in tables):
             figures.append(Figure(curve.title, draw(curve, *tables)))
     return figures
@@ -307,9 +307,7 @@ def _figures(path: str, curves: Sequence[Curve], base: Revision, head: Revision)
 
 def _robustness(base: Revision, head: Revision) -> list[Figure]:
     """A chart for each degradation."""
-    tables = [
-        _columns(side, ROBUSTNESS, ["degradation", "level", "roc_auc"]) for side in (base, head)
-    ]
+    tables = [side.table(ROBUSTNESS, ["degradation", "level", "roc_auc"]) for side in (base, head)]
     names = sorted({name for table in tables if table is not None for name in table["degradation"]})
     known = [table for table in tables if table is not None]
     levels = (0.0, float(max((table["level"].max() for table in known), default=1)))
@@ -321,16 +319,6 @@ def _robustness(base: Revision, head: Revision) -> list[Figure]:
         curve = Curve(f"Robustness: {name}", "level", "roc_auc", "level", "ROC-AUC", levels, areas)
         figures.append(Figure(curve.title, draw(curve, *parts)))
     return figures
-
-
-def _columns(side: Revision, path: str, columns: Sequence[str]) -> pd.DataFrame | None:
-    """A table with these columns of numbers; None, with a line in `missing`, if one is not there."""
-    table = side.table(path)
-    absent = [] if table is None else [name for name in columns if name not in table]
-    if absent:
-        side.missing.append(f"{side.title}: {path} has no column {', '.join(absent)}")
-        return None
-    return table
 
 
 def missing_section(base: Revision, head: Revision) -> Section | None:

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from deepfake.cli.app import app
 from deepfake.review.page import Page, Section
 from deepfake.review.review import review
-from deepfake.review.revisions import ReviewError
+from deepfake.review.revisions import ReviewError, changed_files, open_revisions
 
 pytestmark = pytest.mark.slow
 
@@ -83,7 +83,7 @@ def test_a_change_of_data() -> None:
         "not comparable as a whole: the test sets differ (1 removed, 12 added, 1 with"
     )
     assert "on the 189 common videos" in first
-    assert undecided.endswith(": 1 common videos")
+    assert undecided == "common videos that are UNDECIDED in one revision, and left out: 1"
     assert same == "every score is the same in both"
     counted = {(row[0], row[3]): row[4] for row in section(page, "Data").tables[0].rows}
     assert counted == {
@@ -256,10 +256,25 @@ def test_without_a_main_branch_or_a_common_commit(here: Path) -> None:
         review(None, None)
 
 
+def test_a_clone_that_has_the_main_branch_only_as_a_remote_one(here: Path) -> None:
+    git(here, "checkout", "--quiet", "worse")
+    git(here, "update-ref", "refs/remotes/origin/main", "main")
+    git(here, "branch", "--delete", "--force", "main")
+    assert review(None, "worse").old.startswith("merge base with origin/main (")
+
+
 def test_outside_of_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ReviewError, match="no DVC repository"):
         review(None, None)
+
+
+@pytest.mark.usefixtures("here")
+def test_git_that_fails_is_an_error_and_not_an_empty_list() -> None:
+    with open_revisions("main", None) as (old, new):
+        old.commit = "0" * 40
+        with pytest.raises(ReviewError, match=r"`git diff .* failed"):
+            changed_files(old, new)
 
 
 @pytest.mark.usefixtures("here")
