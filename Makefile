@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test lint lock clean
+.PHONY: help setup repro test lint review gate lock clean
 
 help:  ## List the commands
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -32,6 +32,12 @@ lint: $(READY)  ## Check format, style and types
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
+
+review: $(READY)  ## Compare the results with those of BASE, by default where the branch left main
+	@$(BIN)/deepfake review $(BASE)
+
+gate: $(READY)  ## Check that the results may be merged into BASE
+	@$(BIN)/deepfake gate $(BASE)
 
 lock: $(READY)  ## Resolve requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.10 \

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 PEOPLE = [f"orl{number:02d}" for number in range(1, 9)]  # four closed pairs
 CODE = [
     *("deepfake", "stages", "models/face_detector"),
-    *("dvc.yaml", "params.yaml", ".dvcignore", ".gitignore"),
+    *("dvc.yaml", "params.yaml", ".dvcignore", ".gitignore", "docs/model-card-notes.md"),
 ]
 DATASET = {"root": "data/raw", "layout": "auto", "include": "*"}
 SMALL: dict[str, Any] = {
@@ -112,6 +112,7 @@ def finished(repository: Path, demo_root: Path, tmp_path_factory: pytest.TempPat
         "evaluate",
         "robustness",
         "export",
+        "card",
         "plots",
     ]
     commit(folder, "first run")
@@ -159,6 +160,7 @@ def test_a_training_parameter_reruns_training_and_later_stages(project: Path) ->
         "evaluate",
         "robustness",
         "export",
+        "card",
         "plots",
     ]
     table = call(project, "dvc", "metrics", "diff")

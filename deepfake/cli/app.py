@@ -8,6 +8,7 @@ import typer
 
 from deepfake.base.errors import DeepfakeError
 from deepfake.cli import model_commands
+from deepfake.cli.gate import gate
 from deepfake.cli.review import review
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -238,6 +239,7 @@ app.command()(model_commands.evaluate)
 app.command()(model_commands.ship)
 app.command("import-model")(model_commands.import_model)
 app.command()(review)
+app.command()(gate)
 
 
 @app.command()

@@ -85,9 +85,10 @@ def ship(
     """Make the model of an experiment the starter, models/starter, in half precision.
 
     `deepfake predict` uses the starter until you train a model on your own data, and
-    training with train.init: starter begins with it.
+    training with train.init: starter begins with it. Its README.md is written from the
+    results of the run and docs/starter-notes.md, which holds all that is no number.
 
-    Exit code: 0, or 1 if the experiment has no model.
+    Exit code: 0, or 1 if the experiment is not finished.
 
     Example: deepfake ship dfdc_faces
     """
@@ -98,7 +99,7 @@ def ship(
     except DeepfakeError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error
-    typer.echo(f"{folder} is now the model of {run}: describe its limits in {folder / 'README.md'}")
+    typer.echo(f"{folder} is now the model of {run}; its card is {folder / 'README.md'}")
 
 
 def import_model(

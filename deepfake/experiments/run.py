@@ -23,8 +23,10 @@ from deepfake.experiments.worktree import VIDEOS, make_worktree, set_up_dvc
 from deepfake.model.card import CARD, STARTER, WEIGHTS
 from deepfake.model.operating_points import MEASURED
 from deepfake.params.overlay import ExperimentError, read_experiment
+from deepfake.review.model_card import model_card
 
 WORK = Path(".scratch/experiments")
+STARTER_NOTES, README = Path("docs/starter-notes.md"), "README.md"
 
 
 def run_experiment(
@@ -134,27 +136,27 @@ def _alone(folder: Path) -> Iterator[int]:
 def ship_model(repository: Path, run: str) -> Path:
     """Make the model of a run the starter that comes with the repository, in half precision.
 
-    What its operating points measured on test goes with it.
+    What its operating points measured on test goes with it, and a model card for people.
 
     Returns:
-        Its folder. The README there, with what the model is good for, is written by people.
+        Its folder.
 
     Raises:
+        CardError: the run is not finished, or `STARTER_NOTES` have other headings.
         ExperimentError: no run can have that name.
         ModelError: the run has no model.
     """
     from deepfake.model.network import load_model, save_model  # takes seconds
 
-    models = repository / WORK / check_name(run) / "models"
+    folder = repository / WORK / check_name(run)
+    models = folder / "models"
     network, card = load_model(models)
+    text = model_card(folder, repository / STARTER_NOTES)
     halves = {
         name: value.half() if value.is_floating_point() else value
         for name, value in network.state_dict().items()
     }
     save_model(repository / STARTER, halves, card)
-    measured, shipped = (place / MEASURED for place in (models, repository / STARTER))
-    if measured.is_file():
-        write_bytes(shipped, measured.read_bytes())
-    else:
-        shipped.unlink(missing_ok=True)  # that of the starter before
+    write_bytes(repository / STARTER / MEASURED, (models / MEASURED).read_bytes())
+    write_bytes(repository / STARTER / README, text.encode())
     return STARTER

@@ -23,6 +23,7 @@ CODE = (  # what a run needs of the checkout
         ".dvc/config",
         ".dvc/.gitignore",
         ".gitignore",
+        "docs/model-card-notes.md",
     ),
     *("models/face_detector", "models/pretrained", "models/starter"),
     *("models/random", "models/imagenet"),

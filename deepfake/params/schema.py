@@ -202,6 +202,14 @@ class RobustnessParams(Section):
     seed: Annotated[int, Field(ge=0)]
 
 
+class GateParams(Section):
+    """What `deepfake gate` demands of the metrics of test videos. No stage tracks this section."""
+
+    floors: dict[str, float]
+    ceilings: dict[str, float]
+    coverage_drop: Fraction
+
+
 def _format_mapping(entries: list[Any]) -> str:
     """A list of data sets, as earlier versions had it, in YAML as the mapping that it must be."""
     lines = ["    dataset:"]
@@ -226,6 +234,7 @@ class Params(Section):
     score: ScoreParams
     evaluate: EvaluateParams
     robustness: RobustnessParams
+    gate: GateParams
 
     @model_validator(mode="after")
     def _check_crop_size(self) -> "Params":

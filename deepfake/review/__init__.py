@@ -1,4 +1,4 @@
 """Two revisions of the repository in, what changed and what it did to the results out.
 
-It may import `base`, `params`, `core` and `evaluation`.
+It may import `base`, `params`, `core`, `model` and `evaluation`.
 """

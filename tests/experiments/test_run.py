@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from finished_run import write_run
 from trees import NO_WEIGHTS, commit, dvc, files_in, git, tree
 
 from deepfake.base.errors import ModelError
@@ -25,6 +26,7 @@ from deepfake.model.network import build_model, load_model, save_model
 from deepfake.model.operating_points import MEASURED
 from deepfake.params.overlay import ExperimentError, merge
 from deepfake.params.schema import Params
+from deepfake.review.model_card import CardError
 
 pytestmark = pytest.mark.slow
 
@@ -80,13 +82,16 @@ def test_a_shipped_model_is_half_as_large_and_says_the_same(tmp_path: Path, para
     card = make_card(
         params, Calibration(1.5, 0.25), best_epoch=3, datasets=["demo"], face_pixels=60
     )
+    write_run(folder.parent, TOP / "models/starter/model.json")
     save_model(folder, network.state_dict(), card)
-    (folder / MEASURED).write_text("{}")
+    with pytest.raises(CardError, match=r"starter-notes\.md is missing"):
+        experiments.ship_model(tmp_path, "mine")
+    notes = (TOP / experiments.STARTER_NOTES).read_text()
+    tree(tmp_path, files={experiments.STARTER_NOTES.as_posix(): notes})
     starter = tmp_path / experiments.ship_model(tmp_path, "mine")
-    assert (starter / MEASURED).read_text() == "{}"
-    (folder / MEASURED).unlink()
-    experiments.ship_model(tmp_path, "mine")
-    assert not (starter / MEASURED).exists(), "the rates are those of the starter before"
+    assert "of 100 real videos, 5 (0 to 10)" in (starter / "README.md").read_text()
+    measured = [(place / MEASURED).read_text() for place in (starter, folder)]
+    assert measured[0] == measured[1]
     sizes = [(place / "model.safetensors").stat().st_size for place in (starter, folder)]
     assert sizes[0] == pytest.approx(sizes[1] / 2, rel=0.01)
     shipped, its_card = load_model(starter)
@@ -112,7 +117,8 @@ def checkout(demo_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("checkout") / "project"
     for name in ("deepfake", "stages", "models/face_detector"):
         shutil.copytree(TOP / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("dvc.yaml", "params.yaml", ".dvcignore", ".gitignore"):
+    (folder / "docs").mkdir()
+    for name in ("dvc.yaml", "params.yaml", ".dvcignore", ".gitignore", "docs/model-card-notes.md"):
         shutil.copy(TOP / name, folder / name)
     overlays = {
         "small": SMALL,
