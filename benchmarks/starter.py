@@ -132,7 +132,7 @@ def blended(network: nn.Module, card: ModelCard, run: Path, test: pd.DataFrame) 
     crop_set = CropSet(table, run / "data/crops", landmarks, 1.0)
     pairs, images = blended_pairs(crop_set, np.flatnonzero(crop_set.blendable()), 0)
     logits = predict_logits(network, images, card.image_size)
-    groups = np.arange(len(pairs)) // 2.0
+    groups = (np.arange(len(pairs)) // 2).astype(float)
     return ranked(pairs["label"].to_numpy(float), logits, groups)
 
 
