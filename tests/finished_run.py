@@ -91,13 +91,13 @@ def write_run(
     write_csv(plots / "split/balance.tsv", pd.DataFrame(balance, columns=columns))
     counts = {split: {"identities": 25, "groups": 20} for split in ("train", "val", "test")}
     write_csv(plots / "split/summary.tsv", quantity_table(counts))
-    numbers = ["roc_auc", "low", "high", "balanced_accuracy", "drop", "drop_low", "drop_high"]
     robustness = [
-        ("jpeg", 0, 0, 0.9, None, None, 0.8, 0, None, None),
-        ("jpeg", 5, 10, 0.8, 0.7, 0.9, 0.7, 0.1, 0.05, 0.15),
-        ("noise", 5, 1, 0.6, 0.5, 0.7, 0.5, 0.3, 0.2, 0.4),
+        ("jpeg", 0, 0, 0.9, None, None, 0.8, 0, 0, None, None),
+        ("jpeg", 5, 10, 0.8, 0.7, 0.9, 0.7, 0.2, 0.1, 0.05, 0.15),
+        ("noise", 5, 1, 0.6, 0.5, 0.7, 0.5, 0.4, 0.3, 0.2, 0.4),
     ]
-    columns = ["degradation", "level", "strength", *numbers]
+    numbers = ["roc_auc", "low", "high", "balanced_accuracy", "flipped"]
+    columns = ["degradation", "level", "strength", *numbers, "drop", "drop_low", "drop_high"]
     write_csv(plots / "robustness.tsv", pd.DataFrame(robustness, columns=columns))
     shortcuts = [("metadata", 400, 40, 0.55, None, None, 0)]
     columns = ["shortcut", "videos", "groups", "roc_auc", "low", "high", "warning"]

@@ -32,7 +32,8 @@ Condition = tuple[str, int]  # a degradation and its level
 
 UNDEGRADED: Condition = ("", 0)
 TRACKS_PER_BATCH = 16  # some hundred crops, which bounds the memory
-METRICS = ["roc_auc", "low", "high", "balanced_accuracy", "drop", "drop_low", "drop_high"]
+METRICS = ["roc_auc", "low", "high", "balanced_accuracy", "flipped"]
+METRICS += ["drop", "drop_low", "drop_high"]
 COLUMNS = ["degradation", "level", "strength", *METRICS, "videos", "groups"]
 
 
@@ -171,9 +172,9 @@ def measure(
 
     Returns:
         One row per degradation and level, with `COLUMNS`. Level 0 is the undegraded crops, whose
-        strength is NaN. `roc_auc` has the 95 % interval `low` to `high`; `drop` is the difference
-        of the ROC-AUC from level 0, with a paired interval, `drop_low` to `drop_high`. Intervals
-        are NaN if there are too few groups.
+        strength is NaN. `flipped` is the share of videos with another verdict than at level 0. `roc_auc`
+        has the 95 % interval `low` to `high`; `drop` is the difference of the ROC-AUC from level 0,
+        with a paired interval, `drop_low` to `drop_high`. Intervals are NaN if there are too few groups.
     """
     labels, groups = videos["label"].to_numpy(int), videos["group"].to_numpy(int)
     undegraded = scores[UNDEGRADED]
@@ -194,6 +195,8 @@ def measure(
             row = {"degradation": name, "level": level, "strength": strength}
             row |= {"videos": len(videos), "groups": videos["group"].nunique()}
             row["balanced_accuracy"] = accuracy[condition]
+            verdicts = [values >= threshold for values in (undegraded, scores[condition])]
+            row["flipped"] = pd.Series(verdicts[0] != verdicts[1]).mean()
             rows.append(row | measured[condition])
     return pd.DataFrame(rows, columns=COLUMNS)
 

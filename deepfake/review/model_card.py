@@ -275,7 +275,12 @@ def degradation_rows(robustness: pd.DataFrame) -> Iterator[dict[str, Any]]:
     )
     for row in strongest.sort_values("drop", ascending=False, kind="stable").to_dict("records"):
         measured, drop = _value(row, "roc_auc"), _value(row, "drop", "drop_")
-        yield {"degradation": row["degradation"], "measured": measured, "drop": drop}
+        yield {
+            "degradation": row["degradation"],
+            "measured": measured,
+            "drop": drop,
+            "flipped": row["flipped"],
+        }
 
 
 def _value(row: Mapping[Hashable, Any], name: str, prefix: str = "") -> dict[str, float]:

@@ -105,7 +105,7 @@ def test_level_0_agrees_with_evaluate(test_set: Predictions, crops_folder: Path)
         assert row["balanced_accuracy"] == pytest.approx(expected["balanced_accuracy"])
         assert expected["interval_95"] == {}
         assert row[["low", "high", "drop_low", "drop_high"]].isna().all(), "there are 4 groups"
-        assert row["drop"] == 0
+        assert row["drop"] == row["flipped"] == 0
 
 
 def test_unchanged_crops_get_the_same_scores(
@@ -221,6 +221,7 @@ def test_drop_by_hand_and_its_interval() -> None:
     assert (row["roc_auc"], row["drop"]) == pytest.approx((0.5, 0.5))
     assert (row["drop_low"], row["drop_high"]) == pytest.approx((0.5, 0.5))
     assert row["balanced_accuracy"] == pytest.approx(0.75)
+    assert row["flipped"] == pytest.approx(0.25)
 
 
 def test_headline_and_text(test_set: Predictions, crops_folder: Path) -> None:
