@@ -15,7 +15,7 @@ import numpy as np
 from scipy.special import expit, logit
 from scipy.stats import t as student
 
-from deepfake.core.groups import MIN_GROUPS, count_groups
+from deepfake.core.groups import effective_groups, enough_groups
 from deepfake.core.labels import Floats, Integers, Labels
 from deepfake.evaluation.metrics import NAN, Statistics
 
@@ -113,12 +113,6 @@ def paired_differences(
     return {name: _difference(jackknife, name) for name in jackknife.values}
 
 
-def enough_groups(labels: Labels, groups: Integers) -> bool:
-    """Whether each label that there is occurs in at least `MIN_GROUPS` groups."""
-    counts = [count for count in count_groups(labels, groups) if count]
-    return min(counts, default=0) >= MIN_GROUPS
-
-
 def leave_groups_out(statistics: Statistics, groups: Integers, limit: int) -> Jackknife:
     """Metrics with each group left out in turn.
 
@@ -137,7 +131,7 @@ def leave_groups_out(statistics: Statistics, groups: Integers, limit: int) -> Ja
     }
     values = {name: float(column[0]) for name, column in found.items()}
     left_out = {name: column[1:] for name, column in found.items()}
-    return Jackknife(values, left_out, float(sizes.sum() ** 2 / (sizes**2).sum()))
+    return Jackknife(values, left_out, effective_groups(blocks))
 
 
 def _weights(blocks: Integers, count: int) -> Iterator[Floats]:

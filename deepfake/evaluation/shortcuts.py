@@ -21,7 +21,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from deepfake.core import archive
-from deepfake.core.groups import MIN_GROUPS
 from deepfake.core.image import Image, decode_image
 from deepfake.core.labels import Floats
 from deepfake.core.roc import roc_auc
@@ -154,7 +153,7 @@ def audit_shortcuts(
 
     Returns:
         One row per shortcut, "NAME (forest)" and "NAME (linear)": videos and groups (of test), roc_auc
-        with its 95 % interval low to high (NaN with fewer than `MIN_GROUPS` groups), warning (1 if it is above
+        with its 95 % interval low to high (NaN unless `enough_groups`), warning (1 if it is above
         `WARNING_ROC_AUC` and its interval above chance, else 0). The ROC-AUC is NaN if a label is
         missing in either split.
     """
@@ -187,7 +186,7 @@ def describe(table: pd.DataFrame) -> str:
     lines = []
     for row in table.to_dict("records"):
         name = row["shortcut"]
-        if row["groups"] < MIN_GROUPS:
+        if np.isnan(row["low"]) and not np.isnan(row["roc_auc"]):
             lines.append(f"{name}: cannot tell from {row['groups']} groups of test videos")
         if row["warning"]:
             lines.append(

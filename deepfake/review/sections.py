@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from deepfake.core.groups import MIN_GROUPS
+from deepfake.core.groups import MIN_GROUPS, enough_groups
 from deepfake.core.labels import LABEL_NAMES
 from deepfake.review.changes import DataChanges, StageChange, ValueChange
 from deepfake.review.charts import Curve, draw
@@ -128,10 +128,10 @@ def _set_notes(common: CommonVideos) -> Iterator[str]:
 def _test_notes(rows: pd.DataFrame) -> Iterator[str]:
     """How the verdicts are made."""
     real, fake = groups_of(rows)
-    if min(real, fake) < MIN_GROUPS:
+    if not enough_groups(rows["label"].to_numpy(int), rows["group"].to_numpy(int)):
         yield (
-            f"too few groups for an interval: {real} with a REAL, {fake} with a FAKE, and"
-            f" {MIN_GROUPS} of each are needed; so there is no evidence"
+            f"too few groups for an interval, or too uneven ones: {real} with a REAL, {fake} with a FAKE,"
+            f" and {MIN_GROUPS} of each are needed; so there is no evidence"
         )
         return
     yield (

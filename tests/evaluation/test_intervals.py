@@ -131,6 +131,15 @@ def test_no_interval_with_few_groups() -> None:
         assert all(math.isnan(bound) for pair in intervals.values() for bound in pair)
 
 
+def test_no_interval_if_one_group_has_most_of_the_videos() -> None:
+    labels, scores, groups = clustered(40, 4)
+    statistics = rank_statistics(labels, scores)
+    for joined, found in ((8, True), (30, False)):
+        uneven = np.where(groups < joined, 0, groups)
+        low, _ = group_intervals(statistics, labels, uneven, 1000)["roc_auc"]
+        assert math.isfinite(low) == found
+
+
 @pytest.mark.parametrize(("count", "limit"), [(0, 1000), (0, 0), (40, 0), (40, 1)])
 def test_no_interval_without_rows_or_with_too_low_a_limit(count: int, limit: int) -> None:
     labels, scores, groups = np.arange(count) % 2, np.linspace(0, 1, count), np.arange(count)
