@@ -4,7 +4,8 @@
 
 The run has evaluated its model, so that its test predictions exist; `--clips` is a run of
 talking_heads.yaml with the same model. Nothing is chosen here: thresholds are those that training chose
-on val. Intervals are 95 % intervals over groups of people.
+on val. Intervals are 95 % intervals over people: clusters of faces, or else groups. The groups of
+`dfdc_faces` are no use here, because chains of fakes join most of its test faces to one.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ class Degrader:
 
     Args:
         network, card: the model.
-        videos: one row per crop, with video_id, image, label, group and logit.
+        videos: one row per crop, with video_id, image, label, person and logit.
         folder: of the crop archives.
     """
 
@@ -94,7 +95,7 @@ class Degrader:
 
     def lines(self) -> list[list[str]]:
         """One row per condition: ROC-AUC, its loss, verdicts that flip, extreme logits."""
-        labels, groups = (self.rows[name].to_numpy(float) for name in ("label", "group"))
+        labels, groups = (self.rows[name].to_numpy(float) for name in ("label", "person"))
         plain = self.rows["logit"].to_numpy(float)
         before = roc_auc(labels.astype(int), plain)
         lines = []
@@ -164,14 +165,17 @@ def main() -> int:
     test = pd.read_csv(args.run / "data/splits/test.csv", keep_default_na=False)
     predictions = Predictions.read(args.run / "data/predictions", "test")
     videos = predictions.videos.merge(test[["video_id", "clusters"]], on="video_id")
+    videos["person"] = pd.factorize(
+        videos["clusters"].where(videos["clusters"] != "", "group " + videos["group"].astype(str))
+    )[0]
     names = videos["video_id"].str.split("/").str[1].str.split("_").str[0]
     videos["source"] = videos["dataset"].where(videos["dataset"] != PHOTO, PHOTO + ": " + names)
-    frames = predictions.frames.merge(videos[["video_id", "dataset", "group"]], on="video_id")
+    frames = predictions.frames.merge(videos[["video_id", "dataset", "person"]], on="video_id")
     swapped = frames[frames["dataset"] == VIDEO].reset_index(drop=True)
     labels, logits = (swapped[name].to_numpy(float) for name in ("label", "logit"))
-    groups = swapped["group"].to_numpy(float)
+    groups = swapped["person"].to_numpy(float)
     made = frames[frames["dataset"] == SYNTHETIC]
-    made_values = [made[name].to_numpy(float) for name in ("label", "logit", "group")]
+    made_values = [made[name].to_numpy(float) for name in ("label", "logit", "person")]
     rows = [
         [f"{VIDEO}: frame ROC-AUC", ranked(labels, logits, groups)],
         [f"{VIDEO}: FPR at {TPR:.0%} TPR", percent(fpr_at_tpr(labels, logits, TPR))],
