@@ -79,7 +79,7 @@ def random_model(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     folder = tmp_path_factory.mktemp("random") / "models"
     torch.manual_seed(0)
     card = make_card(params, Calibration(1.0, 0.5), best_epoch=1, datasets=["demo"], face_pixels=60)
-    save_model(folder, build_model("random").state_dict(), card)
+    save_model(folder, build_model("random", card.head).state_dict(), card)
     return folder
 
 

@@ -37,8 +37,9 @@ WRITES = {
     "seeds": {"name"},  # experiments/results/NAME_seeds.json (tests/experiments/test_seeds.py)
     "ship": {"run"},  # models/starter
     "import-model": {"folder"},
+    "review": {"output"},  # tests/review/test_review.py
     "cache": {"prune"},  # deletes in .scratch
-    **{name: set[str]() for name in ("app", "serve", "audit", "doctor")},
+    **{name: set[str]() for name in ("app", "serve", "audit", "doctor", "gate")},
 }
 READS_PATHS = {
     "audit": {"splits"},

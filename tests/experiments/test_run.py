@@ -76,7 +76,7 @@ def test_a_shipped_model_is_half_as_large_and_says_the_same(tmp_path: Path, para
         experiments.ship_model(tmp_path, "mine")
     torch.manual_seed(0)
     network, folder = (
-        build_model("random").eval(),
+        build_model("random", params.train.head).eval(),
         tmp_path / experiments.WORK / "mine/models",
     )
     card = make_card(

@@ -30,7 +30,8 @@ def card_of(run: Path, notes: Path = TOP / NOTES[0]) -> str:
 
 def test_the_first_lines_say_what_it_detects_and_how_often_it_is_wrong(run: Path) -> None:
     start, *_ = card_of(run).split("## ")
-    assert "It learnt from fakes made by warp\\|paste (data: dfdc_faces)." in start
+    data = ", ".join(json.loads(STARTER.read_text())["origin"]["datasets"])
+    assert f"It learnt from fakes made by warp\\|paste (data: {data})." in start
     assert "On 200 real and 200 fake test videos of people that it never saw" in start
     assert "operating point `cautious`" in start
     assert "of 100 real videos, 5 (0 to 10) are called FAKE;" in start
@@ -73,7 +74,9 @@ def test_a_small_val_and_test_set(tmp_path: Path) -> None:
     assert "operating point `balanced`, which prediction uses by default" in text
     assert "of 100 real videos, 5 are called FAKE;" in text
     assert "not certain enough" not in text, "balanced decides every video"
-    assert "the videos show 4 groups of people, and 10 are needed" in text
+    assert (
+        "the videos show 4 groups of people. 10 are needed, none with most of the videos." in text
+    )
     assert "| `strict` | not available: val has 20 REAL videos | – | – | – |" in text
 
 
