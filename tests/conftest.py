@@ -75,7 +75,9 @@ def random_model(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     from deepfake.model.card import make_card
     from deepfake.model.network import build_model, save_model
 
-    params = Params.model_validate(yaml.safe_load((repository / "params.yaml").read_text()))
+    content = yaml.safe_load((repository / "params.yaml").read_text())
+    content["train"]["head"] = "linear"  # as models from elsewhere have it
+    params = Params.model_validate(content)
     folder = tmp_path_factory.mktemp("random") / "models"
     torch.manual_seed(0)
     card = make_card(params, Calibration(1.0, 0.5), best_epoch=1, datasets=["demo"], face_pixels=60)

@@ -1,5 +1,6 @@
 """`deepfake doctor`: each problem is found, with a remedy, and nothing else fails."""
 
+import json
 import multiprocessing
 import re
 import shutil
@@ -167,9 +168,8 @@ def test_params_and_data() -> None:
 
 
 def test_a_model_of_a_later_version(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    card = (TOP / "models/starter/model.json").read_text()
-    files = {"models/model.json": card.replace("{", '{"version": 99,', 1)}
-    tree(here, files=files)
+    card = json.loads((TOP / "models/starter/model.json").read_text())
+    tree(here, files={"models/model.json": json.dumps({**card, "version": 99})})
     monkeypatch.setattr(source, "MODELS", Path("models"))
     check = only(doctor.check_model("model"))
     assert (check.state, "docs/upgrading.md" in check.detail) == (State.FAILED, True)

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from finished_run import write_run
 from safetensors.torch import load_file
 from trees import files_in, tree
 from typer.testing import CliRunner
@@ -46,6 +47,7 @@ READS_PATHS = {
     "evaluate": {"scores", "split", "against"},
     "import-model": {"weights"},
 }
+TOP = Path(__file__).resolve().parents[2]
 PRINTING = (["--json"], ["--csv"], ["--frames"], ["--csv", "--frames"], [])
 FINISHED = {  # what a run of the pipeline leaves
     "dvc.yaml": "stages: {a: {metrics: [{metrics/m.json: {cache: false}}]}}\n",
@@ -211,7 +213,10 @@ def test_an_experiment(checkout: Path, tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_a_shipped_model(checkout: Path, random_model: Path, tmp_path: Path) -> None:
     run = checkout / experiments.WORK / "mine/models"
-    shutil.copytree(random_model, run)
+    write_run(run.parent, random_model / CARD)
+    shutil.copytree(random_model, run, dirs_exist_ok=True)
+    notes = (TOP / experiments.STARTER_NOTES).read_text()
+    tree(checkout, files={experiments.STARTER_NOTES.as_posix(): notes})
     outputs = [checkout / STARTER / name for name in (WEIGHTS, CARD)]
     with unchanged(run), replaced(outputs, tmp_path / "aside"):
         code, output = call("ship", "mine")
