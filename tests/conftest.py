@@ -76,7 +76,8 @@ def random_model(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     from deepfake.model.network import build_model, save_model
 
     content = yaml.safe_load((repository / "params.yaml").read_text())
-    content["train"]["head"] = "linear"  # as models from elsewhere have it
+    # A linear head, as models from elsewhere have it.
+    content["train"] |= {"head": "linear", "image_size": 112}
     params = Params.model_validate(content)
     folder = tmp_path_factory.mktemp("random") / "models"
     torch.manual_seed(0)

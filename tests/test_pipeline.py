@@ -85,6 +85,7 @@ def finished(repository: Path, demo_root: Path, tmp_path_factory: pytest.TempPat
     folder = tmp_path_factory.mktemp("finished") / "project"
     folder.mkdir()
     for name in CODE:
+        (folder / name).parent.mkdir(exist_ok=True)
         copy = shutil.copytree if (repository / name).is_dir() else shutil.copy
         copy(repository / name, folder / name)
     tree(folder, files=NO_WEIGHTS)

@@ -132,7 +132,7 @@ def randomised(network: nn.Module, parts: list[str], seed: int) -> nn.Module:
     changed = copy.deepcopy(network)
     layers = [layer for name in parts for layer in changed.get_submodule(name).modules()]
     for layer in layers:
-        if isinstance(layer, (nn.Conv2d, nn.Linear)):
+        if isinstance(layer, (nn.Conv2d, nn.Linear, CosineHead)):
             nn.init.normal_(layer.weight, std=float(layer.weight.detach().std()))
     return changed
 

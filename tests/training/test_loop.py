@@ -76,6 +76,7 @@ def crop_set_of(table: pd.DataFrame, folder: Path) -> CropSet:
 def settings(repository: Path) -> TrainParams:
     changes = {
         "init": "random",
+        "head": "linear",
         "image_size": 32,
         "augmentation": "light",
         "epochs": 2,
