@@ -26,16 +26,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from bench import markdown_table
+from conditions import COLOURS, QUALITIES, Condition, changed_crops
 
-from deepfake.core.image import Image, decode_image
+from deepfake.core.image import decode_image
 from deepfake.core.labels import Floats, Labels
 from deepfake.evaluation.intervals import paired_differences
 from deepfake.evaluation.metrics import Statistics, rank_statistics
-from deepfake.evaluation.robustness import crop_generators, encode_bmp
 from deepfake.model.inputs import stored_images
 from deepfake.model.network import LOGIT_BOUND, build_model
 from deepfake.model.scores import predict_logits
@@ -43,7 +42,6 @@ from deepfake.params.loading import load_params
 from deepfake.training.crop_set import read_crop_set
 from deepfake.training.loop import train
 from deepfake.training.validation import val_domains
-from deepfake.transforms.degradations import degrade
 
 # Half of dlib's ResNet-34, at the last commit that had it.
 FORMER_START = "pretrained/resnet18_imagenet_cc0.safetensors"
@@ -68,35 +66,8 @@ ROWS: dict[str, Settings] = {
     "former start": {"init": FORMER_START},
     "random start": {"init": "random"},
 }
-TINTS: dict[str, tuple[float, float, float]] = {  # gains of red, green and blue
-    "warm": (1.2, 1.0, 0.7),
-    "cool": (0.75, 1.0, 1.2),
-    "red": (1.4, 0.7, 0.7),
-    "blue": (0.7, 0.7, 1.4),
-}
-GREY = "grey"
-DEGRADED = ("jpeg", "h264", "downscale", "blur", "noise")
-LEVEL = 3
 DEGRADED_CROPS = 600  # of val, evenly spaced
 MAX_GROUPS = 1000
-
-
-def tinted(crop: Image, tint: str) -> Image:
-    """The crop under coloured light, or without colours."""
-    if tint == GREY:
-        return np.repeat(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
-    return np.asarray(np.clip(crop * np.array(TINTS[tint]), 0, 255).round(), np.uint8)
-
-
-def changed_images(images: Sequence[bytes], names: Sequence[str]) -> dict[str, list[bytes]]:
-    """The crops under each tint and degradation."""
-    crops = [decode_image(data) for data in images]
-    found = {tint: [encode_bmp(tinted(crop, tint)) for crop in crops] for tint in (*TINTS, GREY)}
-    for name in DEGRADED:
-        pairs = zip(crops, crop_generators(0, names), strict=True)
-        degraded = [degrade(name, LEVEL, [crop], [rng])[0] for crop, rng in pairs]
-        found[name] = [encode_bmp(crop) for crop in degraded]
-    return found
 
 
 class Ablation:
@@ -139,7 +110,14 @@ class Ablation:
         found = {"all": result.val_logits, "loss": result.history["train_loss"].to_numpy(float)}
         table = self.val_set.table.iloc[self.sample]
         sample = [self.val_images[row] for row in self.sample]
-        changed = changed_images(sample, [*(table["video_id"] + "/" + table["image"])])
+        crops, names = (
+            [decode_image(data) for data in sample],
+            table["video_id"] + "/" + table["image"],
+        )
+        changed = {
+            key_of(condition): changed_crops(crops, [*names], condition)
+            for condition in (*COLOURS, *QUALITIES)
+        }
         changed |= {domain.name: [*domain.images] for domain in self.domains if domain.images}
         with torch.autocast("cpu", torch.bfloat16):
             for key, images in changed.items():
@@ -167,11 +145,17 @@ class Ablation:
             found[domain.name] = (mean_statistics(crops[0], [[one] for one in logits]), crops)
         crops = (labels[self.sample], groups[self.sample])
         base = [row["all"][self.sample] for row in rows]
-        for column, names in (("tints", (*TINTS, GREY)), ("degraded", DEGRADED)):
-            changed = mean_statistics(crops[0], [[row[name] for name in names] for row in rows])
+        for column, conditions in (("tints", COLOURS), ("degraded", QUALITIES)):
+            values = [[row[key_of(condition)] for condition in conditions] for row in rows]
+            changed = mean_statistics(crops[0], values)
             plain = mean_statistics(crops[0], [[one] for one in base])
             found[column] = (minus(changed, plain), crops)
         return found
+
+
+def key_of(condition: Condition) -> str:
+    """The name of a condition in the stored results."""
+    return " ".join(map(str, condition))
 
 
 def mean_statistics(labels: Labels, logits: Sequence[Sequence[Floats]]) -> Statistics:
@@ -189,7 +173,7 @@ def minus(first: Statistics, second: Statistics) -> Statistics:
 
 def extreme_share(rows: Sequence[dict[str, Floats]]) -> float:
     """Share of the tinted crops whose score is beyond .001 or .999."""
-    logits = np.concatenate([row[tint] for row in rows for tint in (*TINTS, GREY)])
+    logits = np.concatenate([row[key_of(tint)] for row in rows for tint in COLOURS])
     return float((np.abs(logits) > LOGIT_BOUND + 0.01).mean())
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from bench import markdown_table
+from conditions import COLOURS, QUALITIES, changed_crops
 from numpy.typing import NDArray
 from torch import nn
 from tqdm import tqdm
@@ -28,21 +29,17 @@ from deepfake.core.roc import roc_auc
 from deepfake.evaluation.intervals import group_intervals
 from deepfake.evaluation.metrics import Statistics, rank_statistics
 from deepfake.evaluation.predictions import Predictions
-from deepfake.evaluation.robustness import crop_generators, encode_bmp
 from deepfake.model.card import ModelCard
 from deepfake.model.inputs import select_crops, stored_images
 from deepfake.model.network import load_model
 from deepfake.model.scores import frame_scores, predict_logits
 from deepfake.training.crop_set import CropSet
 from deepfake.training.validation import blended_pairs
-from deepfake.transforms.degradations import TINTS, degrade
 
 VIDEO, PHOTO, SYNTHETIC = "dfdc_faces", "real_faces", "synthetic_faces"
 MAX_GROUPS = 1000
 MIN_REALS = 5  # of a person
 TPR = 0.8
-LEVEL = 3
-DEGRADATIONS = ("jpeg", "h264", "downscale", "blur", "noise")
 DEGRADED_CROPS = 1500  # evenly spaced
 
 
@@ -91,7 +88,7 @@ class Degrader:
         self.rows = videos.iloc[places]
         self.network, self.card = network, card
         self.images = [decode_image(data) for data in stored_images(folder, self.rows)]
-        self.generators = [*(self.rows["video_id"] + "/" + self.rows["image"])]
+        self.names = [*(self.rows["video_id"] + "/" + self.rows["image"])]
 
     def lines(self) -> list[list[str]]:
         """One row per condition: ROC-AUC, its loss, verdicts that flip, extreme logits."""
@@ -99,9 +96,9 @@ class Degrader:
         plain = self.rows["logit"].to_numpy(float)
         before = roc_auc(labels.astype(int), plain)
         lines = []
-        conditions = [*((tint, LEVEL) for tint in TINTS), ("saturation", 5)]
-        for name, level in tqdm([*conditions, *((one, LEVEL) for one in DEGRADATIONS)]):
-            logits = self.logits(name, level)
+        for name, level in tqdm([*COLOURS, *QUALITIES]):
+            changed = changed_crops(self.images, self.names, (name, level))
+            logits = predict_logits(self.network, changed, self.card.image_size)
             loss = before - roc_auc(labels.astype(int), logits)
             flips = (self.called(plain) != self.called(logits)).mean()
             lines.append(
@@ -115,13 +112,6 @@ class Degrader:
         scores = frame_scores(logits, self.card.temperature, self.card.bias)
         called: NDArray[np.bool_] = scores >= self.card.threshold
         return called
-
-    def logits(self, name: str, level: int) -> Floats:
-        """Logits of the degraded crops."""
-        generators = crop_generators(0, self.generators)
-        pairs = zip(self.images, generators, strict=True)
-        changed = [encode_bmp(degrade(name, level, [image], [rng])[0]) for image, rng in pairs]
-        return predict_logits(self.network, changed, self.card.image_size)
 
 
 def blended(network: nn.Module, card: ModelCard, run: Path, test: pd.DataFrame) -> str:
