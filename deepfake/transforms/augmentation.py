@@ -82,8 +82,8 @@ def _strong(size: int, region: float, margin: float) -> list[nn.Module]:
         v2.ColorJitter(brightness=0.3, contrast=0.3, saturation=0.3),
         v2.RandomGrayscale(0.05),
         v2.RandomApply([Downscale(0.4)], p=0.2),
-        v2.RandomApply([v2.GaussianBlur(5, (0.1, 1.5))], p=0.15),
-        v2.RandomApply([v2.GaussianNoise(sigma=0.03)], p=0.15),
+        v2.RandomApply([v2.GaussianBlur(11, (0.1, 2.5))], p=0.2),
+        v2.RandomApply([Noise(0.1)], p=0.2),
         v2.RandomApply([VideoCodec(23, 35)], p=0.1),  # ten times slower than JPEG
         v2.RandomApply([v2.JPEG((40, 100))], p=0.4),
     ]
@@ -142,6 +142,23 @@ class Downscale(nn.Module):
         return enlarged
 
 
+class Noise(nn.Module):
+    """Adds white Gaussian noise to each channel, as a sensor does in the dark.
+
+    Args:
+        largest: the standard deviation is random between 0 and this; the range of values is 1.
+    """
+
+    def __init__(self, largest: float) -> None:
+        super().__init__()
+        self.largest = largest
+
+    def forward(self, crop: Tensor) -> Tensor:
+        """Add noise to a uint8 crop, 3 x h x w."""
+        sigma = 255 * float(torch.empty(()).uniform_(0, self.largest))
+        return (crop + sigma * torch.randn(crop.shape)).round_().clamp_(0, 255).to(torch.uint8)
+
+
 class VideoCodec(nn.Module):
     """Encodes a crop as one frame of H.264 and decodes it.
 
@@ -161,7 +178,7 @@ class VideoCodec(nn.Module):
 
 GREY_SHARE = 0.1  # of the changed crops: black and white, possibly toned by the gains
 HUE = 15.0  # degrees, in both directions
-STOPS = 0.6  # of each channel's gain, in both directions: 1 doubles the light
+STOPS = 0.8  # of each channel's gain, in both directions: 1 doubles the light
 GAMMA_OCTAVES = 0.5  # of the exponent, in both directions: 1 doubles it
 LUMA = np.array([0.299, 0.587, 0.114])  # weights of red, green and blue (ITU-R BT.601)
 LINEAR_EXPONENT = 2.2  # of sRGB, approximately

@@ -129,6 +129,25 @@ def test_downscale_removes_detail_and_keeps_the_size() -> None:
     assert found.float().mean() == pytest.approx(float(image.float().mean()), abs=2)
 
 
+def test_noise_has_a_random_standard_deviation_up_to_the_largest() -> None:
+    """On mid-grey, which noise of .1 does not clip; each channel has its own noise."""
+    grey = torch.full((3, 200, 200), 128, dtype=torch.uint8)
+    torch.manual_seed(0)
+    found = [augmentation.Noise(0.1)(grey) for _ in range(40)]
+    assert {image.dtype for image in found} == {torch.uint8}
+    deviations = np.array([float((image / 255).std()) for image in found])
+    assert 0 < deviations.min() < 0.02
+    assert 0.08 < deviations.max() < 0.101
+    assert torch.stack(found).float().mean() == pytest.approx(128, abs=0.1)
+    assert not torch.equal(found[0][0], found[0][1])
+
+
+def test_noise_stays_within_the_range() -> None:
+    torch.manual_seed(0)
+    black = torch.zeros(3, 40, 40, dtype=torch.uint8)
+    assert augmentation.Noise(0.1)(black).float().mean() < 0.1 * 255
+
+
 def test_video_codec_changes_a_crop_slightly() -> None:
     torch.manual_seed(0)
     ramp = torch.arange(0, 240, 5, dtype=torch.uint8)
