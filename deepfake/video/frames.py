@@ -1,5 +1,6 @@
 """Extract the frames of all videos of a manifest."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -9,13 +10,18 @@ from typing import Any
 import pandas as pd
 
 from deepfake.base.code import code_version
+from deepfake.base.errors import CacheError
+from deepfake.base.remote_listing import RemoteListing, is_listing, read_listing
 from deepfake.core import archive
 from deepfake.jobs import step
+from deepfake.jobs.cache import Cache
+from deepfake.jobs.downloads import RemoteVideo
 from deepfake.jobs.pool import map_records
-from deepfake.jobs.step import Failure, Step, Video
+from deepfake.jobs.step import DIGEST, VERSION, Failure, Step, Video, content_keys
 from deepfake.params.schema import ExecutionParams, FramesParams
 from deepfake.video import frame_archive, record
 
+EMPTY_DIGEST = hashlib.sha256().hexdigest()
 FAILURES = ["video_id", "path", "status", "reason", "frame_count"]
 STATUSES = (
     *(record.OK, record.TRUNCATED, record.DAMAGED, record.TOO_SHORT, record.UNREADABLE),
@@ -38,17 +44,23 @@ def frame_inputs(
 ) -> list[Video]:
     """The videos of the manifest as inputs of `frame_step`; their archives are written below `out`."""
     settings = frame_settings(params)
-    columns = (manifest[name] for name in ("video_id", "dataset", "path", "kind", "sha256"))
+    listings = {name: read_listing(root) for name, root in roots.items() if is_listing(root)}
+    columns = (manifest[name] for name in ("video_id", "dataset", "path", "kind"))
     return [
         Video(
-            sha256,
+            key,
             roots[dataset] / path,
             {"kind": kind, **settings},
             is_original=True,
             out=archive.path_of(out, video_id),
+            remote=_remote_video(listings[dataset], path) if dataset in listings else None,
         )
-        for video_id, dataset, path, kind, sha256 in zip(*columns, strict=True)
+        for video_id, dataset, path, kind, key in zip(*columns, content_keys(manifest), strict=True)
     ]
+
+
+def _remote_video(listing: RemoteListing, path: str) -> RemoteVideo:
+    return RemoteVideo(listing.folder, path, tuple(listing.files_of(path)))
 
 
 def extract_frames(
@@ -62,13 +74,16 @@ def extract_frames(
 
     Args:
         manifest: the table of `manifest.build_manifest`.
-        roots: folder of each data set, by name.
+        roots: folder of each data set, or listing of a remote one, by name.
         out: folder for the archives.
         params: the frames section of params.yaml.
         execution: number of processes and their limits.
 
     Returns:
         One row per video, in the manifest's order: video_id and the fields of `VideoMeta`.
+
+    Raises:
+        RemoteError: a remote video could not be downloaded. All finished results are kept.
     """
     ids = list(manifest["video_id"])
 
@@ -89,6 +104,30 @@ def failures(frames: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
     """Rows of data/failures.csv: every video whose status is not ok, with the reason."""
     joined = frames.merge(manifest[["video_id", "path"]], on="video_id", validate="one_to_one")
     return joined[joined["status"] != record.OK][FAILURES].reset_index(drop=True)
+
+
+def remote_digests(manifest: pd.DataFrame, cache: Cache) -> pd.DataFrame:
+    """Rows of data/digests.csv: the SHA-256 of the remote videos, known since they were downloaded.
+
+    Args:
+        manifest: the table that `extract_frames` was called with before.
+        cache: that of `frame_step`.
+
+    Returns:
+        video_id and sha256 ("" if empty); no rows without remote videos.
+
+    Raises:
+        CacheError: a digest was deleted in the meantime.
+    """
+    rows = []
+    remote = manifest[manifest[VERSION] != ""] if VERSION in manifest else manifest[:0]
+    for video_id, key in zip(remote["video_id"], content_keys(remote), strict=True):
+        entry = cache.load(key, DIGEST)
+        if entry is None:
+            raise CacheError(f"{video_id}: its digest is no longer in {cache.folder}: run again")
+        digest = entry.content.decode()
+        rows.append((video_id, "" if digest == EMPTY_DIGEST else digest))
+    return pd.DataFrame(rows, columns=["video_id", "sha256"], dtype=object)
 
 
 def status_counts(frames: pd.DataFrame) -> dict[str, int]:
