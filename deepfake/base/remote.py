@@ -167,10 +167,12 @@ class RemoteFolder:
 
     def _entries_below(self, folder: str) -> Iterator[tuple[str, Any]]:
         """Files below a folder. fsspec's `find` leaves out folders that it cannot list."""
-        place = f"{self._place(folder)}/"
-        infos = self._retried(
-            lambda system: system.ls(place, detail=True), self.address_of(folder).rstrip("/")
-        )
+
+        def read(system: Any) -> tuple[str, Any]:
+            place = f"{self._place(folder)}/"
+            return place, system.ls(place, detail=True)
+
+        place, infos = self._retried(read, self.address_of(folder).rstrip("/"))
         for info in sorted(infos, key=lambda info: str(info["name"])):
             # A name with ? or # is a link of a web page to sort its list, and no file.
             name = str(info["name"]).removeprefix(place)
