@@ -4,6 +4,7 @@
 video holds a lock on the folder KEY, and nothing that is locked is deleted.
 """
 
+import errno
 import fcntl
 import os
 import shutil
@@ -78,8 +79,8 @@ class Downloads:
 
     def discard(self, key: str) -> None:
         """Delete a video that turned out to be damaged."""
-        shutil.rmtree(self._folder / key, ignore_errors=True)
-        self._used = None
+        if _delete_unused(self._folder / key):
+            self._used = None
 
     def _locked(self, video: RemoteVideo, key: str) -> int:
         """A descriptor that holds a shared lock on the video's folder."""
@@ -98,10 +99,7 @@ class Downloads:
 
     def _download(self, video: RemoteVideo, place: Path) -> int:
         """Download a video; returns a descriptor that holds a shared lock on its folder."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=self._folder, prefix=TEMPORARY_PREFIX))
-        handle = os.open(temporary, os.O_RDONLY)
-        fcntl.flock(handle, fcntl.LOCK_SH)
+        temporary, handle = self._locked_temporary()
         try:
             for file in video.files:
                 target = temporary / (Path(video.path).name + file.path.removeprefix(video.path))
@@ -110,12 +108,26 @@ class Downloads:
             os.utime(temporary)
             temporary.rename(place)
             return handle
-        except BaseException:
+        except BaseException as error:
             os.close(handle)
             shutil.rmtree(temporary, ignore_errors=True)
-            if place.is_dir():  # another process was faster
-                return self._locked(video, place.name)
+            if isinstance(error, OSError) and error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+                return self._locked(video, place.name)  # another thread or process was faster
             raise
+
+    def _locked_temporary(self) -> tuple[Path, int]:
+        """A new folder, and a descriptor that holds a shared lock on it."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        while True:
+            temporary = Path(tempfile.mkdtemp(dir=self._folder, prefix=TEMPORARY_PREFIX))
+            try:
+                handle = os.open(temporary, os.O_RDONLY)
+            except FileNotFoundError:  # deleted by a process that makes room
+                continue
+            fcntl.flock(handle, fcntl.LOCK_SH)
+            if _is_same(handle, temporary):
+                return temporary, handle
+            os.close(handle)
 
     def _make_room(self, size: int) -> None:
         """Delete the videos that were not used for the longest time, for `size` more bytes."""
@@ -171,7 +183,11 @@ def _delete_unused(entry: Path) -> bool:
         return True
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(entry)
+        if not _is_same(handle, entry):  # deleted between the two calls, and downloaded again
+            return False
+        doomed = Path(tempfile.mkdtemp(dir=entry.parent, prefix=TEMPORARY_PREFIX))
+        entry.rename(doomed)  # at once, so that nobody finds a part of it
+        shutil.rmtree(doomed)
     except BlockingIOError:
         return False
     finally:

@@ -28,7 +28,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Serv
         yield {"s3": s3, "sftp": sftp, "http": http}
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def credentials(servers: dict[str, Server], monkeypatch: pytest.MonkeyPatch) -> None:
     """Right credentials, and new attempts without pauses worth mentioning."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", USER)
@@ -40,7 +40,7 @@ def credentials(servers: dict[str, Server], monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.fixture(params=KINDS)
-def server(request: pytest.FixtureRequest, servers: dict[str, Server], credentials: None) -> Server:
+def server(request: pytest.FixtureRequest, servers: dict[str, Server]) -> Server:
     """A server with `NAMES` at its address."""
     chosen = servers[request.param]
     tree(chosen.folder / "bucket/runs", *NAMES)
@@ -99,7 +99,6 @@ def test_a_lost_connection_is_tried_again_and_never_gives_a_part_of_the_list(
 @pytest.mark.parametrize("broken", ["wrong", None])
 def test_credentials_that_are_wrong_or_missing_give_one_clear_line(
     servers: dict[str, Server],
-    credentials: None,
     monkeypatch: pytest.MonkeyPatch,
     broken: str | None,
     capsys: pytest.CaptureFixture[str],
