@@ -57,6 +57,7 @@ class Downloads:
         self._folder = folder
         self._lock = Lock()
         self._used: int | None = None  # bytes, as far as this process knows
+        self._reserved = 0  # of them, for downloads that this process has not finished
 
     @contextmanager
     def use(self, video: RemoteVideo, key: str) -> Iterator[Path]:
@@ -80,7 +81,11 @@ class Downloads:
     def discard(self, key: str) -> None:
         """Delete a video that turned out to be damaged."""
         if _delete_unused(self._folder / key):
-            self._used = None
+            self._forget_size()
+
+    def _forget_size(self) -> None:
+        with self._lock:
+            self._used = None  # counted again when it matters
 
     def _locked(self, video: RemoteVideo, key: str) -> int:
         """A descriptor that holds a shared lock on the video's folder."""
@@ -89,7 +94,6 @@ class Downloads:
             try:
                 handle = os.open(place, os.O_RDONLY)
             except FileNotFoundError:
-                self._make_room(video.size)
                 return self._download(video, place)
             fcntl.flock(handle, fcntl.LOCK_SH)
             if _is_same(handle, place):  # not deleted between the two calls
@@ -99,6 +103,7 @@ class Downloads:
 
     def _download(self, video: RemoteVideo, place: Path) -> int:
         """Download a video; returns a descriptor that holds a shared lock on its folder."""
+        self._make_room(video.size)
         temporary, handle = self._locked_temporary()
         try:
             for file in video.files:
@@ -111,9 +116,13 @@ class Downloads:
         except BaseException as error:
             os.close(handle)
             shutil.rmtree(temporary, ignore_errors=True)
+            self._forget_size()
             if isinstance(error, OSError) and error.errno in (errno.ENOTEMPTY, errno.EEXIST):
                 return self._locked(video, place.name)  # another thread or process was faster
             raise
+        finally:
+            with self._lock:
+                self._reserved -= video.size
 
     def _locked_temporary(self) -> tuple[Path, int]:
         """A new folder, and a descriptor that holds a shared lock on it."""
@@ -130,21 +139,27 @@ class Downloads:
             os.close(handle)
 
     def _make_room(self, size: int) -> None:
-        """Delete the videos that were not used for the longest time, for `size` more bytes."""
+        """Reserve `size` bytes, and delete videos if they exceed the limit."""
         with self._lock:
+            self._reserved += size
             if self._used is None:
-                self._used = sum(_size(entry) for entry in self._entries())
-            self._used += size
-            if self._used <= self._limit:
-                return
-            by_use = sorted(self._entries(), key=_last_use)
-            sizes = [_size(entry) for entry in by_use]
-            self._used = sum(sizes) + size
-            for entry, freed in zip(by_use, sizes, strict=True):
-                if self._used <= self._limit * (1 - FREED_FRACTION):
-                    break
-                if _delete_unused(entry):
-                    self._used -= freed
+                self._used = sum(_size(entry) for entry in self._entries()) + self._reserved
+            else:
+                self._used += size
+            if self._used > self._limit:
+                self._used = self._free() + self._reserved
+
+    def _free(self) -> int:
+        """Delete the videos that were not used for the longest time; bytes that are left."""
+        by_use = sorted(self._entries(), key=_last_use)
+        sizes = [_size(entry) for entry in by_use]
+        left = sum(sizes)
+        for entry, size in zip(by_use, sizes, strict=True):
+            if left + self._reserved <= self._limit * (1 - FREED_FRACTION):
+                break
+            if _delete_unused(entry):
+                left -= size
+        return left
 
     def _entries(self) -> list[Path]:
         return [*self._folder.iterdir()] if self._folder.is_dir() else []

@@ -1,16 +1,25 @@
 """Files at addresses: complete lists, downloads of one version, lost connections and clear errors."""
 
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
-from storage_servers import PASSWORD, USER, Server, serve_storage
+from botocore.session import get_session
+from storage_servers import PASSWORD, START_SECONDS, USER, Server, serve_storage
 from trees import tree
 
 from deepfake.base import remote
 from deepfake.base.remote import RemoteError, RemoteFolder
 
 pytestmark = pytest.mark.slow
+
+UNCACHED = ("--dir-cache-time", "0s")  # these tests change the files behind the server
 
 NAMES = ("real/a.mp4", "fake/b c #1?.mp4", "labels.csv")
 KINDS = ("s3", "sftp", "http")
@@ -21,9 +30,9 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Serv
     """A server of each kind."""
     folder = tmp_path_factory.mktemp("servers")
     with (
-        serve_storage("s3", folder / "s3") as s3,
-        serve_storage("sftp", folder / "sftp") as sftp,
-        serve_storage("http", folder / "http") as http,
+        serve_storage("s3", folder / "s3", *UNCACHED) as s3,
+        serve_storage("sftp", folder / "sftp", *UNCACHED) as sftp,
+        serve_storage("http", folder / "http", *UNCACHED) as http,
     ):
         yield {"s3": s3, "sftp": sftp, "http": http}
 
@@ -126,3 +135,57 @@ def test_addresses_that_cannot_be_used() -> None:
         RemoteFolder("sftp://me:secret@host/videos")
     with pytest.raises(RemoteError, match=r"^nosuch://a: ValueError .*: use an address that fss"):
         RemoteFolder("nosuch://a").files()
+
+
+@pytest.fixture
+def versioned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
+    """A client of an S3 server whose bucket `videos` keeps all versions."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    program = f"from moto.server import main; main(['-H', '127.0.0.1', '-p', '{port}'])"
+    log = tmp_path / "server.log"
+    with log.open("wb") as file:
+        command = [sys.executable, "-c", program]
+        process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
+    try:
+        end = time.monotonic() + START_SECONDS
+        while True:
+            with suppress(OSError):
+                socket.create_connection(("127.0.0.1", port)).close()
+                break
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < end, log.read_text()
+            time.sleep(0.1)
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        client = get_session().create_client("s3")
+        client.create_bucket(Bucket="videos")
+        enabled = {"Status": "Enabled"}
+        client.put_bucket_versioning(Bucket="videos", VersioningConfiguration=enabled)
+        yield client
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_bucket_with_versions_gives_the_listed_one_also_after_a_change(
+    versioned: Any, tmp_path: Path
+) -> None:
+    for content in (b"old", b"listed"):
+        versioned.put_object(Bucket="videos", Key="raw/a.mp4", Body=content)
+    versioned.put_object(Bucket="videos", Key="raw/gone.mp4", Body=b"gone")
+    versioned.delete_object(Bucket="videos", Key="raw/gone.mp4")
+    versioned.put_object(Bucket="videos", Key="raw/folder/", Body=b"")
+    folder = RemoteFolder("s3://videos/raw")
+    (file,) = folder.files()
+    assert (file.path, file.size) == ("a.mp4", len(b"listed"))
+    assert file.version.startswith("id:")
+    versioned.put_object(Bucket="videos", Key="raw/a.mp4", Body=b"new")
+    assert folder.files() != [file]
+    versioned.delete_object(Bucket="videos", Key="raw/a.mp4")
+    assert folder.files() == []
+    folder.download(file, tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == b"listed"
+    versioned.delete_object(Bucket="videos", Key="raw/a.mp4", VersionId=file.version[3:])
+    with pytest.raises(RemoteError, match=r"raw/a.mp4: not found .*list the files again"):
+        folder.download(file, tmp_path / "copy")

@@ -19,12 +19,14 @@ from deepfake.datasets import remote, scanning
 
 pytestmark = pytest.mark.slow
 
+UNCACHED = ("--dir-cache-time", "0s")  # these tests change the files behind the server
+
 LABELS = "path,label\nreal/a.mp4,REAL\nfake/b.mp4,FAKE\n"
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serve_storage("s3", tmp_path_factory.mktemp("servers") / "s3") as started:
+    with serve_storage("s3", tmp_path_factory.mktemp("servers") / "s3", *UNCACHED) as started:
         yield started
 
 

@@ -26,6 +26,8 @@ from deepfake.video import frames
 
 pytestmark = pytest.mark.slow
 
+UNCACHED = ("--dir-cache-time", "0s")  # these tests change the files behind the server
+
 NAMES = [f"real/{i}.mp4" for i in range(4)] + [f"fake/{i}.mp4" for i in range(4)]
 FRAMES = load_params(Path(__file__).parents[2] / "params.yaml").frames
 LISTING, OUT = Path("data/listings/mine"), Path("data/frames")
@@ -33,7 +35,7 @@ LISTING, OUT = Path("data/listings/mine"), Path("data/frames")
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serve_storage("s3", tmp_path_factory.mktemp("servers") / "s3") as started:
+    with serve_storage("s3", tmp_path_factory.mktemp("servers") / "s3", *UNCACHED) as started:
         yield started
 
 
