@@ -45,7 +45,7 @@ def serve(folder: Path) -> Iterator[dict[str, str]]:
     """Serve a folder as S3; gives the environment for clients."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = [RCLONE, "serve", "s3", folder, "--auth-key", f"{USER},{PASSWORD}"]
+    command: list[str | Path] = [RCLONE, "serve", "s3", folder, "--auth-key", f"{USER},{PASSWORD}"]
     command += ["--addr", f"127.0.0.1:{port}", "--dir-cache-time", "0s"]
     server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:

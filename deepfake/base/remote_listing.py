@@ -9,6 +9,7 @@ file by objects.csv.
 """
 
 import csv
+import hashlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
@@ -56,6 +57,18 @@ class RemoteListing:
     def files_of(self, path: str) -> list[RemoteFile]:
         """The file at a path, or the files below it if it is a folder of frames; [] if none."""
         return self._by_video.get(path, [])
+
+    def version_of(self, path: str) -> str:
+        """Version and size of a video; of a folder of frames, a digest of those of its files.
+
+        >>> RemoteListing("s3://b", [RemoteFile("a.mp4", 9, "etag:f0")]).version_of("a.mp4")
+        'etag:f0 9'
+        """
+        files = self.files_of(path)
+        if [file.path for file in files] == [path]:
+            return f"{files[0].version} {files[0].size}"
+        lines = [f"{file.path} {file.version} {file.size}" for file in files]
+        return f"files:{hashlib.sha256(chr(10).join(lines).encode()).hexdigest()}"
 
 
 def is_listing(folder: Path) -> bool:

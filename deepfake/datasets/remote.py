@@ -1,7 +1,6 @@
 """Remote data sets: their listing is written, and read as if it were a folder of videos."""
 
 import csv
-import hashlib
 import io
 import os
 from collections.abc import Iterator
@@ -155,16 +154,3 @@ def as_folder(root: Path, listing: RemoteListing) -> Iterator[Path]:
             yield top
         except ManifestError as error:
             raise ManifestError(str(error).replace(str(top), listing.address)) from error
-
-
-def version_of(listing: RemoteListing, path: str) -> str:
-    """Version and size of a video; of a folder of frames, a digest of those of its files.
-
-    >>> version_of(RemoteListing("s3://b", [RemoteFile("a.mp4", 9, "etag:f0")]), "a.mp4")
-    'etag:f0 9'
-    """
-    files = listing.files_of(path)
-    if [file.path for file in files] == [path]:
-        return f"{files[0].version} {files[0].size}"
-    lines = [f"{file.path} {file.version} {file.size}" for file in files]
-    return f"files:{hashlib.sha256(chr(10).join(lines).encode()).hexdigest()}"

@@ -35,7 +35,7 @@ from deepfake.datasets.importers import (
 )
 from deepfake.datasets.importers.reading import notes_on
 from deepfake.datasets.listing import Listing
-from deepfake.datasets.remote import as_folder, version_of
+from deepfake.datasets.remote import as_folder
 
 # Importers by layout name. "folders" is so general that `auto` chooses it only if no other fits.
 LAYOUTS: dict[str, ModuleType] = {
@@ -73,7 +73,7 @@ def scan(root: Path, name: str, layout: str, include: str, slices: Sequence[str]
     Returns:
         The importer's rows, sorted by video_id, with the added columns video_id, dataset, kind and
         sha256 ("" for files that are empty or cannot be opened). Notes name these files. Rows of a
-        remote data set have no sha256, but version, as `remote.version_of` returns it.
+        remote data set have no sha256, but version, as `RemoteListing.version_of` returns it.
 
     Raises:
         ManifestError: the folder is missing or has no videos, its layout is unknown or has no
@@ -100,7 +100,7 @@ def _scan_listing(
         listing = _checked_videos(folder, name, layout, include, slices)
     table = listing.rows
     table["sha256"] = ""
-    table["version"] = [version_of(remote, path) for path in table["path"]]
+    table["version"] = [remote.version_of(path) for path in table["path"]]
     sizes = [sum(file.size for file in remote.files_of(path)) for path in table["path"]]
     empty = [path for path, size in zip(table["path"], sizes, strict=True) if size == 0]
     notes = [f"files: {remote.address}", *listing.notes, *(f"{path}: is empty" for path in empty)]

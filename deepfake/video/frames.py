@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import pandas as pd
 
 from deepfake.base.code import code_version
 from deepfake.base.errors import CacheError
-from deepfake.base.remote_listing import RemoteListing, is_listing, read_listing
+from deepfake.base.remote_listing import RemoteListingError, is_listing, read_listing
 from deepfake.core import archive
 from deepfake.jobs import step
 from deepfake.jobs.cache import Cache
@@ -44,7 +44,6 @@ def frame_inputs(
 ) -> list[Video]:
     """The videos of the manifest as inputs of `frame_step`; their archives are written below `out`."""
     settings = frame_settings(params)
-    listings = {name: read_listing(root) for name, root in roots.items() if is_listing(root)}
     columns = (manifest[name] for name in ("video_id", "dataset", "path", "kind"))
     return [
         Video(
@@ -53,14 +52,30 @@ def frame_inputs(
             {"kind": kind, **settings},
             is_original=True,
             out=archive.path_of(out, video_id),
-            remote=_remote_video(listings[dataset], path) if dataset in listings else None,
+            remote=remote,
         )
-        for video_id, dataset, path, kind, key in zip(*columns, content_keys(manifest), strict=True)
+        for video_id, dataset, path, kind, key, remote in zip(
+            *columns, content_keys(manifest), _remote_videos(manifest, roots), strict=True
+        )
     ]
 
 
-def _remote_video(listing: RemoteListing, path: str) -> RemoteVideo:
-    return RemoteVideo(listing.folder, path, tuple(listing.files_of(path)))
+def _remote_videos(
+    manifest: pd.DataFrame, roots: Mapping[str, Path]
+) -> Iterator[RemoteVideo | None]:
+    """Where each video is, None for a local one; an error if a listing is newer than the manifest."""
+    listings = {name: read_listing(root) for name, root in roots.items() if is_listing(root)}
+    if not listings:
+        yield from [None] * len(manifest)
+        return
+    versions = manifest[VERSION] if VERSION in manifest else [""] * len(manifest)
+    for dataset, path, version in zip(manifest["dataset"], manifest["path"], versions, strict=True):
+        listing = listings.get(dataset)
+        if listing and listing.version_of(path) != version:
+            raise RemoteListingError(
+                f"{roots[dataset]} changed after it was scanned: run `dvc repro`"
+            )
+        yield RemoteVideo(listing.folder, path, (*listing.files_of(path),)) if listing else None
 
 
 def extract_frames(
@@ -84,6 +99,7 @@ def extract_frames(
 
     Raises:
         RemoteError: a remote video could not be downloaded. All finished results are kept.
+        RemoteListingError: a listing is damaged, or changed after the manifest was made.
     """
     ids = list(manifest["video_id"])
 

@@ -137,7 +137,7 @@ def test_paths_that_no_local_disk_could_hold_are_left_out(
 def test_the_version_of_a_folder_of_frames_changes_with_each_file() -> None:
     def version(*versions: str) -> str:
         files = [RemoteFile(f"a.mp4/{i}.png", 1, tag) for i, tag in enumerate(versions)]
-        return remote.version_of(RemoteListing("s3://b", files), "a.mp4")
+        return RemoteListing("s3://b", files).version_of("a.mp4")
 
     found = [version("etag:0"), version("etag:0", "etag:1"), version("etag:0", "etag:2")]
     assert len({*found}) == 3

@@ -13,6 +13,7 @@ from storage_servers import PASSWORD, USER, Server, serve_storage
 from deepfake.base import remote
 from deepfake.base.errors import ManifestError
 from deepfake.base.remote import RemoteError
+from deepfake.base.remote_listing import RemoteListingError
 from deepfake.core.files import sha256_of
 from deepfake.datasets.manifest import build_manifest
 from deepfake.datasets.remote import update_listing
@@ -144,6 +145,8 @@ def test_a_changed_object_is_noticed_and_only_its_frames_are_made_again(
     assert extract(rows).equals(before)  # the bucket is not asked
     assert server.relay.down == 0
     update_listing(LISTING)
+    with pytest.raises(RemoteListingError, match="mine changed after it was scanned: run `dvc rep"):
+        extract(rows)
     after = extract(manifest())
     assert (after["frame_count"] - before["frame_count"]).replace(0, np.nan).dropna().to_dict() == {
         "mine/real/0": 16
