@@ -241,6 +241,7 @@ def serve(
 
 app.command()(model_commands.evaluate)
 app.command()(model_commands.ship)
+app.command()(model_commands.release)
 app.command("import-model")(model_commands.import_model)
 app.command()(review)
 app.command()(gate)
