@@ -10,6 +10,7 @@ from deepfake.base.errors import DeepfakeError
 from deepfake.cli import model_commands
 from deepfake.cli.gate import gate
 from deepfake.cli.review import review
+from deepfake.cli.sweep import sweep
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -245,6 +246,7 @@ app.command()(model_commands.release)
 app.command("import-model")(model_commands.import_model)
 app.command()(review)
 app.command()(gate)
+app.command()(sweep)
 
 
 @app.command()
