@@ -1,6 +1,7 @@
 """DVC's experiments: runs in temporary copies, their table, branch and figure."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -57,6 +58,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch().context() as patch:
         patch.chdir(folder)
         patch.setenv("PYTHONPATH", str(TOP))
+        patch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)  # of workers
         for name in ("AUTHOR_NAME", "AUTHOR_EMAIL", "COMMITTER_NAME", "COMMITTER_EMAIL"):
             patch.setenv(f"GIT_{name}", "test")
         git(folder, "init", "--quiet", "--initial-branch=main")
