@@ -78,7 +78,8 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
     groups = runs.groupby(settings, dropna=False) if settings else runs.groupby(lambda _: 0)
     found = groups[metric].agg(["count", "mean", "min", "max"]).sort_values("mean", ascending=False)
     table = found.reset_index(drop=not settings).rename(columns={"count": "runs"})
-    return table.apply(lambda column: column.map(_text))
+    texts: pd.DataFrame = table.apply(lambda column: column.map(_text))
+    return texts
 
 
 def _text(value: Any) -> str:
