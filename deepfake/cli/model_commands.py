@@ -113,14 +113,15 @@ def release(
 ) -> None:
     """Release the model of the last commit: check it, and tag it as model@vVERSION.
 
-    Refuses if the work tree has changes, the exported model was not compared with the
-    trained one, or the gate is not passed against the version before (for the first
-    one, the merge base with main): current results and model card, limits, metrics,
-    outputs in the default remote. The message of the tag has the metrics of test and
-    the machine. Nothing is pushed: the command for it is printed. See docs/releases.md.
+    Refuses if the work tree has changes, the exported model was not compared with
+    the trained one, or the gate is not passed against the version before (for the
+    first one, the merge base with main). The gate checks results, model card,
+    limits, metrics, and outputs in the default remote. The tag's message has the
+    metrics of test and the machine. Nothing is pushed: the command for it is
+    printed. See docs/releases.md.
 
-    Exit code: 0 if the tag is made or, with --dry-run, could be; 1 if not, with one
-    line per reason; 2 if it cannot be checked.
+    Exit code: 0 if the tag is made or, with --dry-run, could be; 1 if not, with
+    one line per reason; 2 if it cannot be checked.
 
     Example: deepfake release 1.0.0 --dry-run
     """

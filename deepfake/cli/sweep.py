@@ -17,9 +17,10 @@ def sweep(
 ) -> None:
     """Compare the experiments of `dvc exp run` that belong to the last commit.
 
-    Prints the mean of the metric over the seeds of each setting, the best one first,
-    and writes a parallel-coordinates plot of all runs to .scratch/sweep.png. Settings
-    are never chosen by test. See docs/experiments.md.
+    Prints the mean of the metric over the seeds of each setting, the best one
+    first, and writes a parallel-coordinates plot of all runs to
+    .scratch/sweep.png. Settings are never chosen by test. See
+    docs/experiments.md.
 
     Exit code: 0, or 1 if there is nothing to compare.
 
