@@ -1,12 +1,35 @@
-"""How false alarms are spread over people."""
+"""Which person a video belongs to, and how false alarms are spread over people."""
 
 import pandas as pd
 
 from deepfake.core.labels import FAKE, LABEL_NAMES, REAL, UNDECIDED
+from deepfake.splits.groups import list_appearances
 
 MIN_REALS = 5  # REAL videos of a person: fewer say little about that person's false positive rate
 MIN_PEOPLE = 10  # fewer say little about other people
 HIGH_FPR = 0.5
+NAMES_OF_PEOPLE = ("target", "source", "original", "clusters")
+
+
+def main_people(split: pd.DataFrame) -> "pd.Series[int]":
+    """The person of each video, whose videos are left out together for intervals.
+
+    A FAKE belongs to the person whose face it replaces, which is the target or the person of the
+    original. The person whose face is put in links it to others too, but leaving out all linked videos
+    together (`splits.groups.group_videos`) leaves out most of a split at once where many people are
+    swapped with each other. docs/metrics.md measures what is lost.
+
+    Args:
+        split: rows of a split, or of a table with some of its columns.
+
+    Returns:
+        Numbers from 0 in order of appearance, as `group`; if there is no column in `NAMES_OF_PEOPLE`,
+        the column group as it is.
+    """
+    if not set(NAMES_OF_PEOPLE) & set(split):
+        return split["group"]
+    first = list_appearances(split).drop_duplicates("row")["person"]
+    return pd.Series(pd.factorize(first)[0], index=split.index, name="group")
 
 
 def people_with_high_fpr(videos: pd.DataFrame, split: pd.DataFrame) -> float:

@@ -85,7 +85,7 @@ class Rate:
 
     Attributes:
         value: None without a video that counts.
-        low, high: None with too few groups.
+        low, high: None with too few people.
     """
 
     value: float | None
@@ -100,7 +100,7 @@ class Measured:
     Attributes:
         thresholds: of the operating point.
         real_videos, fake_videos: their number.
-        real_groups, fake_groups: number of groups of people with such a video.
+        real_groups, fake_groups: number of people with such a video.
         false_positive_rate: share of REAL called FAKE.
         false_negative_rate: share of FAKE called REAL.
         recall: share of FAKE called FAKE.

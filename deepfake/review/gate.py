@@ -185,7 +185,7 @@ def check_metrics(old: Revision, new: Revision) -> Iterator[Finding]:
             f" {len(common.scored)} common videos"
         )
     if all(math.isnan(one.p_value) for one in changes):
-        reason = "a label is in fewer groups of people than an interval needs"
+        reason = "a label has fewer people than an interval needs, or most videos are of a few"
         yield Finding(State.NOT_CHECKED, f"differences of metrics, since {reason}")
     elif not worse:
         yield Finding(
