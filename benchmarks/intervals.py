@@ -159,7 +159,9 @@ def main() -> None:
     )
     parser.add_argument("predictions", type=Path, help="data/predictions/test.csv of a run")
     parser.add_argument("--dataset", help="the only data set that counts")
-    parser.add_argument("--test-sets", type=int, default=2000, help="with intervals, for each column")
+    parser.add_argument(
+        "--test-sets", type=int, default=2000, help="with intervals, for each column"
+    )
     parser.add_argument("--groups", type=int, nargs="+", default=GROUPS, help="of a test set")
     arguments = parser.parse_args()
     videos = read_csv(arguments.predictions)

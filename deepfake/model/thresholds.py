@@ -19,7 +19,9 @@ from deepfake.model.operating_points import (
 
 MAX_ERROR_RATE = 0.05  # REAL called FAKE by `STRICT`, FAKE called REAL by `SCREENING`
 MIN_VIDEOS = 100  # of a label in val; with fewer, the rate is that of fewer than five videos
-MIN_GROUPS_FOR_RATE = math.ceil(1 / MAX_ERROR_RATE)  # with fewer, one group alone can exceed the rate
+MIN_GROUPS_FOR_RATE = math.ceil(
+    1 / MAX_ERROR_RATE
+)  # with fewer, one group alone can exceed the rate
 DIGITS = 6  # decimals of a threshold
 
 
