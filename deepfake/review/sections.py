@@ -70,6 +70,15 @@ def title_of(metric: str) -> str:
     return TITLES.get(metric, metric.replace("_", " "))
 
 
+def shown_p(p_value: float) -> str:
+    """A p-value, as short as it may be.
+
+    >>> shown_p(0.00001), shown_p(0.04)
+    ('<0.0001', '0.0400')
+    """
+    return f"<{LOWEST_P}" if p_value < LOWEST_P else _number(p_value)
+
+
 def metrics_section(
     common: CommonVideos | None, metrics: Sequence[MetricChange], luck: dict[str, float]
 ) -> Section:
@@ -89,7 +98,7 @@ def metrics_section(
             _number(one.new),
             _number(one.difference.value, "+"),
             _interval(one),
-            f"<{LOWEST_P}" if one.p_value < LOWEST_P else _number(one.p_value),
+            shown_p(one.p_value),
         ]
         for one in metrics
     ]
