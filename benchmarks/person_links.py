@@ -115,7 +115,8 @@ def estimate(videos: People, logits: Floats) -> Effects:
 
     def same(first: int, second: int) -> NDArray[np.bool_]:
         mine, other = roles[first][:, None], roles[second][None]
-        return (mine == other) & (mine >= 0)
+        found: NDArray[np.bool_] = (mine == other) & (mine >= 0)
+        return found
 
     def mean(pairs: NDArray[np.bool_]) -> float:
         return float(np.nanmean(products[pairs]))
