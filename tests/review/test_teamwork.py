@@ -190,7 +190,9 @@ def test_released_models_survive_the_deletion_of_old_results(released: Path) -> 
     git(released, "checkout", "--quiet", "main")
     write_params(released, BRANCHES["data"])
     output = succeed("dvc repro", released)
-    assert "Running stage 'evaluate'" in output, "a run of which only the run cache knows runs again"
+    assert "Running stage 'evaluate'" in output, (
+        "a run of which only the run cache knows runs again"
+    )
 
 
 def test_the_remote_keeps_branches_that_only_the_server_has(released: Path) -> None:
