@@ -29,11 +29,10 @@ CMD ["dvc", "repro"]
 # ONNX Runtime instead of torch; the model is mounted at /model.
 FROM base AS service
 COPY requirements-serve.lock /tmp/
-# Tests of packages, and models that only the pipeline uses, are 200 MB.
+# Tests of packages, and the landmarks that only the pipeline needs, are 200 MB.
 RUN pip install --no-cache-dir --no-deps --require-hashes --requirement /tmp/requirements-serve.lock \
     && find /usr/local/lib/python3.11/site-packages -type d -name tests -prune -exec rm -r {} + \
-    && rm /usr/local/lib/python3.11/site-packages/face_recognition_models/models/*68* \
-    /usr/local/lib/python3.11/site-packages/face_recognition_models/models/*resnet*
+    && rm /usr/local/lib/python3.11/site-packages/face_recognition_models/models/*_68_*
 WORKDIR /app
 COPY LICENSE ./
 COPY models/face_detector models/face_detector
