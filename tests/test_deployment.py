@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.machinery import PathFinder
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
@@ -140,9 +141,23 @@ sys.meta_path.insert(0, Refuse())
 """
 
 
+def hide_deleted_models(package: Path) -> None:
+    """Make a package face_recognition_models without the files that the Dockerfile deletes."""
+    (pattern,) = re.findall(r"face_recognition_models/models/(\S+)", DOCKERFILE)
+    spec = PathFinder.find_spec(package.name)
+    assert spec and spec.origin
+    files = [*Path(spec.origin).with_name("models").iterdir()]
+    (package / "models").mkdir(parents=True)
+    (package / "__init__.py").touch()
+    for file in files:
+        if not file.match(pattern):
+            (package / "models" / file.name).symlink_to(file)
+    assert 0 < len([*(package / "models").iterdir()]) < len(files)
+
+
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The environment of a process that finds only the packages of requirements-serve.lock."""
+    """The environment of a process that finds only the packages and models of the image."""
     serving = {name for name, *_ in pins("requirements-serve.lock")}
     served = serving | {SAME_MODULE.get(name, name) for name in serving}
     refused = {
@@ -154,6 +169,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("image")
     (folder / "sitecustomize.py").write_text(REFUSE.format(refused=refused))
     (folder / "tmp").mkdir()
+    hide_deleted_models(folder / "face_recognition_models")
     path = os.pathsep.join([str(folder), str(TOP)])
     return {**os.environ, "PYTHONPATH": path, "TMPDIR": str(folder / "tmp"), "HOME": "/nonexistent"}
 
