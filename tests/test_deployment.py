@@ -145,7 +145,8 @@ def hide_deleted_models(package: Path) -> None:
     """Make a package face_recognition_models without the files that the Dockerfile deletes."""
     (pattern,) = re.findall(r"face_recognition_models/models/(\S+)", DOCKERFILE)
     spec = PathFinder.find_spec(package.name)
-    assert spec and spec.origin
+    assert spec
+    assert spec.origin
     files = [*Path(spec.origin).with_name("models").iterdir()]
     (package / "models").mkdir(parents=True)
     (package / "__init__.py").touch()
