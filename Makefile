@@ -39,9 +39,12 @@ review: $(READY)  ## Compare the results with those of BASE, by default where th
 gate: $(READY)  ## Check that the results may be merged into BASE
 	@$(BIN)/deepfake gate $(BASE)
 
-lock: $(READY)  ## Resolve requirements.lock from pyproject.toml
-	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.10 \
-		--generate-hashes --no-emit-index-url --no-header --output-file requirements.lock
+COMPILE := $(BIN)/uv pip compile --universal --python-version 3.10 --generate-hashes \
+	--no-emit-index-url --no-header
+
+lock: $(READY)  ## Resolve the lock files from pyproject.toml
+	$(COMPILE) pyproject.toml --extra dev --output-file requirements.lock
+	$(COMPILE) --group serve --constraint requirements.lock --output-file requirements-serve.lock
 
 clean:  ## Delete .venv and the scratch folder, nothing else
 	rm -rf .venv .scratch

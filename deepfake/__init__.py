@@ -24,6 +24,9 @@ if sys.platform == "win32":  # it has neither fcntl nor resource
 # when torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+# ONNX Runtime would give this machine an identifier, and send what it runs to its makers.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 __all__ = ["Detector", "Face", "Result"]
 
 _MODULES = {

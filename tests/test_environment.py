@@ -134,3 +134,14 @@ def test_waiting_threads_sleep_unless_the_user_wants_otherwise(
         [sys.executable, "-c", code], cwd=TOP, env=environment, capture_output=True, check=True
     )
     assert done.stdout.decode().split() == [used, "False"]  # set before torch reads it
+
+
+@pytest.mark.slow
+def test_onnx_runtime_sends_no_telemetry(tmp_path: Path) -> None:
+    """Without the variable, it stores an identifier of the machine in the home folder."""
+    program = "import {}, onnxruntime; onnxruntime.SessionOptions()"
+    shell = {key: value for key, value in os.environ.items() if key != "ORT_DISABLE_TELEMETRY"}
+    shell |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    command = [sys.executable, "-c", program.format("deepfake")]
+    subprocess.run(command, cwd=TOP, env=shell, check=True)
+    assert [*tmp_path.rglob("*")] == []

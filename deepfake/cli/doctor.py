@@ -315,7 +315,7 @@ def check_lock(repo: Any) -> Iterator[Check]:
 def check_disk(name: str) -> Iterator[Check]:
     """Free space where the repository is."""
     free = shutil.disk_usage(".").free / 1e9
-    remedy = "free some space; `deepfake cache --prune` and `dvc gc --workspace` delete old results"
+    remedy = "free some space: `deepfake cache --prune`, and `dvc gc` as in docs/teamwork.md"
     if free < FULL_GIGABYTES:
         yield Check(name, State.FAILED, f"{free:.1f} GB free", remedy)
     elif free < LOW_GIGABYTES:

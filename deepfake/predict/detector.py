@@ -2,18 +2,15 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import nn
 
 from deepfake.base.errors import ModelError
 from deepfake.core.labels import Floats
 from deepfake.faces.crops import crop_settings
 from deepfake.jobs.step import Failure
 from deepfake.model.card import ModelCard
-from deepfake.model.network import load_model, pick_device
 from deepfake.model.onnx_model import OnnxModel, load_onnx
 from deepfake.model.operating_points import (
     BALANCED,
@@ -23,7 +20,6 @@ from deepfake.model.operating_points import (
     OperatingPoint,
     read_measured,
 )
-from deepfake.model.scores import predict_logits
 from deepfake.params.schema import CropsParams, FramesParams
 from deepfake.predict.inputs import InputFile
 from deepfake.predict.preprocess import Preprocessed, Preprocessor
@@ -32,6 +28,10 @@ from deepfake.predict.source import default_folder, is_onnx, model_folder, onnx_
 from deepfake.predict.verdict import make_result
 from deepfake.video.frames import frame_settings
 from deepfake.video.record import VideoMeta
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
 RUNTIMES = ("torch", "onnx")
 
@@ -57,9 +57,9 @@ class Detector:
 
     def __init__(
         self,
-        network: nn.Module | OnnxModel,
+        network: "nn.Module | OnnxModel",
         card: ModelCard,
-        device: torch.device,
+        device: "torch.device | str",
         preprocessor: Preprocessor | None = None,
         operating_point: str | None = None,
         measured: Mapping[str, Measured] | None = None,
@@ -111,9 +111,10 @@ class Detector:
         if runtime == "onnx":
             with onnx_file(place) as path:
                 exported, measured = load_onnx(path), read_measured(path.parent)
-            cpu = torch.device("cpu")
-            detector = cls(exported, exported.card, cpu, preprocessor, operating_point, measured)
+            detector = cls(exported, exported.card, "cpu", preprocessor, operating_point, measured)
         else:
+            from deepfake.model.network import load_model, pick_device  # not with ONNX Runtime
+
             with model_folder(place) as folder:
                 (network, card), measured = load_model(folder), read_measured(folder)
             device = pick_device()
@@ -155,7 +156,7 @@ class Detector:
         self.close()
 
     @property
-    def network(self) -> nn.Module:
+    def network(self) -> "nn.Module":
         """The network for heat maps; raises ModelError with ONNX Runtime, which has no gradients."""
         if isinstance(self._network, OnnxModel):
             raise ModelError("heat maps and reports need runtime torch: ONNX has no gradients")
@@ -212,6 +213,8 @@ class Detector:
     def _logits(self, images: Sequence[bytes]) -> Floats:
         if isinstance(self._network, OnnxModel):
             return self._network.logits(images)
+        from deepfake.model.logits import predict_logits
+
         return predict_logits(self._network, images, self.card.image_size, self.device)
 
     def _result(self, name: str, data: bytes | Failure, point: OperatingPoint) -> Result:
