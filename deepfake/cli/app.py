@@ -19,12 +19,16 @@ DEFAULT_MODEL = (
 Model = Annotated[
     str | None,
     typer.Option(
-        help=f"Model: a folder, an address of one, a git revision, or an ONNX file. {DEFAULT_MODEL}"
+        help="Model: a folder, an address of one, a release like model@v1.0.0 or model#prod, a git"
+        f" revision, REPOSITORY@REVISION, or an ONNX file. {DEFAULT_MODEL}"
     ),
 ]
 TorchModel = Annotated[
     str | None,
-    typer.Option(help=f"Model: a folder, an address of one, or a git revision. {DEFAULT_MODEL}"),
+    typer.Option(
+        help="Model: a folder, an address of one, a release like model@v1.0.0 or model#prod, a git"
+        f" revision, or REPOSITORY@REVISION. {DEFAULT_MODEL}"
+    ),
 ]
 Runtime = Annotated[
     Literal["torch", "onnx"] | None,
@@ -186,7 +190,7 @@ def page(
 
     Example: deepfake app --port 8501
     """
-    from deepfake.model.source import is_onnx
+    from deepfake.predict.source import is_onnx
     from deepfake.serving.page_command import PageSettings, serve_page
     from deepfake.serving.uploads import UploadLimits
 

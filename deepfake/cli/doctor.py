@@ -193,7 +193,7 @@ def check_params(name: str) -> Iterator[Check]:
 def check_model(name: str) -> Iterator[Check]:
     """Whether the model that `deepfake predict` uses by default can be read."""
     from deepfake.model.card import read_card
-    from deepfake.model.source import default_folder
+    from deepfake.predict.source import default_folder
 
     try:
         folder = default_folder()
