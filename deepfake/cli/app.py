@@ -80,13 +80,13 @@ def main() -> None:
 @app.command()
 def predict(
     paths: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             help="Images, videos, folders, 'quoted patterns', https:// or s3:// addresses; - reads a"
             " list from standard input.",
             metavar="PATH...",
         ),
-    ],
+    ] = None,
     model: Model = None,
     runtime: Runtime = None,
     operating_point: OperatingPoint = None,
@@ -110,6 +110,14 @@ def predict(
         Path | None,
         typer.Option(
             metavar="OUT.mp4", help="Write a copy of the video with boxes and scores on the faces."
+        ),
+    ] = None,
+    watch: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Predict each file in this folder, and each that arrives, until interrupted; the"
+            " same content once. See docs/predicting.md.",
         ),
     ] = None,
     workers: Annotated[
@@ -138,7 +146,7 @@ def predict(
 
     Exit code: 0 if every file has a verdict, 3 if some are UNDECIDED, 1 if the
     model is not found or a folder or pattern has no file (other files are still
-    predicted), 2 for wrong options, 130 if interrupted.
+    predicted), 2 for wrong options, 130 if interrupted (0 with --watch).
 
     Example: deepfake predict clip.mp4 photos/ --report reports
     """
@@ -147,6 +155,10 @@ def predict(
 
     if as_json and as_csv:
         raise typer.BadParameter("--json and --csv exclude each other")
+    if bool(paths) == bool(watch):
+        raise typer.BadParameter("name files, or a folder with --watch")
+    if annotate and watch:
+        raise typer.BadParameter("--annotate takes one video, not --watch")
     if annotate and annotate.suffix.lower() != ".mp4":
         raise typer.BadParameter("--annotate writes an MP4, so its name must end in .mp4")
     output_format: OutputFormat = "json" if as_json else "csv" if as_csv else "table"
@@ -154,7 +166,7 @@ def predict(
         workers=workers, video_seconds=video_seconds, video_gigabytes=video_gigabytes
     )
     options = PredictOptions(
-        paths=paths,
+        paths=paths or [],
         model=model,
         output_format=output_format,
         with_frames=frames,
@@ -163,6 +175,7 @@ def predict(
         limits=limits,
         runtime=runtime,
         operating_point=operating_point,
+        watch=watch,
     )
     try:
         code = run(options)

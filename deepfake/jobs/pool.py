@@ -14,9 +14,8 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import TypeVar
 
-from tqdm import tqdm
-
 from deepfake.base.errors import DeepfakeError
+from deepfake.base.progress import Progress
 from deepfake.core.files import content_digest, write_bytes
 from deepfake.jobs.step import CHANGED, CRASHED, Failure, Step, Video
 from deepfake.jobs.worker import Worker
@@ -63,7 +62,7 @@ def map_records(
         OSError: a file of `Video.out` could not be written.
     """
     failures = 0
-    bar = tqdm(total=len(videos), desc=title, unit="video", smoothing=0.05)
+    bar = Progress(len(videos), title)
     with bar, _Pool(step, execution) as pool:
         waiting: deque[Future[tuple[T, bool]]] = deque()
         for position, video in enumerate(videos):
@@ -72,8 +71,7 @@ def map_records(
             while waiting and (is_last or len(waiting) >= MAX_AHEAD * execution.worker_count):
                 record, has_failed = waiting.popleft().result()
                 failures += has_failed
-                bar.set_postfix({"failed": failures}, refresh=False)
-                bar.update()
+                bar.update(failures)
                 yield record
 
 

@@ -128,7 +128,8 @@ class Service:
         if refused is None:
             return self.detector.predict(path, name, operating_point=point)
         card = self.detector.card
-        return make_result(name, card, refused, np.zeros(0), self.detector.point(point))
+        found = self.detector.point(point)
+        return make_result(name, card, refused, np.zeros(0), found, self.detector.model)
 
     def _refuse(self, path: Path) -> Preprocessed | None:
         """A `Preprocessed` without crops if the file is refused for content or length, else None."""
