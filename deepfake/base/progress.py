@@ -46,5 +46,7 @@ class Progress:
     def _write_line(self) -> None:
         self._last_line = time.monotonic()
         passed = timedelta(seconds=round(self._last_line - self._start))
-        text = f"{self._title}: {self._done} of {self._total}, {self._failed} failed, after {passed}"
+        text = (
+            f"{self._title}: {self._done} of {self._total}, {self._failed} failed, after {passed}"
+        )
         print(text, file=sys.stderr, flush=True)

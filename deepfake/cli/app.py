@@ -8,6 +8,7 @@ import typer
 
 from deepfake.base.errors import DeepfakeError
 from deepfake.cli import model_commands
+from deepfake.cli.api_keys import api_key
 from deepfake.cli.gate import gate
 from deepfake.cli.review import review
 
@@ -226,22 +227,40 @@ def serve(
     megabytes: Megabytes = 100,
     minutes: Minutes = 10,
     waiting: Waiting = 8,
+    api_keys: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Refuse requests without a key of this file (`deepfake api-key`)."
+        ),
+    ] = None,
+    rate_limit: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Maximum number of requests of a client per minute; 0 means no limit."
+        ),
+    ] = 0,
+    keep_minutes: Annotated[
+        float, typer.Option(min=0.01, help="Results of a batch are deleted after this time.")
+    ] = 60,
 ) -> None:
     """Serve predictions over HTTP: POST a file to /predict, get JSON.
 
-    The JSON is that of `deepfake predict --json`; /docs documents the API. There
-    is no authentication and no encryption: put a reverse proxy in front for both.
+    The JSON is that of `deepfake predict --json`; many files go to /batches; /docs
+    documents the API. There is no encryption: put a reverse proxy in front.
 
-    Exit code: 0 if interrupted, 1 if there is no model.
+    Exit code: 0 if interrupted, 1 if there is no model or no file of keys.
 
     Example: deepfake serve & curl -F file=@clip.mp4 http://localhost:8000/predict
     """
+    from deepfake.serving.access import ApiKeys
+    from deepfake.serving.api import ApiSettings
     from deepfake.serving.api import serve as serve_api
     from deepfake.serving.service import Service
     from deepfake.serving.uploads import UploadLimits
 
     limits = UploadLimits(megabytes=megabytes, minutes=minutes, waiting=waiting)
     try:
+        keys = ApiKeys.read(api_keys) if api_keys else None
         service = Service.load(model, limits, runtime, operating_point)
     except DeepfakeError as error:
         typer.echo(f"error: {error}", err=True)
@@ -249,9 +268,10 @@ def serve(
     for note in service.detector.notes:
         typer.echo(f"note: {note}", err=True)
     typer.echo(f"serving at http://{address}:{port}, documentation at /docs", err=True)
-    serve_api(service, address, port)
+    serve_api(service, address, port, ApiSettings(keys, rate_limit, keep_minutes))
 
 
+app.command("api-key")(api_key)
 app.command()(model_commands.evaluate)
 app.command()(model_commands.ship)
 app.command("import-model")(model_commands.import_model)

@@ -26,9 +26,9 @@ from deepfake.model.operating_points import (
 from deepfake.model.scores import predict_logits
 from deepfake.params.schema import CropsParams, FramesParams
 from deepfake.predict.inputs import InputFile
+from deepfake.predict.onnx_export import exported_file
 from deepfake.predict.preprocess import Preprocessed, Preprocessor
 from deepfake.predict.result import ModelVersion, Result
-from deepfake.predict.onnx_export import exported_file
 from deepfake.predict.source import (
     default_folder,
     is_onnx,

@@ -266,9 +266,7 @@ def test_any_number_of_inputs(tmp_path: Path, count: int) -> None:
 
 
 @pytest.mark.usefixtures("in_process")
-def test_the_progress_counts_failures(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_progress_counts_failures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     inputs = videos(write(tmp_path, "a", "b", "a"))
     results = map_records(
         step(tmp_path), inputs, execution(), "t", lambda position, data: (position, data == b"A!")

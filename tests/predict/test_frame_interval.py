@@ -77,5 +77,7 @@ def test_frames_that_agree(interval: tuple[float, float] | None, expected: bool 
         ((0.1, 0.9), False),
     ],
 )
-def test_frames_that_agree_between_two_thresholds(interval: tuple[float, float], expected: bool | None) -> None:
+def test_frames_that_agree_between_two_thresholds(
+    interval: tuple[float, float], expected: bool | None
+) -> None:
     assert frames_agree(interval, Thresholds(0.3, 0.7)) is expected

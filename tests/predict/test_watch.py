@@ -98,9 +98,7 @@ def test_the_same_content_is_judged_once(folder: Path, monkeypatch: pytest.Monke
     for name in ("a.jpg", "b.jpg"):
         (folder / name).write_bytes(b"same")
     (folder / "c.jpg").write_bytes(b"other")
-    detector: Any = SimpleNamespace(
-        model=MODEL, operating_point=SimpleNamespace(name="balanced")
-    )
+    detector: Any = SimpleNamespace(model=MODEL, operating_point=SimpleNamespace(name="balanced"))
     reported: list[Result] = []
     asked: list[str] = []
 
