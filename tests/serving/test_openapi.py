@@ -1,0 +1,58 @@
+"""The server does what its OpenAPI document says, for requests that schemathesis makes from it."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import schemathesis
+from hosting import Client, hosted
+from hypothesis import HealthCheck, settings
+from pydantic import BaseModel
+
+from deepfake import Detector
+from deepfake.model.operating_points import OPERATING_POINTS, Thresholds
+from deepfake.serving import schemas
+from deepfake.serving.service import Service
+from deepfake.serving.uploads import UploadLimits
+
+EXAMPLES = 20  # requests to each operation
+
+
+@pytest.fixture(scope="module")
+def client(detector: Detector) -> Iterator[Client]:
+    """A server whose model has all operating points."""
+    points = dict.fromkeys(OPERATING_POINTS, Thresholds(0.5, 0.5))
+    card = replace(detector.card, operating_points=points)
+    parts = (detector.network, card, detector.device, detector.model, detector.preprocessor)
+    with hosted(Service(Detector(*parts), UploadLimits(megabytes=1))) as found:
+        yield found
+
+
+@pytest.fixture
+def api_schema(client: Client) -> Any:
+    return schemathesis.openapi.from_url(client.url("/openapi.json"))
+
+
+schema = schemathesis.pytest.from_fixture("api_schema")
+
+
+@pytest.mark.slow
+@schema.parametrize()
+@settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
+def test_the_server_does_what_its_document_says(case: schemathesis.Case) -> None:
+    case.call_and_validate()
+
+
+def test_the_examples_of_the_document_are_valid() -> None:
+    models = [
+        one
+        for one in vars(schemas).values()
+        if isinstance(one, type) and issubclass(one, BaseModel) and one is not BaseModel
+    ]
+    examples = [
+        (one, example) for one in models for example in one.model_json_schema().get("examples", [])
+    ]
+    assert {one for one, _ in examples} >= {schemas.Prediction, schemas.BatchRecord}
+    for one, example in examples:
+        one.model_validate(example)
