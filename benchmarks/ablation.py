@@ -36,8 +36,8 @@ from deepfake.core.labels import Floats, Labels
 from deepfake.evaluation.intervals import paired_differences
 from deepfake.evaluation.metrics import Statistics, rank_statistics
 from deepfake.model.inputs import stored_images
+from deepfake.model.logits import predict_logits
 from deepfake.model.network import LOGIT_BOUND, build_model
-from deepfake.model.scores import predict_logits
 from deepfake.params.loading import load_params
 from deepfake.training.crop_set import read_crop_set
 from deepfake.training.loop import train

@@ -26,8 +26,9 @@ from deepfake.core.image import Image, decode_image, encode_jpeg
 from deepfake.evaluation.intervals import group_intervals
 from deepfake.evaluation.metrics import rank_statistics
 from deepfake.faces.cropping import brightness, sharpness
+from deepfake.model.logits import predict_logits
 from deepfake.model.network import load_model
-from deepfake.model.scores import frame_scores, predict_logits
+from deepfake.model.scores import frame_scores
 
 FACE_PIXELS = (12, 16, 24, 32, 40, 48, 64, 96)
 BLURS = (1, 2, 3, 4, 6, 8)  # standard deviation in pixels of the crop

@@ -7,6 +7,7 @@ detection and resizing are the same for both and are not measured.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -22,7 +23,8 @@ from torch import Tensor, nn
 from deepfake.model.card import CARD, ModelCard
 from deepfake.model.export import to_onnx
 from deepfake.model.network import load_model
-from deepfake.model.onnx_model import OnnxModel, transform_parts
+from deepfake.model.onnx_model import OnnxModel
+from deepfake.transforms.evaluation import Normalise
 
 SIZES = (112, 224)  # pixels; both use the weights of models/, which does not affect the time
 BATCHES = (1, 32)
@@ -42,7 +44,7 @@ def median_seconds(actions: Sequence[Callable[[], object]], repeats: int) -> lis
 
 
 def run_torch(network: nn.Module, normalise: nn.Module, crops: Tensor) -> Tensor:
-    """Logits of crops, computed as in `model.scores.predict_logits`."""
+    """Logits of crops, computed as in `model.logits.predict_logits`."""
     with torch.inference_mode():
         logits: Tensor = network(normalise(crops).to(memory_format=torch.channels_last))
         return logits
@@ -52,7 +54,7 @@ def measure(network: nn.Module, card: ModelCard, repeats: int) -> list[list[str]
     """Rows of the table: one per batch size, at the card's image size."""
     size = card.image_size
     exported = OnnxModel(to_onnx(network, card))
-    normalise = nn.Sequential(*transform_parts(size)[1])
+    normalise = Normalise()
     rows = []
     for batch in BATCHES:
         crops = torch.randint(256, (batch, 3, size, size), dtype=torch.uint8)
@@ -89,7 +91,8 @@ def main() -> int:
     if not (options.models / CARD).is_file():
         print(f"error: no model in {options.models}: run `dvc repro train`", file=sys.stderr)
         return 1
-    torch.set_num_threads(options.threads)  # OnnxModel uses as many
+    torch.set_num_threads(options.threads)
+    os.environ["OMP_NUM_THREADS"] = str(options.threads)  # for OnnxModel
     network, card = load_model(options.models)
     rows = [
         row

@@ -31,8 +31,9 @@ from deepfake.evaluation.metrics import Statistics, rank_statistics
 from deepfake.evaluation.predictions import Predictions
 from deepfake.model.card import ModelCard
 from deepfake.model.inputs import select_crops, stored_images
+from deepfake.model.logits import predict_logits
 from deepfake.model.network import load_model
-from deepfake.model.scores import frame_scores, predict_logits
+from deepfake.model.scores import frame_scores
 from deepfake.training.crop_set import CropSet
 from deepfake.training.validation import blended_pairs
 

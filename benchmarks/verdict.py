@@ -29,7 +29,7 @@ from deepfake import Detector
 from deepfake.core.archive import Archive, unpack
 from deepfake.core.sampling import evenly_spaced
 from deepfake.faces import cropping
-from deepfake.model.scores import predict_logits
+from deepfake.model.logits import predict_logits
 from deepfake.params.schema import ExecutionParams
 from deepfake.predict.inputs import InputFile, sniff
 from deepfake.video import frame_archive

@@ -10,7 +10,8 @@ from torch import nn
 from deepfake.core.tables import read_csv, write_csv
 from deepfake.model.card import ModelCard
 from deepfake.model.inputs import select_crops, stored_images
-from deepfake.model.scores import frame_scores, predict_logits, verdicts, video_scores
+from deepfake.model.logits import predict_logits
+from deepfake.model.scores import frame_scores, verdicts, video_scores
 
 
 @dataclass(frozen=True)

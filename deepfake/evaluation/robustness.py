@@ -25,7 +25,8 @@ from deepfake.evaluation.metrics import rank_statistics, threshold_metrics
 from deepfake.evaluation.predictions import Predictions
 from deepfake.model.card import ModelCard
 from deepfake.model.inputs import stored_images
-from deepfake.model.scores import predict_logits, video_scores
+from deepfake.model.logits import predict_logits
+from deepfake.model.scores import video_scores
 from deepfake.transforms.degradations import DEGRADATIONS, degrade, strength_of
 
 Condition = tuple[str, int]  # a degradation and its level

@@ -14,15 +14,15 @@ from torch import nn
 from deepfake.base.errors import ModelError
 from deepfake.model.card import ModelCard
 from deepfake.model.inputs import stored_images
+from deepfake.model.logits import predict_logits
 from deepfake.model.onnx_model import (
     BATCH_DIMENSION,
     CARD_KEY,
     INPUT,
     OUTPUT,
     OnnxModel,
-    transform_parts,
 )
-from deepfake.model.scores import predict_logits
+from deepfake.transforms.evaluation import Normalise
 
 TOLERANCE = 1e-4  # between logits of the same crop
 # Relative to the largest logit, if that is above 10, as after training that diverged: 32-bit floats
@@ -41,8 +41,7 @@ def to_onnx(network: nn.Module, card: ModelCard) -> bytes:
         network: as returned by `network.load_model`.
         card: of the model.
     """
-    _, normalise = transform_parts(card.image_size)
-    whole = nn.Sequential(*normalise, network, nn.Flatten(0)).eval()
+    whole = nn.Sequential(Normalise(), network, nn.Flatten(0)).eval()
     example = torch.zeros(2, 3, card.image_size, card.image_size, dtype=torch.uint8)
     program: Any = torch.onnx.export(
         whole,

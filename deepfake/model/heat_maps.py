@@ -6,23 +6,27 @@ verdict is wrong (Adebayo et al., NeurIPS 2018).
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from deepfake.core.image import Image, decode_image
-from deepfake.model.inputs import to_tensor
-from deepfake.transforms.evaluation import evaluation_transform
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
 Heat = NDArray[np.float32]  # height x width, 0..1
 MAX_OPACITY = 0.6  # of the colours where the heat is 1
 
 
 def heat_maps(
-    network: nn.Module, images: Sequence[bytes], image_size: int, device: torch.device | str = "cpu"
+    network: "nn.Module",
+    images: Sequence[bytes],
+    image_size: int,
+    device: "torch.device | str" = "cpu",
 ) -> list[Heat]:
     """Grad-CAM of the FAKE logit at the last convolutional stage (Selvaraju et al., ICCV 2017).
 
@@ -36,7 +40,11 @@ def heat_maps(
         One map per crop, in the crop's size. The highest value of each map is 1, so maps of
         different crops cannot be compared. A map is all 0 if no region raises the logit.
     """
+    import torch  # the service loads this module without torch
     from captum.attr import LayerGradCam
+
+    from deepfake.model.inputs import to_tensor
+    from deepfake.transforms.evaluation import evaluation_transform
 
     if not images:
         return []

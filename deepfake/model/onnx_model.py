@@ -2,24 +2,21 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import nn
-from torchvision.transforms import v2
 
+from deepfake.base.cores import thread_count
 from deepfake.base.errors import ModelError
 from deepfake.core.image import decode_image
 from deepfake.core.labels import Floats
 from deepfake.model.card import ONNX, parse_card
-from deepfake.model.inputs import to_tensor
-from deepfake.model.scores import BATCH_SIZE
-from deepfake.transforms.evaluation import evaluation_transform
+from deepfake.transforms.resize import resize
 
 CARD_KEY = "card"  # metadata of the file: the card as JSON
 INPUT, OUTPUT = "crops", "logits"  # uint8, batch x 3 x size x size, RGB; float32, batch
+BATCH_SIZE = 64  # crops at once, with torch too
 BATCH_DIMENSION = "batch"  # name of the dimension of any length
 EXPORT_AGAIN = "export it with `dvc repro export`, or fetch it with `dvc pull`"
 
@@ -27,8 +24,8 @@ EXPORT_AGAIN = "export it with `dvc repro export`, or fetch it with `dvc pull`"
 class OnnxModel:
     """A model written by `export.to_onnx`, in ONNX Runtime on the CPU.
 
-    It uses as many threads as torch. They do not spin while waiting, since the processes that
-    decode videos need the cores too. The same crops in the same batches give the same bits.
+    It needs neither torch nor torchvision. Its threads do not spin while waiting, since the
+    processes that decode videos need the cores too. The same crops in the same batches give the same bits.
 
     Args:
         data: content of the file.
@@ -42,7 +39,7 @@ class OnnxModel:
         import onnxruntime  # not needed with torch
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = torch.get_num_threads()
+        options.intra_op_num_threads = thread_count()
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.use_deterministic_compute = True
         options.log_severity_level = 4  # only fatal ones; the exception has the message
@@ -58,15 +55,14 @@ class OnnxModel:
         self.card = parse_card(metadata.get(CARD_KEY, ""), name)
         _check_shape(session, self.card.image_size, name)
         self._session = session
-        self._resize, _ = transform_parts(self.card.image_size)
 
     def logits(self, images: Sequence[bytes]) -> Floats:
-        """One logit per JPEG crop, as `scores.predict_logits` returns them."""
+        """One logit per JPEG crop, as `logits.predict_logits` returns them."""
         logits = []
         for start in range(0, len(images), BATCH_SIZE):
             decoded = (decode_image(data) for data in images[start : start + BATCH_SIZE])
-            crops = torch.stack([self._resize(to_tensor(image)) for image in decoded])
-            logits.append(self.run(crops.contiguous().numpy()))
+            crops = np.stack([resize(image, self.card.image_size) for image in decoded])
+            logits.append(self.run(np.ascontiguousarray(crops.transpose(0, 3, 1, 2))))
         return np.concatenate(logits).astype(np.float64) if logits else np.zeros(0)
 
     def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -74,12 +70,6 @@ class OnnxModel:
         outputs = self._session.run([OUTPUT], {INPUT: crops})
         logits: NDArray[np.float32] = outputs[0]
         return logits
-
-
-def transform_parts(size: int) -> tuple[nn.Module, list[nn.Module]]:
-    """The evaluation transform in two parts: resizing, and what the ONNX file does itself."""
-    resize, *normalise = cast(v2.Compose, evaluation_transform(size)).transforms
-    return resize, normalise
 
 
 def load_onnx(path: Path) -> OnnxModel:

@@ -1,39 +1,14 @@
-"""Logits of crops, and scores of frames, people and videos."""
-
-from collections.abc import Sequence
+"""From the logits of crops to scores of frames, people and videos."""
 
 import numpy as np
 import pandas as pd
-import torch
 from scipy.special import expit
-from torch import Tensor, nn
 
-from deepfake.core.image import decode_image
 from deepfake.core.labels import FAKE, LABEL_NAMES, REAL, UNDECIDED, Floats
-from deepfake.model.inputs import to_tensor
-from deepfake.transforms.evaluation import evaluation_transform
-
-BATCH_SIZE = 64
 
 # Reasons for UNDECIDED
 NO_FACE_FOUND = "no face found"
 TOO_FEW_FRAMES = "too few frames with a face"
-
-
-def predict_logits(
-    network: nn.Module, images: Sequence[bytes], image_size: int, device: torch.device | str = "cpu"
-) -> Floats:
-    """One logit per JPEG crop (higher = more likely FAKE); leaves the network in eval mode."""
-    preset = evaluation_transform(image_size)
-    network.eval()
-    logits: list[Tensor] = []
-    with torch.inference_mode():
-        for start in range(0, len(images), BATCH_SIZE):
-            decoded = (decode_image(data) for data in images[start : start + BATCH_SIZE])
-            crops = torch.stack([preset(to_tensor(image)) for image in decoded])
-            batch = crops.to(device, memory_format=torch.channels_last)
-            logits.append(network(batch).squeeze(1).float().cpu())
-    return torch.cat(logits).double().numpy() if logits else np.zeros(0)
 
 
 def frame_scores(logits: Floats, temperature: float, bias: float = 0.0) -> Floats:

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from deepfake.base.cores import usable_cores
+
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
 Quality = Annotated[int, Field(ge=1, le=100)]
@@ -52,10 +54,7 @@ class ExecutionParams(Section):
     @property
     def worker_count(self) -> int:
         """Number of processes: `workers`, or one per usable core if that is 0."""
-        import os
-
-        usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
-        return self.workers or usable or os.cpu_count() or 1
+        return self.workers or usable_cores()
 
 
 class FramesParams(Section):

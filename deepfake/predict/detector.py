@@ -2,18 +2,15 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import nn
 
 from deepfake.base.errors import ModelError
 from deepfake.core.labels import Floats
 from deepfake.faces.crops import crop_settings
 from deepfake.jobs.step import Failure
 from deepfake.model.card import WEIGHTS, ModelCard
-from deepfake.model.network import load_model, pick_device
 from deepfake.model.onnx_model import OnnxModel, load_onnx
 from deepfake.model.operating_points import (
     BALANCED,
@@ -23,7 +20,6 @@ from deepfake.model.operating_points import (
     OperatingPoint,
     read_measured,
 )
-from deepfake.model.scores import predict_logits
 from deepfake.params.schema import CropsParams, FramesParams
 from deepfake.predict.inputs import InputFile
 from deepfake.predict.onnx_export import exported_file
@@ -39,6 +35,10 @@ from deepfake.predict.source import (
 from deepfake.predict.verdict import make_result
 from deepfake.video.frames import frame_settings
 from deepfake.video.record import VideoMeta
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
 RUNTIMES = ("torch", "onnx")
 
@@ -65,9 +65,9 @@ class Detector:
 
     def __init__(
         self,
-        network: nn.Module | OnnxModel,
+        network: "nn.Module | OnnxModel",
         card: ModelCard,
-        device: torch.device,
+        device: "torch.device | str",
         model: ModelVersion,
         preprocessor: Preprocessor | None = None,
         operating_point: str | None = None,
@@ -120,14 +120,16 @@ class Detector:
         if runtime not in RUNTIMES:
             raise ModelError(f"unknown runtime {runtime}: use {' or '.join(RUNTIMES)}")
         notes = [] if release is None else [str(release)]
-        loaded: tuple[nn.Module | OnnxModel, ModelCard, torch.device, ModelVersion]
+        loaded: tuple[nn.Module | OnnxModel, ModelCard, torch.device | str, ModelVersion]
         if runtime == "onnx":
             with exported_file(place) as (path, weights):
                 exported, measured = load_onnx(path), read_measured(path.parent)
                 version = model_version(given, release, weights)
                 notes += [] if path == weights else [f"{weights} was exported to {path}"]
-            loaded = (exported, exported.card, torch.device("cpu"), version)
+            loaded = (exported, exported.card, "cpu", version)
         else:
+            from deepfake.model.network import load_model, pick_device  # not with ONNX Runtime
+
             with model_folder(place) as folder:
                 (network, card), measured = load_model(folder), read_measured(folder)
                 version = model_version(given, release, folder / WEIGHTS)
@@ -169,7 +171,7 @@ class Detector:
         self.close()
 
     @property
-    def network(self) -> nn.Module:
+    def network(self) -> "nn.Module":
         """The network for heat maps; raises ModelError with ONNX Runtime, which has no gradients."""
         if isinstance(self._network, OnnxModel):
             raise ModelError("heat maps and reports need runtime torch: ONNX has no gradients")
@@ -226,6 +228,8 @@ class Detector:
     def _logits(self, images: Sequence[bytes]) -> Floats:
         if isinstance(self._network, OnnxModel):
             return self._network.logits(images)
+        from deepfake.model.logits import predict_logits
+
         return predict_logits(self._network, images, self.card.image_size, self.device)
 
     def _result(self, name: str, data: bytes | Failure, point: OperatingPoint) -> Result:

@@ -25,8 +25,8 @@ from deepfake.base.errors import TrainingError
 from deepfake.core.labels import Floats, Labels
 from deepfake.model.calibration import Calibration
 from deepfake.model.inputs import stored_images
+from deepfake.model.logits import predict_logits
 from deepfake.model.network import build_model, init_digest, parameter_groups
-from deepfake.model.scores import predict_logits
 from deepfake.params.schema import ScoreParams, TrainParams
 from deepfake.training.crop_set import CropSet
 from deepfake.training.dataset import CropDataset
@@ -35,8 +35,8 @@ from deepfake.training.sampler import EpochSampler
 from deepfake.training.schedule import cosine_with_warmup, ema_with_warmup
 from deepfake.training.state import load_state, save_state, state_path
 from deepfake.training.validation import val_domains, val_metrics
-from deepfake.transforms.augmentation import random_degradations, training_transform
-from deepfake.transforms.evaluation import compose, normalisation
+from deepfake.transforms.augmentation import compose, random_degradations, training_transform
+from deepfake.transforms.evaluation import Normalise
 
 HISTORY_COLUMNS = [
     *("epoch", "learning_rate", "train_loss"),
@@ -190,7 +190,7 @@ class TrainingRun:
         degradations = random_degradations(params.colour, params.resampling, params.recompression)
         transform = compose([preset, *degradations])
         table, landmarks = train_set.table, train_set.landmarks
-        self.normalise = normalisation()
+        self.normalise = Normalise()
         dataset = CropDataset(train_set.folder, table, landmarks, transform)
         self.sampler = EpochSampler(table, train_set.blendable(), params)
         workers = _startable(workers)

@@ -10,14 +10,13 @@ from torchvision.transforms import v2
 
 from deepfake.core.image import Chroma, Image, decode_image, encode_jpeg
 from deepfake.transforms.degradations import h264
-from deepfake.transforms.evaluation import compose
 
 
 def training_transform(preset: str, size: int, region: float, margin: float) -> nn.Module:
     """A training preset, from uint8 RGB to uint8 RGB, 3 x h x w.
 
-    It uses torch's global random generator. The training loop applies `normalisation` to whole
-    batches, which is faster.
+    It uses torch's global random generator. The training loop applies `evaluation.Normalise` to
+    whole batches, which is faster.
 
     Args:
         preset: a key of `PRESETS`.
@@ -31,6 +30,12 @@ def training_transform(preset: str, size: int, region: float, margin: float) -> 
         KeyError: there is no such preset.
     """
     return compose(PRESETS[preset](size, region, margin))
+
+
+def compose(steps: list[nn.Module]) -> nn.Module:
+    """A transform that applies the steps in order."""
+    chain: nn.Module = v2.Compose(steps)
+    return chain
 
 
 def random_degradations(colour: float, resampling: float, recompression: float) -> list[nn.Module]:

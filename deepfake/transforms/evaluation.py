@@ -1,11 +1,41 @@
-"""From a crop to the network's input, for val, test and prediction."""
+"""From a crop to the network's input, for val, test and prediction.
+
+It needs torch alone: importing torchvision takes as long as importing torch.
+"""
 
 import torch
-from torch import nn
-from torchvision.transforms import v2
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet, as in torchvision's weights
 STD = (0.229, 0.224, 0.225)
+
+
+class Resize(nn.Module):
+    """Resizes uint8 RGB, 3 x h x w, to 3 x size x size, bilinear with antialiasing.
+
+    `transforms.resize.resize` does the same without torch.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.shape = (size, size)
+
+    def forward(self, crop: Tensor) -> Tensor:
+        """The resized crop."""
+        if crop.shape[-2:] == self.shape:
+            return crop
+        return interpolate(crop[None], self.shape, mode="bilinear", antialias=True)[0]
+
+
+class Normalise(nn.Module):
+    """Converts uint8 RGB, ... x 3 x h x w, to the normalised floats that the network expects."""
+
+    def forward(self, crops: Tensor) -> Tensor:
+        """Values of the same shape, float32."""
+        floats = crops.to(torch.float32).mul_(1 / 255)
+        mean, std = (floats.new_tensor(values).view(-1, 1, 1) for values in (MEAN, STD))
+        return floats.sub(mean).div_(std)
 
 
 def evaluation_transform(size: int) -> nn.Module:
@@ -13,15 +43,4 @@ def evaluation_transform(size: int) -> nn.Module:
 
     It converts uint8 RGB, 3 x h x w, to normalised floats, 3 x size x size.
     """
-    return compose([v2.Resize((size, size), antialias=True), normalisation()])
-
-
-def normalisation() -> nn.Module:
-    """Converts uint8 RGB, ... x 3 x h x w, to the normalised floats that the network expects."""
-    return compose([v2.ToDtype(torch.float32, scale=True), v2.Normalize(MEAN, STD)])
-
-
-def compose(steps: list[nn.Module]) -> nn.Module:
-    """A transform that applies the steps in order."""
-    chain: nn.Module = v2.Compose(steps)
-    return chain
+    return nn.Sequential(Resize(size), Normalise())

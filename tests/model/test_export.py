@@ -14,9 +14,9 @@ from deepfake.core import archive
 from deepfake.core.image import encode_jpeg
 from deepfake.core.tables import read_csv
 from deepfake.model import export
+from deepfake.model.logits import predict_logits
 from deepfake.model.network import build_model, load_model
-from deepfake.model.onnx_model import OnnxModel, load_onnx
-from deepfake.model.scores import BATCH_SIZE, predict_logits
+from deepfake.model.onnx_model import BATCH_SIZE, OnnxModel, load_onnx
 
 SIDES = (160, 112, 90, 211)  # of crops in pixels; the network takes 112
 

@@ -24,10 +24,10 @@ from deepfake.model.imported import (
     one_logit,
     read_state_dict,
 )
+from deepfake.model.logits import predict_logits
 from deepfake.model.network import load_model
 from deepfake.model.onnx_model import OnnxModel
 from deepfake.model.operating_points import MEASURED
-from deepfake.model.scores import predict_logits
 from deepfake.params.schema import CropsParams, Params
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from deepfake.core.image import encode_jpeg
-from deepfake.model.scores import frame_scores, predict_logits, video_scores
+from deepfake.model.logits import predict_logits
+from deepfake.model.scores import frame_scores, video_scores
 from deepfake.transforms import evaluation
 
 

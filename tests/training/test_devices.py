@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from deepfake.core import archive
 from deepfake.core.image import encode_jpeg
 from deepfake.model import heat_maps
-from deepfake.model.scores import predict_logits
+from deepfake.model.logits import predict_logits
 from deepfake.params.schema import Params, TrainParams
 from deepfake.training import loop
 from deepfake.training.crop_set import CropSet

@@ -18,8 +18,8 @@ from deepfake.core.image import encode_jpeg
 from deepfake.core.labels import FAKE, REAL
 from deepfake.model.calibration import Calibration
 from deepfake.model.inputs import stored_images
+from deepfake.model.logits import predict_logits
 from deepfake.model.network import LOGIT_BOUND, build_model
-from deepfake.model.scores import predict_logits
 from deepfake.params.loading import load_params
 from deepfake.params.schema import DomainParams, ScoreParams, TrainParams
 from deepfake.training import loop

@@ -76,7 +76,7 @@ def test_preset_none_equals_evaluation() -> None:
         [augmentation.training_transform("none", 24, 1.0, 1.3)(image) for image in images]
     )
     expected = torch.stack([evaluation.evaluation_transform(24)(image) for image in images])
-    assert torch.equal(evaluation.normalisation()(crops), expected)
+    assert torch.equal(evaluation.Normalise()(crops), expected)
 
 
 @pytest.mark.parametrize("preset", ["none", "light"])
@@ -171,7 +171,7 @@ LEVERS = {
 def test_degradations_keep_shape_and_type_and_follow_the_seed(
     lever: str, height: int, width: int
 ) -> None:
-    transform = evaluation.compose(augmentation.random_degradations(*LEVERS[lever]))
+    transform = augmentation.compose(augmentation.random_degradations(*LEVERS[lever]))
 
     def degraded(seed: int) -> Tensor:
         torch.manual_seed(seed)
@@ -189,14 +189,14 @@ def test_degradations_keep_shape_and_type_and_follow_the_seed(
 def test_degradations_of_probability_0_do_nothing() -> None:
     assert augmentation.random_degradations(0.0, 0.0, 0.0) == []
     torch.manual_seed(0)
-    half = evaluation.compose(augmentation.random_degradations(0.5, 0.0, 0.0))
+    half = augmentation.compose(augmentation.random_degradations(0.5, 0.0, 0.0))
     unchanged = sum(torch.equal(half(noise(8, 8)), noise(8, 8)) for _ in range(200))
     assert unchanged == pytest.approx(100, abs=25)
 
 
 def test_the_degradation_does_not_depend_on_the_image() -> None:
     """So the two crops of a pair, under one seed, get the same: also the next random numbers."""
-    transform = evaluation.compose(augmentation.random_degradations(0.5, 0.5, 0.5))
+    transform = augmentation.compose(augmentation.random_degradations(0.5, 0.5, 0.5))
     after = []
     for seed in range(20):
         for image in (noise(20, 20), torch.zeros(3, 20, 20, dtype=torch.uint8)):
