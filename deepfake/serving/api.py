@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import uvicorn
 from anyio import to_thread
-from fastapi import FastAPI, File, Query, Request, Security, UploadFile
+from fastapi import FastAPI, File, Path, Query, Request, Security, UploadFile
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.security import HTTPBearer
@@ -67,6 +67,7 @@ OF_UPLOAD = (
     problems.INVALID,
     problems.BUSY,
 )
+BatchId = Annotated[str, Path(description="The id in the response to POST /batches.")]
 PointName = Literal["balanced", "strict", "screening", "cautious"]
 
 
@@ -164,11 +165,11 @@ def _add_routes(
         state = await to_thread.run_sync(call)
         return JSONResponse(state, 202, {"Location": f"/batches/{state['id']}"})
 
-    async def read_batch(request: Request, batch_id: str) -> Response:
+    async def read_batch(request: Request, batch_id: BatchId) -> Response:
         """Progress of a batch, and the results of its finished files in the order of the files."""
         return JSONResponse(batches.state(request.scope[CLIENT], batch_id))
 
-    async def delete_batch(request: Request, batch_id: str) -> Response:
+    async def delete_batch(request: Request, batch_id: BatchId) -> Response:
         """Delete a batch with its results; files that wait are not analysed."""
         batches.delete(request.scope[CLIENT], batch_id)
         return Response(status_code=204)

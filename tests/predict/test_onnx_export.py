@@ -14,6 +14,8 @@ from deepfake.model.operating_points import MEASURED
 from deepfake.predict import onnx_export
 from deepfake.predict.onnx_export import exported_file
 
+RATES = '{"operating_points": {}}'  # of a model that was not measured
+
 pytestmark = pytest.mark.slow
 
 
@@ -28,12 +30,12 @@ def test_a_model_is_exported_once(
     model: Path, detector: Detector, demo_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clip = demo_root / "real/orl01_1.mp4"
-    (model / MEASURED).write_text("{}")
+    (model / MEASURED).write_text(RATES)
     loaded = Detector.load(model, detector.preprocessor, "onnx")
     assert loaded.predict(clip).score == pytest.approx(detector.predict(clip).score, abs=1e-4)
     (note,) = [one for one in loaded.notes if "was exported to" in one]
     copy = Path(note.rpartition(" ")[2])
-    assert (copy.name, copy.with_name(MEASURED).read_text()) == (ONNX, "{}")
+    assert (copy.name, copy.with_name(MEASURED).read_text()) == (ONNX, RATES)
     assert loaded.model.sha256 == detector.model.sha256, "the weights are the same"
     monkeypatch.setattr(onnx_export, "_export", None)  # it would fail
     with exported_file(str(model)) as (path, weights):

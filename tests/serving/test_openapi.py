@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import schemathesis
 from hosting import Client, hosted
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from pydantic import BaseModel
+from schemathesis import GenerationMode
 
 from deepfake import Detector
 from deepfake.model.operating_points import OPERATING_POINTS, Thresholds
@@ -16,7 +17,18 @@ from deepfake.serving import schemas
 from deepfake.serving.service import Service
 from deepfake.serving.uploads import UploadLimits
 
-EXAMPLES = 20  # requests to each operation
+EXAMPLES = 15  # requests to each operation
+VALID, INVALID = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
+REQUESTS = [
+    ("/predict", "POST", VALID),
+    ("/predict", "POST", INVALID),
+    ("/batches", "POST", VALID),
+    ("/batches", "POST", INVALID),
+    ("/batches/{batch_id}", "GET", VALID),
+    ("/batches/{batch_id}", "DELETE", VALID),
+    ("/metrics", "GET", VALID),
+    ("/health", "GET", VALID),
+]
 
 
 @pytest.fixture(scope="module")
@@ -29,19 +41,28 @@ def client(detector: Detector) -> Iterator[Client]:
         yield found
 
 
-@pytest.fixture
-def api_schema(client: Client) -> Any:
+@pytest.fixture(scope="module")
+def document(client: Client) -> Any:
     return schemathesis.openapi.from_url(client.url("/openapi.json"))
 
 
-schema = schemathesis.pytest.from_fixture("api_schema")
+@pytest.mark.slow
+@pytest.mark.parametrize(("path", "method", "mode"), REQUESTS)
+def test_the_server_does_what_its_document_says(
+    document: Any, path: str, method: str, mode: GenerationMode
+) -> None:
+    @given(case=document[path][method].as_strategy(generation_mode=mode))
+    @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
+    def check(case: schemathesis.Case) -> None:
+        case.call_and_validate()
+
+    check()
 
 
 @pytest.mark.slow
-@schema.parametrize()
-@settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
-def test_the_server_does_what_its_document_says(case: schemathesis.Case) -> None:
-    case.call_and_validate()
+def test_every_operation_is_tested(document: Any) -> None:
+    found = {(one.ok().path, one.ok().method.upper()) for one in document.get_all_operations()}
+    assert found == {(path, method) for path, method, _ in REQUESTS}
 
 
 def test_the_examples_of_the_document_are_valid() -> None:
