@@ -139,7 +139,9 @@ def _add_routes(
     point_name = Query(None, description=f"Thresholds of the verdict. Default: {default}.")
 
     async def predict(
-        file: list[UploadFile] = File(max_length=1, description="One image or video."),  # noqa: B008
+        file: list[UploadFile] = File(  # noqa: B008
+            min_length=1, max_length=1, description="One image or video."
+        ),
         frames: bool = with_frames,
         operating_point: PointName | None = point_name,
     ) -> Response:
