@@ -120,21 +120,22 @@ class Detector:
         if runtime not in RUNTIMES:
             raise ModelError(f"unknown runtime {runtime}: use {' or '.join(RUNTIMES)}")
         notes = [] if release is None else [str(release)]
-        loaded: tuple[nn.Module | OnnxModel, ModelCard, torch.device | str, ModelVersion]
+        network: nn.Module | OnnxModel
+        device: torch.device | str
         if runtime == "onnx":
             with exported_file(place) as (path, weights):
                 exported, measured = load_onnx(path), read_measured(path.parent)
                 version = model_version(given, release, weights)
                 notes += [] if path == weights else [f"{weights} was exported to {path}"]
-            loaded = (exported, exported.card, "cpu", version)
+            network, card, device = exported, exported.card, "cpu"
         else:
             from deepfake.model.network import load_model, pick_device  # not with ONNX Runtime
 
             with model_folder(place) as folder:
                 (network, card), measured = load_model(folder), read_measured(folder)
                 version = model_version(given, release, folder / WEIGHTS)
-            loaded = (network, card, pick_device(), version)
-        detector = cls(*loaded, preprocessor, operating_point, measured)
+            device = pick_device()
+        detector = cls(network, card, device, version, preprocessor, operating_point, measured)
         detector.notes[:0] = notes
         return detector
 
