@@ -11,10 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from queue import SimpleQueue
-from threading import Thread
 from typing import TypeVar
 
-from deepfake.base.errors import DeepfakeError
 from deepfake.base.progress import Progress
 from deepfake.core.files import content_digest, write_bytes
 from deepfake.jobs.step import CHANGED, CRASHED, Failure, Step, Video
@@ -85,28 +83,15 @@ class _Pool:
         for worker in self._workers:
             self._idle.put(worker)
         self._threads = ThreadPoolExecutor(execution.worker_count)
-        self._starter = Thread(target=self._warm_up)
 
     def __enter__(self) -> "_Pool":
-        self._starter.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
         for worker in self._workers:
             worker.close()
-        self._starter.join()
         self._threads.shutdown()
-
-    def _warm_up(self) -> None:
-        """Start a process before the first video needs one."""
-        worker = self._idle.get()
-        try:
-            worker.start(self._step.function)
-        except DeepfakeError:
-            pass  # the first video reports it
-        finally:
-            self._idle.put(worker)
 
     def submit(self, video: Video, read: Callable[[bytes | Failure], T]) -> "Future[T]":
         return self._threads.submit(lambda: read(self._result(video)))
