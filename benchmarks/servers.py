@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,27 +37,32 @@ def running(health: str, *arguments: str) -> Iterator[tuple[int, str]]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "deepfake", *arguments, "--port", str(port)]
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stderr=subprocess.DEVNULL)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        _wait_for(f"{address}{health}", process)
-        yield process.pid, address
-    finally:
-        process.terminate()
-        process.wait()
+    path = os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")])
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            command, cwd=REPOSITORY, env={**os.environ, "PYTHONPATH": path}, stderr=log
+        )
+        address = f"http://127.0.0.1:{port}"
+        try:
+            if not _answers(f"{address}{health}", process):
+                log.seek(0)
+                raise SystemExit(f"error: {address} did not answer:\n{log.read().decode()}")
+            yield process.pid, address
+        finally:
+            process.terminate()
+            process.wait()
 
 
-def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
-    """Wait until an address answers."""
+def _answers(address: str, process: subprocess.Popen[bytes]) -> bool:
+    """Wait until an address answers; False if the process ends or it takes too long."""
     end = time.monotonic() + TIMEOUT
     while time.monotonic() < end and process.poll() is None:
         try:
             with urlopen(address):
-                return
+                return True
         except (URLError, ConnectionError):
             time.sleep(0.5)
-    raise SystemExit(f"error: {address} did not answer within {TIMEOUT:.0f} s")
+    return False
 
 
 def resident_memory(process: int) -> int:
