@@ -11,6 +11,7 @@ from deepfake.cli import model_commands
 from deepfake.cli.api_keys import api_key
 from deepfake.cli.gate import gate
 from deepfake.cli.review import review
+from deepfake.cli.sweep import sweep
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -274,9 +275,11 @@ def serve(
 app.command("api-key")(api_key)
 app.command()(model_commands.evaluate)
 app.command()(model_commands.ship)
+app.command()(model_commands.release)
 app.command("import-model")(model_commands.import_model)
 app.command()(review)
 app.command()(gate)
+app.command()(sweep)
 
 
 @app.command()

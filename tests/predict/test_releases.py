@@ -1,6 +1,7 @@
 """Names of released models: git tags in GTO's grammar, in this and in another repository."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -178,3 +179,30 @@ def test_the_model_of_another_repository(
             pass
     with pytest.raises(ModelError, match=r"could not be cloned .*`git ls-remote`"):
         pinned(f"{(tmp_path / 'nowhere').as_uri()}@model#prod")
+
+
+@pytest.mark.slow
+def test_a_detector_says_which_version_it_is(
+    registry: Registry,
+    random_model: Path,
+    portable: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As `deepfake predict`, `serve` and `app` load it."""
+    from deepfake.predict.detector import Detector
+
+    shutil.copytree(random_model, registry.folder / "models")
+    shutil.copy(portable, registry.folder / "models")
+    commit(registry.folder)
+    registry.tag("model@v1.0.0")
+    registry.tag("model#prod#1")
+    for place, name in (
+        (registry.folder, "model#prod"),
+        (tmp_path, f"{registry.folder}@model#prod"),
+    ):
+        monkeypatch.chdir(place)
+        for runtime in ("torch", "onnx"):
+            with Detector.load(name, runtime=runtime) as detector:
+                assert detector.notes[0].startswith("model#prod is v1.0.0, commit ")
+                assert detector.card.origin["datasets"] == ["demo"]
