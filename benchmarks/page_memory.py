@@ -10,66 +10,20 @@ not the browser. Needs Chromium, the demo and a trained model.
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
-import socket
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import numpy as np
-import psutil
 from bench import markdown_table
 from playwright.sync_api import sync_playwright
+from servers import CLIPS, MEGABYTE, TIMEOUT, resident_memory, running
 
 from deepfake.core.sampling import evenly_spaced
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-CLIPS = REPOSITORY / "data" / "demo" / "raw"
-TIMEOUT = 600.0  # seconds per file, for a busy machine
 WARM_UP = 10  # uploads after which everything is loaded
-MEGABYTE = 2**20
-
-
-@contextmanager
-def running_page() -> Iterator[tuple[int, str]]:
-    """Serve the page in the block; yield the id of its process and its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-c", "from deepfake.cli.app import app; app()", "app"]
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    process = subprocess.Popen([*command, "--port", str(port)], cwd=REPOSITORY, env=environment)
-    try:
-        wait_for(f"http://127.0.0.1:{port}/_stcore/health")
-        yield process.pid, f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def wait_for(address: str) -> None:
-    """Wait until an address answers."""
-    end = time.monotonic() + TIMEOUT
-    while time.monotonic() < end:
-        try:
-            with urlopen(address):
-                return
-        except (URLError, ConnectionError):
-            time.sleep(0.5)
-    raise SystemExit(f"error: {address} did not answer within {TIMEOUT:.0f} s")
-
-
-def resident_memory(process: int) -> int:
-    """Resident memory of a process and its descendants, in bytes."""
-    parent = psutil.Process(process)
-    return sum(item.memory_info().rss for item in [parent, *parent.children(recursive=True)])
 
 
 def upload(page: Any, path: Path, number: int) -> str:
@@ -118,7 +72,7 @@ def main() -> int:
         )
         return 2
     measured = []
-    with running_page() as (process, address), sync_playwright() as playwright:
+    with running("/_stcore/health", "app") as (process, address), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
         page = browser.new_page()
         page.set_default_timeout(1000 * TIMEOUT)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import requests
 import uvicorn
 
-from deepfake.serving.api import configuration
+from deepfake.serving.api import ApiSettings, configuration
 from deepfake.serving.service import Service
 
 WAIT = 120  # limit in seconds for an answer, on a busy machine
@@ -38,9 +38,9 @@ class Client:
 
 
 @contextmanager
-def hosted(service: Service) -> Iterator[Client]:
+def hosted(service: Service, settings: ApiSettings | None = None) -> Iterator[Client]:
     """Serve the API until the end of the block."""
-    server = uvicorn.Server(configuration(service, "127.0.0.1", 0))
+    server = uvicorn.Server(configuration(service, "127.0.0.1", 0, settings))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     wait_until(lambda: server.started)

@@ -6,10 +6,11 @@ import numpy as np
 
 from deepfake.core.image import encode_jpeg
 from deepfake.model.operating_points import Measured, OperatingPoint, Rate, Thresholds
-from deepfake.predict.result import Face, FaceFrame, Result, UndecidedCause
+from deepfake.predict.result import Face, FaceFrame, ModelVersion, Result, UndecidedCause
 from deepfake.video.record import VideoMeta
 
 VIDEO = VideoMeta("ok", "", 640, 480, 25.0, 100, 12345, "h264", (0, 25, 50, 75))
+MODEL = ModelVersion("starter", "0123456789ab", "0123456789ab" + 52 * "c")
 HALF = Thresholds(0.5, 0.5)
 CROP = encode_jpeg(np.full((40, 40, 3), 90, np.uint8), 95, "yuv444")
 
@@ -38,7 +39,7 @@ def make_result(
         score=score,
         operating_point=OperatingPoint("balanced", HALF),
         interval=deciding.interval if deciding else None,
-        certainty="clear" if deciding else "",
+        frames_agree=True if deciding else None,
         reason="" if deciding else "no face found",
         note="",
         video=video,
@@ -46,6 +47,7 @@ def make_result(
         frames_with_face=len({one.frame for face in faces for one in face.frames}),
         decisive=deciding.track if deciding else None,
         faces=faces,
+        model=MODEL,
         cause=None if deciding else UndecidedCause.NO_FACE,
         calibrated=True,
     )
@@ -81,7 +83,7 @@ NOT_CERTAIN = replace(
     THREE_PEOPLE,
     operating_point=CAUTIOUS,
     verdict="UNDECIDED",
-    certainty="",
+    frames_agree=None,
     reason="not certain enough",
     cause=UndecidedCause.NOT_CERTAIN,
 )

@@ -8,6 +8,7 @@ import typer
 
 from deepfake.base.errors import DeepfakeError
 from deepfake.cli import model_commands
+from deepfake.cli.api_keys import api_key
 from deepfake.cli.gate import gate
 from deepfake.cli.list_files import list_files
 from deepfake.cli.review import review
@@ -82,13 +83,13 @@ def main() -> None:
 @app.command()
 def predict(
     paths: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             help="Images, videos, folders, 'quoted patterns', https:// or s3:// addresses; - reads a"
             " list from standard input.",
             metavar="PATH...",
         ),
-    ],
+    ] = None,
     model: Model = None,
     runtime: Runtime = None,
     operating_point: OperatingPoint = None,
@@ -112,6 +113,14 @@ def predict(
         Path | None,
         typer.Option(
             metavar="OUT.mp4", help="Write a copy of the video with boxes and scores on the faces."
+        ),
+    ] = None,
+    watch: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Predict each file in this folder, and each that arrives, until interrupted; the"
+            " same content once. See docs/predicting.md.",
         ),
     ] = None,
     workers: Annotated[
@@ -140,7 +149,7 @@ def predict(
 
     Exit code: 0 if every file has a verdict, 3 if some are UNDECIDED, 1 if the
     model is not found or a folder or pattern has no file (other files are still
-    predicted), 2 for wrong options, 130 if interrupted.
+    predicted), 2 for wrong options, 130 if interrupted (0 with --watch).
 
     Example: deepfake predict clip.mp4 photos/ --report reports
     """
@@ -149,6 +158,10 @@ def predict(
 
     if as_json and as_csv:
         raise typer.BadParameter("--json and --csv exclude each other")
+    if bool(paths) == bool(watch):
+        raise typer.BadParameter("name files, or a folder with --watch")
+    if annotate and watch:
+        raise typer.BadParameter("--annotate takes one video, not --watch")
     if annotate and annotate.suffix.lower() != ".mp4":
         raise typer.BadParameter("--annotate writes an MP4, so its name must end in .mp4")
     output_format: OutputFormat = "json" if as_json else "csv" if as_csv else "table"
@@ -159,7 +172,7 @@ def predict(
         download_gigabytes=0,  # `predict` downloads by itself
     )
     options = PredictOptions(
-        paths=paths,
+        paths=paths or [],
         model=model,
         output_format=output_format,
         with_frames=frames,
@@ -168,6 +181,7 @@ def predict(
         limits=limits,
         runtime=runtime,
         operating_point=operating_point,
+        watch=watch,
     )
     try:
         code = run(options)
@@ -218,22 +232,40 @@ def serve(
     megabytes: Megabytes = 100,
     minutes: Minutes = 10,
     waiting: Waiting = 8,
+    api_keys: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Refuse requests without a key of this file (`deepfake api-key`)."
+        ),
+    ] = None,
+    rate_limit: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Maximum number of requests of a client per minute; 0 means no limit."
+        ),
+    ] = 0,
+    keep_minutes: Annotated[
+        float, typer.Option(min=0.01, help="Results of a batch are deleted after this time.")
+    ] = 60,
 ) -> None:
     """Serve predictions over HTTP: POST a file to /predict, get JSON.
 
-    The JSON is that of `deepfake predict --json`; /docs documents the API. There
-    is no authentication and no encryption: put a reverse proxy in front for both.
+    The JSON is that of `deepfake predict --json`; many files go to /batches; /docs
+    documents the API. There is no encryption: put a reverse proxy in front.
 
-    Exit code: 0 if interrupted, 1 if there is no model.
+    Exit code: 0 if interrupted, 1 if there is no model or no file of keys.
 
     Example: deepfake serve & curl -F file=@clip.mp4 http://localhost:8000/predict
     """
+    from deepfake.serving.access import ApiKeys
+    from deepfake.serving.api import ApiSettings
     from deepfake.serving.api import serve as serve_api
     from deepfake.serving.service import Service
     from deepfake.serving.uploads import UploadLimits
 
     limits = UploadLimits(megabytes=megabytes, minutes=minutes, waiting=waiting)
     try:
+        keys = ApiKeys.read(api_keys) if api_keys else None
         service = Service.load(model, limits, runtime, operating_point)
     except DeepfakeError as error:
         typer.echo(f"error: {error}", err=True)
@@ -241,9 +273,10 @@ def serve(
     for note in service.detector.notes:
         typer.echo(f"note: {note}", err=True)
     typer.echo(f"serving at http://{address}:{port}, documentation at /docs", err=True)
-    serve_api(service, address, port)
+    serve_api(service, address, port, ApiSettings(keys, rate_limit, keep_minutes))
 
 
+app.command("api-key")(api_key)
 app.command()(model_commands.evaluate)
 app.command()(model_commands.ship)
 app.command()(model_commands.release)

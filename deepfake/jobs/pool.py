@@ -13,12 +13,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from queue import SimpleQueue
-from threading import Thread
 from typing import TypeVar
 
-from tqdm import tqdm
-
-from deepfake.base.errors import DeepfakeError
+from deepfake.base.progress import Progress
 from deepfake.base.remote import RemoteError
 from deepfake.core.files import content_digest, write_bytes
 from deepfake.jobs.downloads import Downloads
@@ -71,7 +68,7 @@ def map_records(
     failures = 0
     any_remote = any(video.remote for video in videos)
     threads = execution.worker_count * (DOWNLOADS_PER_PROCESS if any_remote else 1)
-    bar = tqdm(total=len(videos), desc=title, unit="video", smoothing=0.05)
+    bar = Progress(len(videos), title)
     with bar, _Pool(step, execution, threads) as pool:
         waiting: deque[Future[tuple[T, bool]]] = deque()
         for position, video in enumerate(videos):
@@ -80,8 +77,7 @@ def map_records(
             while waiting and (is_last or len(waiting) >= MAX_AHEAD * execution.worker_count):
                 record, has_failed = waiting.popleft().result()
                 failures += has_failed
-                bar.set_postfix({"failed": failures}, refresh=False)
-                bar.update()
+                bar.update(failures)
                 yield record
 
 
@@ -96,28 +92,15 @@ class _Pool:
             self._idle.put(worker)
         self._threads = ThreadPoolExecutor(threads)
         self._downloads = Downloads(int(execution.download_gigabytes * GIGABYTE))
-        self._starter = Thread(target=self._warm_up)
 
     def __enter__(self) -> "_Pool":
-        self._starter.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
         for worker in self._workers:
             worker.close()
-        self._starter.join()
         self._threads.shutdown()
-
-    def _warm_up(self) -> None:
-        """Start a process before the first video needs one."""
-        worker = self._idle.get()
-        try:
-            worker.start(self._step.function)
-        except DeepfakeError:
-            pass  # the first video reports it
-        finally:
-            self._idle.put(worker)
 
     def submit(self, video: Video, read: Callable[[bytes | Failure], T]) -> "Future[T]":
         return self._threads.submit(lambda: read(self._result(video)))

@@ -5,14 +5,15 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from deepfake.core import archive
 from deepfake.core.files import content_digest
 from deepfake.jobs.cache import Cache
 from deepfake.jobs.downloads import RemoteVideo
+
+if TYPE_CHECKING:  # worker processes load this module, and none needs tables
+    import pandas as pd
 
 # Statuses of a failure.
 CRASHED, TIMED_OUT = "crashed", "timed_out"
@@ -79,7 +80,7 @@ class Failure:
 
 
 def videos_of_archives(
-    manifest: pd.DataFrame,
+    manifest: "pd.DataFrame",
     folder: Path,
     arguments: Mapping[str, Any] | None = None,
     out: Path | None = None,

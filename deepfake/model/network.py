@@ -23,7 +23,7 @@ from deepfake.model.card import (
     ModelCard,
     read_card,
 )
-from deepfake.model.resnet import ResNet18
+from deepfake.model.resnet import FEATURES, ResNet18
 from deepfake.transforms.evaluation import MEAN, STD
 
 # Logits of a cosine head lie between this and its negative: their sigmoid is within .001 to .999.
@@ -104,8 +104,7 @@ def build_model(init: str, head: str = "linear") -> nn.Module:
     network = ResNet18(IMAGENET_CLASSES)
     if init == "imagenet":
         network.load_state_dict(_imagenet_weights())
-    features = network.fc.in_features
-    network.fc = CosineHead(features) if head == "cosine" else nn.Linear(features, 1)
+    network.fc = CosineHead(FEATURES) if head == "cosine" else nn.Linear(FEATURES, 1)
     if init not in ("imagenet", "random"):
         _load_weights(network, init_path(init))
     return network

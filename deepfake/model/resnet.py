@@ -5,6 +5,8 @@ Importing torchvision takes as long as importing torch, and a prediction needs n
 
 from torch import Tensor, nn
 
+FEATURES = 512  # inputs of the last layer
+
 
 class ResNet18(nn.Module):
     """A residual network with four stages of two blocks.
@@ -22,9 +24,9 @@ class ResNet18(nn.Module):
         self.layer1 = _stage(64, 64, stride=1)
         self.layer2 = _stage(64, 128, stride=2)
         self.layer3 = _stage(128, 256, stride=2)
-        self.layer4 = _stage(256, 512, stride=2)
+        self.layer4 = _stage(256, FEATURES, stride=2)
         self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
-        self.fc: nn.Module = nn.Linear(512, outputs)
+        self.fc: nn.Module = nn.Linear(FEATURES, outputs)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

@@ -1,6 +1,7 @@
 """`deepfake predict`, after its options are parsed."""
 
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -45,6 +46,7 @@ class PredictOptions:
         report: folder for one HTML report per file.
         annotate: where to write the video with boxes.
         limits: of the processes that decode.
+        watch: folder whose files are predicted as they arrive, instead of `paths`.
     """
 
     paths: Sequence[str]
@@ -56,10 +58,13 @@ class PredictOptions:
     limits: ExecutionParams
     runtime: str | None = None
     operating_point: str | None = None
+    watch: Path | None = None
 
 
 def run(options: PredictOptions) -> int:
     """Predict the files and report their results; returns the exit code.
+
+    With `watch`, it ends when it is interrupted or terminated, and that is no failure.
 
     Raises:
         DeepfakeError: the model cannot be loaded, or a report cannot be written.
@@ -68,7 +73,7 @@ def run(options: PredictOptions) -> int:
     files, errors = expanded.files, expanded.errors
     for line in [*expanded.notes, *(f"error: {error}" for error in errors)]:
         typer.echo(utf8(line), err=True)
-    if not files:
+    if not files and not options.watch:
         if not errors:
             typer.echo("error: no file is named", err=True)
         return FAILED
@@ -87,6 +92,8 @@ def run(options: PredictOptions) -> int:
         typer.echo(f"model: {place}, {_origin(detector.card)}", err=True)
         for note in detector.notes:
             typer.echo(f"note: {note}", err=True)
+        if options.watch is not None:
+            return _watch(options.watch, detector, options)
         undecided = _predict_all(files, detector, options)
     except KeyboardInterrupt:
         typer.echo("interrupted: results of finished files are printed above", err=True)
@@ -108,16 +115,37 @@ def _standard_input() -> Iterator[str]:
     yield from map(os.fsdecode, sys.stdin.buffer)
 
 
+def _watch(folder: Path, detector: "Detector", options: PredictOptions) -> int:
+    """Predict what arrives in a folder until interrupted; returns the exit code."""
+    from deepfake.predict.watch import JudgedFiles, watch
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    judged = JudgedFiles(folder)
+    typer.echo(f"watching {folder}; what was judged is in {judged.path}", err=True)
+    reporter = Reporter([], options, detector)
+    try:
+        watch(folder, judged, detector, lambda files: _results(files, detector), reporter.report)
+    except KeyboardInterrupt:
+        typer.echo("stopped", err=True)
+    return DONE
+
+
+def _results(files: Sequence[InputFile], detector: "Detector") -> Iterator["Result"]:
+    """The results for files, in order; several files take several processes."""
+    if len(files) == 1:
+        yield detector.predict(files[0].name)
+    elif files:
+        yield from detector.predict_many(files)
+
+
 def _predict_all(files: Sequence[InputFile], detector: "Detector", options: PredictOptions) -> int:
     """Predict and report all files; returns how many are UNDECIDED."""
     reporter = Reporter(files, options, detector)
     try:
         if options.annotate is not None:
             _annotate(files[0], reporter, options.annotate)
-        elif len(files) == 1:
-            reporter.report(detector.predict(files[0].name))
         else:
-            for result in detector.predict_many(files):
+            for result in _results(files, detector):
                 reporter.report(result)
     finally:
         reporter.print_table()
@@ -144,7 +172,8 @@ def _annotate(file: InputFile, reporter: "Reporter", out: Path) -> None:
 class Reporter:
     """Prints results and writes their HTML reports, never over one of the files.
 
-    JSON and CSV are printed line by line as files finish, the table at the end.
+    JSON and CSV are printed line by line as files finish, the table at the end. With `watch`, each
+    result is a line of text instead of a row of the table.
 
     Attributes:
         detector: the detector that gives the results.
@@ -178,7 +207,9 @@ class Reporter:
         """
         self.undecided += result.verdict == UNDECIDED
         with_frames = self._options.with_frames
-        if self._options.output_format == "table":
+        if self._options.output_format == "table" and self._options.watch is not None:
+            _print_now(self._output.as_text(result))
+        elif self._options.output_format == "table":
             self._output.add_rows(self._table, result, with_frames)
         elif self._options.output_format == "json":
             _print_now(self._output.as_json(result, with_frames))

@@ -10,7 +10,7 @@ from deepfake.base.errors import ModelError
 from deepfake.core.labels import Floats
 from deepfake.faces.crops import crop_settings
 from deepfake.jobs.step import Failure
-from deepfake.model.card import ModelCard
+from deepfake.model.card import WEIGHTS, ModelCard
 from deepfake.model.onnx_model import OnnxModel, load_onnx
 from deepfake.model.operating_points import (
     BALANCED,
@@ -22,9 +22,16 @@ from deepfake.model.operating_points import (
 )
 from deepfake.params.schema import CropsParams, FramesParams
 from deepfake.predict.inputs import InputFile
+from deepfake.predict.onnx_export import exported_file
 from deepfake.predict.preprocess import Preprocessed, Preprocessor
-from deepfake.predict.result import Result
-from deepfake.predict.source import default_folder, is_onnx, model_folder, onnx_file, pinned
+from deepfake.predict.result import ModelVersion, Result
+from deepfake.predict.source import (
+    default_folder,
+    is_onnx,
+    model_folder,
+    model_version,
+    pinned,
+)
 from deepfake.predict.verdict import make_result
 from deepfake.video.frames import frame_settings
 from deepfake.video.record import VideoMeta
@@ -49,6 +56,7 @@ class Detector:
     Attributes:
         card: the card of the model.
         device: where the network is.
+        model: the name and version of the model, which every result has.
         preprocessor: decodes files and cuts out their crops.
         operating_point: the one that makes verdicts, unless a call names another.
         notes: what a user should know about the model, to be said once.
@@ -60,6 +68,7 @@ class Detector:
         network: "nn.Module | OnnxModel",
         card: ModelCard,
         device: "torch.device | str",
+        model: ModelVersion,
         preprocessor: Preprocessor | None = None,
         operating_point: str | None = None,
         measured: Mapping[str, Measured] | None = None,
@@ -67,6 +76,7 @@ class Detector:
         self._network = network if isinstance(network, OnnxModel) else network.to(device)
         self.card = card
         self.device = device
+        self.model = model
         self.preprocessor = preprocessor or Preprocessor()
         self.notes: list[str] = []
         self._measured = self._checked(measured or {})
@@ -104,23 +114,29 @@ class Detector:
             ModelError: the model is missing or of another version.
             OperatingPointError: the model does not have the operating point.
         """
-        place, release = pinned(str(model or default_folder()))
+        given = str(model or default_folder())
+        place, release = pinned(given)
         runtime = runtime or ("onnx" if is_onnx(place) else "torch")
         if runtime not in RUNTIMES:
             raise ModelError(f"unknown runtime {runtime}: use {' or '.join(RUNTIMES)}")
+        notes = [] if release is None else [str(release)]
+        network: nn.Module | OnnxModel
+        device: torch.device | str
         if runtime == "onnx":
-            with onnx_file(place) as path:
+            with exported_file(place) as (path, weights):
                 exported, measured = load_onnx(path), read_measured(path.parent)
-            detector = cls(exported, exported.card, "cpu", preprocessor, operating_point, measured)
+                version = model_version(given, release, weights)
+                notes += [] if path == weights else [f"{weights} was exported to {path}"]
+            network, card, device = exported, exported.card, "cpu"
         else:
             from deepfake.model.network import load_model, pick_device  # not with ONNX Runtime
 
             with model_folder(place) as folder:
                 (network, card), measured = load_model(folder), read_measured(folder)
+                version = model_version(given, release, folder / WEIGHTS)
             device = pick_device()
-            detector = cls(network, card, device, preprocessor, operating_point, measured)
-        if release is not None:
-            detector.notes.insert(0, str(release))
+        detector = cls(network, card, device, version, preprocessor, operating_point, measured)
+        detector.notes[:0] = notes
         return detector
 
     def _checked(self, measured: Mapping[str, Measured]) -> Mapping[str, Measured]:
@@ -220,7 +236,7 @@ class Detector:
     def _result(self, name: str, data: bytes | Failure, point: OperatingPoint) -> Result:
         if isinstance(data, Failure):
             failed = Preprocessed(VideoMeta(data.status, data.reason))
-            return make_result(name, self.card, failed, np.zeros(0), point)
+            return make_result(name, self.card, failed, np.zeros(0), point, self.model)
         file = Preprocessed.unpack(data)
         logits = self._logits([file.images[crop["image"]] for crop in file.crops])
-        return make_result(name, self.card, file, logits, point)
+        return make_result(name, self.card, file, logits, point, self.model)

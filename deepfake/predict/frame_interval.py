@@ -5,7 +5,7 @@ from scipy.special import expit
 
 from deepfake.core.labels import Floats
 from deepfake.model.operating_points import Thresholds
-from deepfake.predict.result import BORDERLINE, CLEAR, UNKNOWN, Interval
+from deepfake.predict.result import Interval
 
 MIN_FRAMES = 4  # with fewer frames, resampling them says next to nothing
 RESAMPLES = 1000
@@ -41,13 +41,13 @@ def score_interval(
     return float(low), float(high)
 
 
-def certainty(interval: Interval | None, thresholds: Thresholds) -> str:
-    """Clear, borderline or unknown, as `result.Result` defines them.
+def frames_agree(interval: Interval | None, thresholds: Thresholds) -> bool | None:
+    """Whether the whole interval has the same verdict; None without an interval.
 
-    >>> certainty((0.4, 0.7), Thresholds(0.5, 0.5))
-    'borderline'
+    >>> frames_agree((0.4, 0.7), Thresholds(0.5, 0.5))
+    False
     """
     if interval is None:
-        return UNKNOWN
+        return None
     low, high = map(thresholds.verdict, interval)
-    return CLEAR if low == high else BORDERLINE
+    return low == high

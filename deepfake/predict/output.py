@@ -23,11 +23,15 @@ COLORS = {
     UNDECIDED: "bold yellow",
 }
 FILE_COLUMNS = (
-    *("path", "verdict", "score", "low", "high", "certainty"),
-    *("operating_point", "threshold", "real_below", "false_positive_rate", "false_negative_rate"),
+    *("path", "verdict", "score", "low", "high", "frames_agree"),
+    *("model", "model_version", "operating_point", "threshold", "real_below"),
+    *("false_positive_rate", "false_negative_rate"),
     *("people", "frames", "frames_with_face", "coverage", "reason", "note"),
 )
-FRAME_COLUMNS = ("path", "track", "frame", "seconds", "score", "left", "top", "right", "bottom")
+FRAME_COLUMNS = (
+    *("path", "track", "frame", "seconds", "score", "left", "top", "right", "bottom"),
+    *("model", "model_version"),
+)
 
 
 def as_json(result: Result, with_frames: bool) -> str:
@@ -37,7 +41,8 @@ def as_json(result: Result, with_frames: bool) -> str:
         "verdict": result.verdict,
         "score": _rounded(result.score),
         "interval": _bounds(result.interval),
-        "certainty": result.certainty,
+        "frames_agree": result.frames_agree,
+        "model": asdict(result.model),
         "operating_point": result.operating_point.name,
         "threshold": _rounded(result.thresholds.fake_from),
         "real_below": _rounded(result.thresholds.real_below),
@@ -101,7 +106,9 @@ def _file_row(result: Result) -> list[Any]:
         printable(result.path),
         result.verdict,
         *map(_rounded, (result.score, low, high)),
-        result.certainty,
+        "" if result.frames_agree is None else str(result.frames_agree).lower(),
+        result.model.name,
+        result.model.version,
         result.operating_point.name,
         *map(_rounded, (thresholds.fake_from, thresholds.real_below)),
         measured and measured.false_positive_rate.value,
@@ -116,9 +123,9 @@ def _file_row(result: Result) -> list[Any]:
 
 
 def _frame_rows(result: Result) -> list[list[Any]]:
-    path = printable(result.path)
+    path, model = printable(result.path), (result.model.name, result.model.version)
     return [
-        [path, face.track, one.frame, _rounded(one.seconds), _rounded(one.score), *one.box]
+        [path, face.track, one.frame, _rounded(one.seconds), _rounded(one.score), *one.box, *model]
         for face in result.faces
         for one in face.frames
     ]
@@ -128,6 +135,26 @@ def _csv_lines(rows: Iterable[Iterable[Any]]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue().rstrip("\n")
+
+
+def as_text(result: Result) -> str:
+    """One line for people: verdict, score, file and remarks."""
+    return "  ".join(
+        filter(
+            None,
+            (
+                f"{result.verdict:<{len(UNDECIDED)}}",
+                _two_decimals(result.score),
+                printable(result.path),
+                _remarks(result),
+            ),
+        )
+    )
+
+
+def _remarks(result: Result) -> str:
+    borderline = BORDERLINE if result.frames_agree is False else ""
+    return printable("; ".join(filter(None, [result.reason, result.note, borderline])))
 
 
 def new_table(point: OperatingPoint, calibrated: bool) -> Table:
@@ -161,8 +188,6 @@ def new_table(point: OperatingPoint, calibrated: bool) -> Table:
 
 def add_rows(table: Table, result: Result, with_frames: bool) -> None:
     """Add a row for the file, one per person if there are several, and one per frame if wanted."""
-    remarks = [result.reason, result.note]
-    remarks.append(BORDERLINE if result.certainty == BORDERLINE else "")
     table.add_row(
         Text(result.verdict, COLORS[result.verdict]),
         _two_decimals(result.score),
@@ -170,7 +195,7 @@ def add_rows(table: Table, result: Result, with_frames: bool) -> None:
         str(len(result.faces)),
         f"{result.frames_with_face} of {result.frames}",
         Text(printable(result.path)),
-        Text(printable("; ".join(filter(None, remarks)))),
+        Text(_remarks(result)),
     )
     for face in result.faces:
         if with_frames or len(result.faces) > 1:

@@ -102,7 +102,7 @@ def _why_no_crops(
     """Whether the people are seen too rarely or are too small; None and "" if it is neither."""
     if dropped_tracks:
         needed = f"{crops['min_track_fraction']:.0%} needed"
-        return UndecidedCause.TOO_FEW_FRAMES, f"too few frames with the same face ({needed})"
+        return UndecidedCause.TOO_FEW_FRAMES, f"no face is in enough frames ({needed})"
     names = sorted(frames.images)
     images = [
         decode_image(frames.images[names[position]])

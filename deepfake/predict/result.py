@@ -8,7 +8,22 @@ from deepfake.video.record import VideoMeta
 
 Interval = tuple[float, float]
 
-CLEAR, BORDERLINE, UNKNOWN = "clear", "borderline", "unknown"
+BORDERLINE = "borderline"  # remark on a verdict that other frames of the file may change
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """Which model gave a result.
+
+    Attributes:
+        name: of its folder or file; or the release, revision or address, without a password.
+        version: of the release, such as "v1.0.0"; else the first digits of `sha256`.
+        sha256: digest of the file with the weights.
+    """
+
+    name: str
+    version: str
+    sha256: str
 
 
 class UndecidedCause(Enum):
@@ -83,16 +98,17 @@ class Result:
         operating_point: its thresholds make a verdict of the score; chosen on validation videos.
         interval: score range over frames (95 %), as `frame_interval.score_interval` gives it for
             the person who decides the verdict; None without a score or with too few frames.
-        certainty: "clear" if the whole interval has the same verdict, "borderline" if it has not,
-            "unknown" without an interval, "" if UNDECIDED.
+        frames_agree: whether the whole interval has the same verdict. It says nothing about whether
+            the verdict is right. None without an interval, and if UNDECIDED.
         reason: why the file is UNDECIDED, else "".
         note: what makes a verdict less certain (a truncated file, a blurred face, many people), else
             "".
         video: what is recorded about the file.
         frames: number of analysed frames.
-        frames_with_face: number of analysed frames that show a face.
+        frames_with_face: number of analysed frames with a face of one of `faces`.
         decisive: track of the person who decides the verdict; None without a score.
-        faces: all tracked people, the most visible first.
+        faces: people who are seen in enough frames, the most visible first.
+        model: the model that gave the score.
         cause: why the file is UNDECIDED, for programs; None if it has a verdict.
         calibrated: whether the score is a probability on files like those of the model's val.
     """
@@ -102,7 +118,7 @@ class Result:
     score: float | None
     operating_point: OperatingPoint
     interval: Interval | None
-    certainty: str
+    frames_agree: bool | None
     reason: str
     note: str
     video: VideoMeta
@@ -110,6 +126,7 @@ class Result:
     frames_with_face: int
     decisive: int | None
     faces: tuple[Face, ...]
+    model: ModelVersion
     cause: UndecidedCause | None = None
     calibrated: bool = False
 
@@ -120,5 +137,5 @@ class Result:
 
     @property
     def coverage(self) -> float:
-        """Fraction of the analysed frames that show a face, 0..1."""
+        """`frames_with_face` as a fraction of the analysed frames, 0..1."""
         return self.frames_with_face / self.frames if self.frames else 0.0

@@ -11,14 +11,18 @@ from pathlib import Path
 
 from deepfake.base.download import DownloadError, fetch, is_url
 from deepfake.base.errors import ModelError
+from deepfake.core.files import sha256_of
 from deepfake.model.card import CARD, MODELS, ONNX, STARTER, WEIGHTS, read_card
 from deepfake.model.operating_points import MEASURED
 from deepfake.predict.releases import Release, find_release
+from deepfake.predict.result import ModelVersion
 
 DEMO = "demo"  # the data set that the repository contains, with the faces of 28 people
 MAX_BYTES = 2**30  # per file; ResNet-18 has 45 MB
 # A git repository, "@", and a revision of it. The host may follow a user and "@" too, and a revision
 # may have "@" and "/" in it. Other schemes, such as s3, are of folders.
+PASSWORD = re.compile(r"//[^/@]*@")  # and the user, in an address
+DIGITS = 12  # of a digest, where they are the version of a model
 GIT_ADDRESS = re.compile(r"((?:(?:https?|ssh|git|file)://[^/]*/|[\w.-]+@[\w.-]+:)[^@]*)@(.+)")
 
 
@@ -76,6 +80,21 @@ def git_address(model: str) -> tuple[str, str] | None:
     folder, _, revision = model.partition("@")
     is_repository = any(Path(folder, name).exists() for name in (".git", "HEAD"))  # or a bare one
     return (folder, revision) if revision and is_repository else None
+
+
+def model_version(model: str, release: Release | None, weights: Path) -> ModelVersion:
+    """The name of a model for its results, without a password or folders of this machine.
+
+    Args:
+        model: as for `pinned`.
+        release: that `pinned` found.
+        weights: the file with the weights.
+    """
+    is_local = Path(model).exists()
+    name = Path(model).resolve().name if is_local else PASSWORD.sub("//", model)
+    digest = sha256_of(weights)
+    version = release.version if release else ""
+    return ModelVersion(name, version or digest[:DIGITS], digest)
 
 
 @contextmanager

@@ -11,14 +11,19 @@ from deepfake.jobs.step import OUT_OF_MEMORY, TIMED_OUT
 from deepfake.model.card import ModelCard
 from deepfake.model.operating_points import NOT_CERTAIN, OperatingPoint
 from deepfake.model.scores import TOO_FEW_FRAMES, frame_scores, verdicts, video_scores
-from deepfake.predict.frame_interval import certainty, score_interval
+from deepfake.predict.frame_interval import frames_agree, score_interval
 from deepfake.predict.preprocess import Preprocessed
 from deepfake.predict.remarks import crowd_remark, quality_remarks
-from deepfake.predict.result import Face, FaceFrame, Result, UndecidedCause
+from deepfake.predict.result import Face, FaceFrame, ModelVersion, Result, UndecidedCause
 
 
 def make_result(
-    path: str, card: ModelCard, file: Preprocessed, logits: Floats, point: OperatingPoint
+    path: str,
+    card: ModelCard,
+    file: Preprocessed,
+    logits: Floats,
+    point: OperatingPoint,
+    model: ModelVersion,
 ) -> Result:
     """The result for one file, scored by the same functions as the pipeline's own videos.
 
@@ -28,6 +33,7 @@ def make_result(
         file: the crops.
         logits: one per crop, in the order of `file.crops`.
         point: the operating point.
+        model: the model that gave the logits.
     """
     path = utf8(path)  # as pandas requires
     table = pd.DataFrame(list(file.crops), columns=["frame", "track"])
@@ -51,7 +57,7 @@ def make_result(
         score=score,
         operating_point=point,
         interval=interval,
-        certainty="" if undecided else certainty(interval, thresholds),
+        frames_agree=None if undecided else frames_agree(interval, thresholds),
         reason=_reason(file, str(row["reason"]) or NOT_CERTAIN) if undecided else "",
         note="; ".join(filter(None, notes)),
         video=file.video,
@@ -59,6 +65,7 @@ def make_result(
         frames_with_face=int(table["frame"].nunique()),
         decisive=decisive,
         faces=faces,
+        model=model,
         cause=_cause(file, score) if undecided else None,
         calibrated=card.calibrated,
     )

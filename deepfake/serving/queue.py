@@ -33,19 +33,22 @@ class PredictionQueue:
         return len(self._tickets)
 
     @contextmanager
-    def turn(self, report_position: Callable[[int], None] = lambda _: None) -> Iterator[None]:
+    def turn(
+        self, report_position: Callable[[int], None] = lambda _: None, may_be_full: bool = False
+    ) -> Iterator[None]:
         """Wait for this thread's turn, which ends with the block, also by an error.
 
         Args:
             report_position: called with the number of threads ahead, when it changes and every
                 second; an error that it raises leaves the queue.
+            may_be_full: wait also behind a full queue.
 
         Raises:
             QueueFullError: the queue is full.
         """
         ticket = object()
         with self._changed:
-            if len(self._tickets) > self._max_waiting:
+            if len(self._tickets) > self._max_waiting and not may_be_full:
                 raise QueueFullError(
                     f"the queue is full ({len(self._tickets)} files): try again later"
                 )

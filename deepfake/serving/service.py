@@ -106,6 +106,17 @@ class Service:
         with temporary_copy(stream, self.limits) as path, self._turn(report_progress):
             return self._predict(path, display_name(name), report_progress, point)
 
+    def predict_copy(self, path: Path, name: str, operating_point: str) -> Result:
+        """As `predict`, for a copy of an upload that waits for its turn however full the queue is.
+
+        Args:
+            path: a copy made by `temporary_copy`.
+            name: as `display_name` gives it.
+            operating_point: one that the model has.
+        """
+        with self._queue.turn(may_be_full=True):
+            return self._predict(path, name, lambda _: None, operating_point)
+
     def analyse(
         self, stream: BinaryIO, name: str, report_progress: ReportProgress = lambda _: None
     ) -> Analysis:
@@ -128,7 +139,8 @@ class Service:
         if refused is None:
             return self.detector.predict(path, name, operating_point=point)
         card = self.detector.card
-        return make_result(name, card, refused, np.zeros(0), self.detector.point(point))
+        found = self.detector.point(point)
+        return make_result(name, card, refused, np.zeros(0), found, self.detector.model)
 
     def _refuse(self, path: Path) -> Preprocessed | None:
         """A `Preprocessed` without crops if the file is refused for content or length, else None."""

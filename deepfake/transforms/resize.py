@@ -29,7 +29,8 @@ def _resize_columns(image: Image, size: int) -> Image:
     weights, precision = _weights(height, size)
     sums = weights @ image.reshape(height, -1).astype(np.float64)  # exact, as all are integers
     rounded = np.floor(sums / 2**precision + 0.5)
-    return np.clip(rounded, 0, 255).astype(np.uint8).reshape(size, width, channels)
+    resized: Image = np.clip(rounded, 0, 255).astype(np.uint8).reshape(size, width, channels)
+    return resized
 
 
 @cache

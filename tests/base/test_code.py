@@ -83,3 +83,18 @@ def test_every_imported_module_belongs_to_a_known_package(function: Callable[...
     known = packages_distributions()
     assert {name for name in modules if name not in known} <= {"dlib"}
     assert ("dlib" not in modules) or "dlib-bin" in DLIB_PACKAGES
+    expected = {canonical(name) for module in modules - {"dlib"} for name in known[module]}
+    expected |= {"dlib-bin"} & {*DLIB_PACKAGES} if "dlib" in modules else set()
+    assert {canonical(name) for name in code._distributions(modules)} == expected
+
+
+def canonical(name: str) -> str:
+    return name.lower().replace("_", "-")
+
+
+def test_another_build_of_a_package_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(code, "RENAMED", {"cv2": "opencv-of-a-stranger"})
+    assert code._distributions({"cv2", "numpy", "os", "deepfake", "no_such_module"}) == {
+        *packages_distributions()["cv2"],
+        "numpy",
+    }

@@ -118,7 +118,8 @@ def test_onnx_runtime_gives_the_same_verdict(
     code, found, error = predict(video, *by_folder, "--report", tmp_path / "reports")
     assert (code, found) == (1, "")
     assert "heat maps and reports need runtime torch" in error
-    code, _, error = predict(video, "--model", random_model, "--runtime", "onnx")
+    (tmp_path / "empty").mkdir()
+    code, _, error = predict(video, "--model", tmp_path / "empty", "--runtime", "onnx")
     assert code == 1
     assert "model.onnx cannot be read" in error
     assert predict(video, "--runtime", "tensorrt")[0] == 2
@@ -273,6 +274,8 @@ def test_an_empty_list_is_an_error(random_model: Path) -> None:
 def test_wrong_options(random_model: Path, demo_root: Path, tmp_path: Path) -> None:
     clips = [demo_root / f"real/orl0{number}_1.mp4" for number in (1, 2)]
     assert predict(clips[0], "--json", "--csv")[0] == 2
+    assert predict()[0] == predict(clips[0], "--watch", tmp_path)[0] == 2
+    assert predict("--watch", tmp_path, "--annotate", tmp_path / "out.mp4")[0] == 2
     code, _, error = predict(*clips, "--model", random_model, "--annotate", tmp_path / "out.mp4")
     assert (code, error) == (1, "error: --annotate takes one video, not 2 files\n")
 

@@ -94,7 +94,7 @@ def loaded(
     card = replace(
         detector.card, operating_points=points.thresholds, point_problems=points.problems
     )
-    parts = (detector.network, card, detector.device, detector.preprocessor)
+    parts = (detector.network, card, detector.device, detector.model, detector.preprocessor)
     return Detector(*parts, operating_point=name, measured=rates)
 
 

@@ -7,7 +7,7 @@ from scipy.special import expit
 
 from deepfake.model.operating_points import Thresholds
 from deepfake.model.scores import video_scores
-from deepfake.predict.frame_interval import MIN_FRAMES, certainty, score_interval
+from deepfake.predict.frame_interval import MIN_FRAMES, frames_agree, score_interval
 
 VIDEO_SCORES = ("mean_logit", "mean_probability")
 
@@ -55,27 +55,29 @@ def test_coverage_of_the_score_of_many_frames() -> None:
 @pytest.mark.parametrize(
     ("interval", "expected"),
     [
-        (None, "unknown"),
-        ((0.1, 0.4), "clear"),
-        ((0.6, 0.9), "clear"),
-        ((0.4, 0.6), "borderline"),
-        ((0.5, 0.6), "clear"),  # a score equal to the threshold is FAKE
-        ((0.4, 0.5), "borderline"),
+        (None, None),
+        ((0.1, 0.4), True),
+        ((0.6, 0.9), True),
+        ((0.4, 0.6), False),
+        ((0.5, 0.6), True),  # a score equal to the threshold is FAKE
+        ((0.4, 0.5), False),
     ],
 )
-def test_certainty(interval: tuple[float, float] | None, expected: str) -> None:
-    assert certainty(interval, Thresholds(0.5, 0.5)) == expected
+def test_frames_that_agree(interval: tuple[float, float] | None, expected: bool | None) -> None:
+    assert frames_agree(interval, Thresholds(0.5, 0.5)) is expected
 
 
 @pytest.mark.parametrize(
     ("interval", "expected"),
     [
-        ((0.1, 0.2), "clear"),
-        ((0.4, 0.6), "clear"),
-        ((0.1, 0.4), "borderline"),
-        ((0.6, 0.9), "borderline"),
-        ((0.1, 0.9), "borderline"),
+        ((0.1, 0.2), True),
+        ((0.4, 0.6), True),
+        ((0.1, 0.4), False),
+        ((0.6, 0.9), False),
+        ((0.1, 0.9), False),
     ],
 )
-def test_certainty_between_two_thresholds(interval: tuple[float, float], expected: str) -> None:
-    assert certainty(interval, Thresholds(0.3, 0.7)) == expected
+def test_frames_that_agree_between_two_thresholds(
+    interval: tuple[float, float], expected: bool | None
+) -> None:
+    assert frames_agree(interval, Thresholds(0.3, 0.7)) is expected

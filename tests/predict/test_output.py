@@ -116,6 +116,7 @@ def test_csv_of_files_and_of_frames() -> None:
     assert rows[4] == {
         **{"path": "clip.mp4", "track": "1", "frame": "25", "seconds": "1.0", "score": "0.7"},
         **{"left": "25", "top": "10.0", "right": "65.0", "bottom": "60.0"},
+        **{"model": "starter", "model_version": "0123456789ab"},
     }
 
 
@@ -146,7 +147,7 @@ def test_table_of_several_people_and_of_none() -> None:
 
 
 def test_remarks_have_the_note_and_borderline() -> None:
-    text = table(replace(THREE_PEOPLE, note="truncated", certainty="borderline"))
+    text = table(replace(THREE_PEOPLE, note="truncated", frames_agree=False))
     assert "truncated; borderline" in text
 
 

@@ -92,7 +92,7 @@ def test_a_person_in_too_few_frames_is_reported(demo_root: Path, settings: dict[
     settings["crops"]["min_track_fraction"] = 1.1
     file = Preprocessed.unpack(preprocess(demo_root / "real/orl01_1.mp4", **settings))
     assert file.cause is UndecidedCause.TOO_FEW_FRAMES
-    assert file.reason == "too few frames with the same face (110% needed)"
+    assert file.reason == "no face is in enough frames (110% needed)"
 
 
 @pytest.mark.slow

@@ -40,7 +40,9 @@ def test_a_score_is_a_probability_only_if_calibrated(detector: Detector) -> None
     assert "The score is the probability of FAKE" in page(THREE_PEOPLE, detector).words
     problem = "val has 4 groups of people"
     card = replace(detector.card, calibration_problem=problem)
-    uncalibrated = Detector(detector.network, card, detector.device, detector.preprocessor)
+    uncalibrated = Detector(
+        detector.network, card, detector.device, detector.model, detector.preprocessor
+    )
     found = page(replace(THREE_PEOPLE, calibrated=False), uncalibrated)
     assert "The score (not calibrated) is 0.82" in found.words
     assert f"Score (not calibrated): {problem}." in found.words

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from results import MODEL
 from scipy.special import expit
 
 from deepfake.model.calibration import Calibration
@@ -49,7 +50,8 @@ def result_of(
     logits = np.array([value for frames in people.values() for value in frames.values()])
     images = {one["image"]: one["image"].encode() for one in crops}
     file = Preprocessed(video, crops, images, cause, reason)
-    return make_result("clip.mp4", card, file, logits, point or OperatingPoint("balanced", SIX))
+    point = point or OperatingPoint("balanced", SIX)
+    return make_result("clip.mp4", card, file, logits, point, MODEL)
 
 
 def test_the_bias_of_the_card_shifts_all_scores(card: ModelCard) -> None:
@@ -87,10 +89,10 @@ def test_the_most_suspicious_person_decides(card: ModelCard) -> None:
 
 def test_equal_frames_are_clear_and_few_frames_are_unknown(card: ModelCard) -> None:
     result = result_of(card, {0: dict.fromkeys(VIDEO.indices, -3.0)})
-    assert (result.verdict, result.certainty) == ("REAL", "clear")
+    assert (result.verdict, result.frames_agree) == ("REAL", True)
     assert result.interval == pytest.approx((expit(-1.5), expit(-1.5)))
     few = result_of(card, {0: {0: -3.0, 25: -3.0}})
-    assert (few.verdict, few.certainty, few.interval) == ("REAL", "unknown", None)
+    assert (few.verdict, few.frames_agree, few.interval) == ("REAL", None, None)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +117,7 @@ def test_undecided_has_a_reason_and_a_cause(
     result = result_of(card, people, video)
     assert (result.verdict, result.score, result.reason) == ("UNDECIDED", None, reason)
     assert result.cause is cause
-    assert (result.certainty, result.interval, result.decisive) == ("", None, None)
+    assert (result.frames_agree, result.interval, result.decisive) == (None, None, None)
     assert [face.score for face in result.faces] == [None] * len(people)
     assert result.note == ""
 
@@ -133,7 +135,7 @@ def test_between_two_thresholds_a_file_is_undecided_but_has_its_score(
     assert result.score == pytest.approx(expit(logit / 2))
     assert result.interval is not None
     assert result.decisive == 0
-    assert result.certainty == ("" if reason else "clear")
+    assert result.frames_agree is (None if reason else True)
     assert (result.cause is UndecidedCause.NOT_CERTAIN) == bool(reason)
 
 
@@ -141,14 +143,14 @@ def test_a_range_that_reaches_into_the_middle_is_borderline(card: ModelCard) -> 
     cautious = OperatingPoint("cautious", Thresholds(0.3, 0.7))
     people = {0: dict(zip(VIDEO.indices, [0.0, 1.0, 3.0, 5.0], strict=True))}
     result = result_of(card, people, point=cautious)
-    assert (result.verdict, result.certainty) == ("FAKE", "borderline")
+    assert (result.verdict, result.frames_agree) == ("FAKE", False)
 
 
 @pytest.mark.parametrize(
     ("video", "cause", "reason"),
     [
         (VIDEO, UndecidedCause.FACE_TOO_SMALL, "face too small"),
-        (VIDEO, UndecidedCause.TOO_FEW_FRAMES, "too few frames with the same face"),
+        (VIDEO, UndecidedCause.TOO_FEW_FRAMES, "no face is in enough frames"),
         (VideoMeta("unreadable", "video of 90 minutes"), UndecidedCause.OVER_LIMIT, ""),
     ],
 )

@@ -32,7 +32,7 @@ HOSTILE = "<script>alert(1)</script>\"'&.mp4"
 
 
 def with_card(detector: Detector, card: ModelCard) -> Detector:
-    return Detector(detector.network, card, detector.device, detector.preprocessor)
+    return Detector(detector.network, card, detector.device, detector.model, detector.preprocessor)
 
 
 def test_a_score_in_the_middle_has_advice_and_its_worth() -> None:
