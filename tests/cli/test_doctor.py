@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 from deepfake.cli import doctor
 from deepfake.cli.app import app
 from deepfake.cli.doctor import Check, State
-from deepfake.model import source
+from deepfake.predict import source
 
 pytestmark = pytest.mark.slow
 
