@@ -77,7 +77,7 @@ def cached_files(folder: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in files if path.is_file()}
 
 
-def test_results_are_in_order_and_cached(tmp_path: Path) -> None:
+def test_results_are_in_order_and_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = write(tmp_path, *"abcdefgh")
     inputs = [
         Video(sha256_of(path), path, {"pause": 0.08 / (i + 1)}) for i, path in enumerate(paths)
@@ -86,8 +86,11 @@ def test_results_are_in_order_and_cached(tmp_path: Path) -> None:
     assert list(map_videos(step(tmp_path), inputs, execution(2), "first")) == expected
     before = cached_files(tmp_path)
     assert len(before) == 8
+    started: list[object] = []
+    monkeypatch.setattr(pool.Worker, "start", lambda _, function: started.append(function))
     assert list(map_videos(step(tmp_path), inputs, execution(1), "again")) == expected
     assert cached_files(tmp_path) == before
+    assert started == [], "without work, no process starts"
 
 
 @pytest.mark.slow
