@@ -1,0 +1,152 @@
+"""Whether a DVC remote can be reached, and what to set when it cannot."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+SECONDS = 10.0  # a remote that does not answer until then is unreachable
+REFUSED = (401, 403)  # statuses of HTTP: no credentials, or wrong ones
+# Settings of a remote that carry credentials; S3 has further sources, such as the environment.
+CREDENTIALS = frozenset(
+    ["access_key_id", "password", "token", "bearer_token_command", "keyfile", "cert_path"]
+)
+HOW_TO_ADD = (
+    "add one with `dvc remote add --default storage ADDRESS`, where ADDRESS is s3://BUCKET/PATH,"
+    " ssh://USER@HOST/PATH, webdavs://HOST/PATH, https://HOST/PATH or a folder (docs/sharing.md)"
+)
+# What to set, by the protocol of a remote; {name} is the remote's.
+WHAT_TO_SET = {
+    "s3": (
+        "export AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or set access_key_id and"
+        " secret_access_key with `dvc remote modify --local {name} KEY VALUE`"
+    ),
+    "ssh": (
+        "run `ssh-add`, or set keyfile or password with `dvc remote modify --local {name} KEY VALUE`"
+    ),
+    "webdav": "set user and password with `dvc remote modify --local {name} KEY VALUE`",
+    "http": "set auth (basic), user and password with `dvc remote modify --local {name} KEY VALUE`",
+    "local": "ask the owner of the folder for permission to read it",
+}
+
+
+class Access(Enum):
+    """What a remote answered."""
+
+    GRANTED = "is reachable"
+    EMPTY = "nothing is there"
+    NO_CREDENTIALS = "credentials are missing"
+    WRONG_CREDENTIALS = "credentials are wrong, or do not suffice"
+    NONE = "is not reachable"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a remote answered.
+
+    Attributes:
+        access: whether it may be used.
+        detail: the error, in one line; "" if there was none.
+        remedy: what to do; "" if nothing is to be done.
+    """
+
+    access: Access
+    detail: str = ""
+    remedy: str = ""
+
+
+def ask(repo: Any, name: str) -> Answer:
+    """Ask a remote for its top folder, or, over HTTP, for an object.
+
+    Args:
+        repo: a `dvc.repo.Repo`.
+        name: of the remote.
+
+    Example:
+        >>> from dvc.repo import Repo
+        >>> with Repo() as repo:  # doctest: +SKIP
+        ...     ask(repo, "storage").access
+        <Access.GRANTED: 'is reachable'>
+    """
+    found = in_time(lambda: _look(repo, name))
+    if found is None:
+        return Answer(Access.NONE, f"no answer in {SECONDS:g} s", "check network and address")
+    if not isinstance(found, Exception):
+        if found:
+            return Answer(Access.GRANTED)
+        return Answer(Access.EMPTY, "", "check its address; if it is right, `dvc push` fills it")
+    detail = " ".join(f"{type(found).__name__} {found}".split())
+    if not any(is_refusal(error) for error in _chain(found)):
+        return Answer(Access.NONE, detail, "check network and address (`dvc remote list`)")
+    protocol = protocol_of(repo, name)
+    remedy = WHAT_TO_SET.get(protocol, "see `dvc remote modify --help`").format(name=name)
+    is_set = _has_credentials(repo, name) or protocol == "local"
+    return Answer(Access.WRONG_CREDENTIALS if is_set else Access.NO_CREDENTIALS, detail, remedy)
+
+
+def protocol_of(repo: Any, name: str) -> str:
+    """The protocol of a remote: s3, ssh, webdav, http, local or another one; without TLS's s."""
+    from dvc.fs import get_cloud_fs
+
+    cls, _, _ = get_cloud_fs(repo.config, name=name)
+    protocol = str(cls.protocol)
+    return {"https": "http", "webdavs": "webdav"}.get(protocol, protocol)
+
+
+def in_time(question: Callable[[], bool]) -> bool | Exception | None:
+    """The answer or its error, or None after `SECONDS`; the question goes on in its thread."""
+    answers: list[bool | Exception] = []
+
+    def run() -> None:
+        try:
+            answers.append(question())
+        except Exception as error:  # each file system raises its own exceptions
+            answers.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(SECONDS)
+    return answers[0] if answers else None
+
+
+def _look(repo: Any, name: str) -> bool:
+    """Whether something is there; raises what the file system raises."""
+    remote = repo.cloud.get_remote(name)
+    path = remote.path
+    if protocol_of(repo, name) == "http":  # a web server need not list folders
+        values = [out.hash_info.value for stage in repo.index.stages for out in stage.outs]
+        path = remote.odb.oid_to_path(next(filter(None, values), "0" * 32))
+    try:
+        remote.fs.info(path)
+    except FileNotFoundError as error:
+        if any(is_refusal(one) for one in _chain(error)):
+            raise
+        return False
+    return True
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether an error of a file system says that credentials are missing, wrong or insufficient."""
+    from asyncssh import PermissionDenied
+    from botocore.exceptions import NoCredentialsError, PartialCredentialsError
+
+    refusals = (PermissionError, PermissionDenied, NoCredentialsError, PartialCredentialsError)
+    status = getattr(error, "status", None) or getattr(error, "status_code", None)
+    return isinstance(error, refusals) or status in REFUSED
+
+
+def _has_credentials(repo: Any, name: str) -> bool:
+    if CREDENTIALS.intersection(repo.config["remote"][name]):
+        return True
+    if protocol_of(repo, name) != "s3":
+        return False
+    from botocore.session import Session
+
+    return Session(profile=repo.config["remote"][name].get("profile")).get_credentials() is not None
