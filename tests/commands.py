@@ -7,13 +7,12 @@ import os
 import shlex
 import sys
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
 PRELOADED = [
-    "commands",
+    __name__,
     *("dvc.cli", "dvc.cli.parser", "dvc.repo", "dvc.data_cloud", "dvc.commands.data_sync"),
     *("dvc_s3", "dvc_ssh.spec", "dvc_webdav", "dvc_http.spec", "s3fs", "webdav4.fsspec"),
 ]
@@ -36,15 +35,18 @@ class Ended:
 class Started:
     """A command that runs."""
 
-    def __init__(self, folder: Path, line: str, environment: Mapping[str, str]) -> None:
-        self._log = tempfile.NamedTemporaryFile()  # noqa: SIM115: until the command has ended
+    def __init__(self, folder: Path, line: str) -> None:
+        descriptor, log = tempfile.mkstemp()
+        os.close(descriptor)
+        self._log = Path(log)
         context = get_context("forkserver")
         context.set_forkserver_preload(PRELOADED)
-        arguments = (str(folder), shlex.split(line), dict(environment), self._log.name)
+        arguments = (str(folder), shlex.split(line), dict(os.environ), log)
         self._process = context.Process(target=_run, args=arguments)
         self._process.start()
 
     def is_running(self) -> bool:
+        """Whether it has not ended yet."""
         return self._process.is_alive()
 
     def kill(self) -> None:
@@ -58,26 +60,26 @@ class Started:
             TimeoutError: it has not ended in `SECONDS`; it is killed.
         """
         self._process.join(SECONDS)
-        text = Path(self._log.name).read_text(errors="replace")
+        text = self._log.read_text(errors="replace")
+        self._log.unlink()
         if self._process.exitcode is None:
             self.kill()
             raise TimeoutError(text)
-        self._log.close()
         return Ended(self._process.exitcode, text)
 
 
-def start(folder: Path, line: str, **environment: str) -> Started:
+def start(folder: Path, line: str) -> Started:
     """Start `dvc ...` or `python -m module ...` in a folder."""
-    return Started(folder, line, environment)
+    return Started(folder, line)
 
 
-def run(folder: Path, line: str, code: int | None = 0, **environment: str) -> str:
+def run(folder: Path, line: str, code: int | None = 0) -> str:
     """Run `dvc ...` or `python -m module ...` in a folder and return its output.
 
     Args:
         code: the exit code that is expected; None, any but 0.
     """
-    ended = start(folder, line, **environment).wait()
+    ended = start(folder, line).wait()
     if ended.code != code if code is not None else ended.code == 0:
         raise AssertionError(f"{line}: exit code {ended.code}\n{ended.text}")
     return ended.text
@@ -90,7 +92,7 @@ def _run(folder: str, words: list[str], environment: dict[str, str], log: str) -
     for descriptor in (1, 2):
         os.dup2(output, descriptor)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")
+    sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), os.fdopen(1, "w"), os.fdopen(2, "w")
     if words[0] == "dvc":
         from dvc.cli import main
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 from commands import run
-from storage_servers import PASSWORD, USER, Server
+from storage_servers import Server, write_config
 from trees import commit, git, tree
 
 FRAMES, FRAME_BYTES, MODEL_BYTES = 12, 100_000, 300_000
@@ -87,40 +87,15 @@ def clone(project: Path, folder: Path, server: Server | None = None) -> Path:
     """Clone with git; with the credentials of a server, if one is given."""
     git(project.parent, "clone", "--quiet", str(project), str(folder))
     if server is not None:
-        set_credentials(folder, server, PASSWORD)
+        write_config(folder / ".dvc" / "config.local", server.credentials())
     return folder
 
 
-def add_remote(folder: Path, address: str, server: Server | None = None) -> None:
-    """Make an address the default remote, with `verify`, and commit that."""
-    lines = ["[core]", "    analytics = false", "    remote = storage"]
-    lines += ["['remote \"storage\"']", f"    url = {address}", "    verify = true"]
-    if server is not None and server.kind == "s3":
-        lines.append(f"    endpointurl = {server.endpoint}")
-    (folder / ".dvc" / "config").write_text("\n".join(lines) + "\n")
-    if server is not None:
-        set_credentials(folder, server, PASSWORD)
+def add_remote(folder: Path, storage: Server | Path) -> None:
+    """Make a server, with its credentials, or a folder the default remote, and commit that."""
+    is_server = isinstance(storage, Server)
+    settings = storage.settings if is_server else {"url": str(storage), "verify": "true"}
+    write_config(folder / ".dvc" / "config", settings, "[core]\n    remote = storage")
+    if is_server:
+        write_config(folder / ".dvc" / "config.local", storage.credentials())
     commit(folder)
-
-
-def set_credentials(folder: Path, server: Server, password: str) -> None:
-    """Set them in .dvc/config.local, as far as the kind of server has any."""
-    names = {"s3": ("access_key_id", "secret_access_key"), "http": ()}
-    settings = zip(names.get(server.kind, ("user", "password")), (USER, password), strict=False)
-    lines = ["['remote \"storage\"']", *(f"    {name} = {value}" for name, value in settings)]
-    (folder / ".dvc" / "config.local").write_text("\n".join(lines) + "\n")
-
-
-def objects_in(folder: Path) -> list[Path]:
-    """Files of a cache or remote, the largest first, without temporary ones."""
-    found = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".tmp"]
-    return sorted(found, key=lambda path: (-path.stat().st_size, path))
-
-
-def damage(path: Path, size: int | None = None) -> str:
-    """Change a byte of an object, or cut it to a size; return its name."""
-    content = bytearray(path.read_bytes())
-    content[0] ^= 1
-    path.unlink()  # what is linked to it stays
-    path.write_bytes(content if size is None else content[:size])
-    return path.parent.name + path.name

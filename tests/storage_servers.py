@@ -3,13 +3,12 @@
 A server stands behind a relay, which counts bytes and can kill the server after some of them.
 """
 
-import shutil
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -30,6 +29,10 @@ ADDRESSES = {
     "sftp": f"ssh://{USER}@127.0.0.1:PORT/{BUCKET}/runs",
     "webdav": f"webdav://127.0.0.1:PORT/{BUCKET}/runs",
     "http": f"http://127.0.0.1:PORT/{BUCKET}/runs",
+}
+CREDENTIALS = {  # the names of DVC's settings
+    "s3": ("access_key_id", "secret_access_key"),
+    **dict.fromkeys(("sftp", "webdav", "http"), ("user", "password")),
 }
 
 
@@ -125,13 +128,25 @@ class Server:
         """Where the files of a DVC remote at `address` are."""
         return self.folder / BUCKET / "runs" / "files" / "md5"
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """What .dvc/config says about it."""
+        endpoint = {"endpointurl": self.endpoint} if self.kind == "s3" else {}
+        return {"url": self.address, "verify": "true", **endpoint}
+
+    def credentials(self, password: str = PASSWORD) -> dict[str, str]:
+        """What .dvc/config.local says about it."""
+        user, secret = CREDENTIALS[self.kind]
+        basic = {"auth": "basic"} if self.kind == "http" else {}
+        return {**basic, user: USER, secret: password}
+
     def start(self) -> None:
         """Start it, or start it again."""
         state = self.folder.with_name(f"{self.folder.name}.rclone")  # host keys stay the same
         state.mkdir(exist_ok=True)
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.relay.target = free.getsockname()[1]
-        command = [RCLONE, "serve", self.kind, self.folder, *FLAGS[self.kind], *self.flags]
+        command: list[str | Path] = [RCLONE, "serve", self.kind, self.folder, *FLAGS[self.kind], *self.flags]
         command += ["--addr", f"127.0.0.1:{self.relay.target}"]
         command += ["--config", state / "none.conf", "--cache-dir", state]
         with (state / "log").open("ab") as log:
@@ -169,6 +184,15 @@ class Server:
         self.relay.reset()
 
 
+def write_config(path: Path, settings: Mapping[str, str], head: str = "") -> None:
+    """Write .dvc/config or .dvc/config.local with settings of the remote `storage`."""
+    lines = [
+        "['remote \"storage\"']",
+        *(f"    {name} = {value}" for name, value in settings.items()),
+    ]
+    path.write_text("\n".join([head, *lines, ""]))
+
+
 @contextmanager
 def serve_storage(kind: str, folder: Path, *flags: str) -> Iterator[Server]:
     """Serve a folder until the end of the block.
@@ -187,8 +211,16 @@ def serve_storage(kind: str, folder: Path, *flags: str) -> Iterator[Server]:
         server.relay.close()
 
 
-def copy_storage(source: Path, target: Path) -> None:
-    """Make `target` a copy of a folder that may be missing."""
-    shutil.rmtree(target, ignore_errors=True)
-    if source.is_dir():
-        shutil.copytree(source, target)
+def objects_in(folder: Path) -> list[Path]:
+    """Files of a cache or remote, the largest first, without temporary ones."""
+    found = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".tmp"]
+    return sorted(found, key=lambda path: (-path.stat().st_size, path))
+
+
+def damage(path: Path, size: int | None = None) -> str:
+    """Change a byte of an object, or cut it to a size; return its name."""
+    content = bytearray(path.read_bytes())
+    content[0] ^= 1
+    path.unlink()  # what is linked to it stays
+    path.write_bytes(content if size is None else content[:size])
+    return path.parent.name + path.name

@@ -72,18 +72,24 @@ def check_remotes(repo: Any) -> Iterator[Check]:
 
 def check_objects(name: str) -> Iterator[Check]:
     """Whether each object of the cache and of each remote that answers is intact."""
+    from dvc.lock import LockError
     from dvc.repo import Repo
 
     with Repo(".") as repo:
         remotes = [r for r in repo.config["remote"] if ask(repo, r).access is Access.GRANTED]
-        found = verify(repo, remotes)
+        try:
+            with repo.lock:
+                found = verify(repo, remotes)
+        except LockError:
+            yield _busy(name)
+            return
     for one in found.damaged:
         detail = f"{one.path or 'of another revision'}, {one.oid} in {one.place}, was damaged"
         state = State.WARNING if one.outcome is Outcome.RESTORED else State.FAILED
         remedy = REMEDIES[one.outcome, one.place == "cache"]
         yield Check(name, state, f"{detail}; {one.outcome.value}", remedy)
-    counts = ", ".join(f"{count} in {place}" for place, count in found.checked.items())
     if not found.damaged:
+        counts = ", ".join(f"{count} in {place}" for place, count in found.checked.items())
         yield Check(name, State.OK, f"all intact: {counts}")
 
 
@@ -96,8 +102,7 @@ def check_lock(repo: Any) -> Iterator[Check]:
         with repo.lock:
             changed = changed_stages(repo)
     except LockError:
-        remedy = "wait for it; if there is none, delete .dvc/tmp/rwlock"
-        yield Check("dvc.lock", State.WARNING, "another DVC process is at work", remedy)
+        yield _busy("dvc.lock")
         return
     except DvcException as error:
         remedy = "run `git checkout -- dvc.yaml dvc.lock`, or fix params.yaml"
@@ -108,3 +113,8 @@ def check_lock(repo: Any) -> Iterator[Check]:
         yield Check("dvc.lock", State.WARNING, detail, "run `dvc repro`")
     else:
         yield Check("dvc.lock", State.OK, "current; no stage would run")
+
+
+def _busy(name: str) -> Check:
+    remedy = "wait for it; if there is none, delete .dvc/tmp/rwlock"
+    return Check(name, State.WARNING, "another DVC process is at work", remedy)

@@ -1,10 +1,14 @@
 """Whether a DVC remote can be reached, and what to set when it cannot."""
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
+
+from deepfake.base.errors import DeepfakeError, RemoteError
+from deepfake.base.text import printable
 
 SECONDS = 10.0  # a remote that does not answer until then is unreachable
 REFUSED = (401, 403)  # statuses of HTTP: no credentials, or wrong ones
@@ -12,6 +16,7 @@ REFUSED = (401, 403)  # statuses of HTTP: no credentials, or wrong ones
 CREDENTIALS = frozenset(
     ["access_key_id", "password", "token", "bearer_token_command", "keyfile", "cert_path"]
 )
+AGAIN = "run the same command again: it goes on with what is missing"
 HOW_TO_ADD = (
     "add one with `dvc remote add --default storage ADDRESS`, where ADDRESS is s3://BUCKET/PATH,"
     " ssh://USER@HOST/PATH, webdavs://HOST/PATH, https://HOST/PATH or a folder (docs/sharing.md)"
@@ -83,6 +88,48 @@ def ask(repo: Any, name: str) -> Answer:
     remedy = WHAT_TO_SET.get(protocol, "see `dvc remote modify --help`").format(name=name)
     is_set = _has_credentials(repo, name) or protocol == "local"
     return Answer(Access.WRONG_CREDENTIALS if is_set else Access.NO_CREDENTIALS, detail, remedy)
+
+
+def default_remote(repo: Any) -> str:
+    """The name of the default remote.
+
+    Raises:
+        RemoteError: there is none, or it is not configured.
+    """
+    name, known = repo.config["core"].get("remote"), [*repo.config["remote"]]
+    if name in known:
+        return str(name)
+    if name:
+        raise RemoteError(f"{name} is the default remote, but its address is unknown: {HOW_TO_ADD}")
+    if known:
+        raise RemoteError(
+            f"no default remote: choose one with `dvc remote default --local NAME` ({', '.join(known)})"
+        )
+    raise RemoteError(f"no remote is configured: {HOW_TO_ADD}")
+
+
+def check_access(repo: Any, name: str) -> None:
+    """Ask a remote.
+
+    Raises:
+        RemoteError: it cannot be reached, or credentials are missing or wrong; says what to set.
+    """
+    answer = ask(repo, name)
+    if answer.access not in (Access.GRANTED, Access.EMPTY):
+        url = repo.config["remote"][name]["url"]
+        raise RemoteError(
+            f"{name} ({url}): {answer.access.value} ({answer.detail}): {answer.remedy}"
+        )
+
+
+def reported(transfer: Callable[[], list[str]]) -> list[str] | None:
+    """What a transfer returns, or None after its error has been printed."""
+    try:
+        return transfer()
+    except DeepfakeError as error:
+        for line in f"error: {error}".splitlines():
+            print(printable(line), file=sys.stderr)
+        return None
 
 
 def protocol_of(repo: Any, name: str) -> str:

@@ -7,14 +7,16 @@ unless it is named.
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
-from deepfake.base.errors import DeepfakeError, RemoteError, format_list
+from deepfake.base.errors import RemoteError, format_list
 from deepfake.base.text import printable
-from deepfake.sharing.access import HOW_TO_ADD, Access, ask
+from deepfake.sharing.access import AGAIN, check_access, default_remote, reported
 
-AGAIN = "run the same command again: it goes on with what is missing"
-DAMAGED = "damaged in the remote; `deepfake doctor --verify` pushes it again where an intact copy is"
+DAMAGED = (
+    "damaged in the remote; `deepfake doctor --verify` pushes it again where an intact copy is"
+)
 
 
 def pull(targets: Sequence[str]) -> list[str]:
@@ -35,44 +37,17 @@ def pull(targets: Sequence[str]) -> list[str]:
 
     with Repo() as repo:
         name = default_remote(repo)
-        _check_access(repo, name)
+        check_access(repo, name)
     code = main(["pull", "--allow-missing", *targets])
     with Repo() as repo:
         if code != 0:
-            _check_access(repo, name)
+            check_access(repo, name)
             raise RemoteError(f"{name}: not everything was pulled; {AGAIN}")
         wanted = [out for out in _outputs(repo, targets) if out.use_cache]
         lines = [line for out in wanted if (line := _what_is_missing(repo, name, out))]
     if lines and (targets or len(lines) == len(wanted)):
         raise RemoteError(format_list(f"{name} does not have:", lines))
     return lines
-
-
-def default_remote(repo: Any) -> str:
-    """The name of the default remote.
-
-    Raises:
-        RemoteError: there is none, or it is not configured.
-    """
-    name, known = repo.config["core"].get("remote"), [*repo.config["remote"]]
-    if name in known:
-        return str(name)
-    if name:
-        raise RemoteError(f"{name} is the default remote, but its address is unknown: {HOW_TO_ADD}")
-    if known:
-        raise RemoteError(
-            f"no default remote: choose one with `dvc remote default --local NAME` ({', '.join(known)})"
-        )
-    raise RemoteError(f"no remote is configured: {HOW_TO_ADD}")
-
-
-def _check_access(repo: Any, name: str) -> None:
-    answer = ask(repo, name)
-    if answer.access not in (Access.GRANTED, Access.EMPTY):
-        url = repo.config["remote"][name]["url"]
-        raise RemoteError(
-            f"{name} ({url}): {answer.access.value} ({answer.detail}): {answer.remedy}"
-        )
 
 
 def _outputs(repo: Any, targets: Sequence[str]) -> list[Any]:
@@ -82,7 +57,9 @@ def _outputs(repo: Any, targets: Sequence[str]) -> list[Any]:
     pairs = [pair for target in targets for pair in repo.stage.collect_granular(target)]
     return list(
         dict.fromkeys(
-            out for stage, path in pairs for out in (stage.filter_outs(path) if path else stage.outs)
+            out
+            for stage, path in pairs
+            for out in (stage.filter_outs(path) if path else stage.outs)
         )
     )
 
@@ -106,15 +83,10 @@ def _what_is_missing(repo: Any, name: str, out: Any) -> str:
 
 def main(targets: Sequence[str]) -> int:
     """Pull, report in plain lines, and return the exit code."""
-    try:
-        lines = pull(targets)
-    except DeepfakeError as error:
-        for line in f"error: {error}".splitlines():
-            print(printable(line), file=sys.stderr)
-        return 1
+    lines = reported(partial(pull, targets))
     if lines:
         print(format_list("not in the remote, so not pulled:", [printable(line) for line in lines]))
-    return 0
+    return 1 if lines is None else 0
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """A project to share, made once, and an environment in which storage gives up early."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from shared_project import make_project
 
 
 @pytest.fixture(scope="session", autouse=True)
-def environment(tmp_path_factory: pytest.TempPathFactory) -> None:
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """DVC's files outside of repositories go to a temporary folder; S3 is not retried for minutes."""
     patch = pytest.MonkeyPatch()
     patch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path_factory.mktemp("site")))
@@ -20,6 +21,6 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 @pytest.fixture(scope="session")
-def project(repository: Path, tmp_path_factory: pytest.TempPathFactory, environment: None) -> Path:
+def project(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository that has run, without a remote."""
     return make_project(tmp_path_factory.mktemp("shared") / "project", repository / "Makefile")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from commands import run
-from shared_project import add_remote, clone, copy_project, damage, objects_in
-from storage_servers import BUCKET, FLAGS, serve_storage
+from shared_project import add_remote, clone, copy_project
+from storage_servers import BUCKET, FLAGS, Server, damage, objects_in, serve_storage
 
 pytestmark = pytest.mark.slow
 DOCTOR = "python -m deepfake.cli doctor --verify"
@@ -28,12 +28,12 @@ def test_damaged_objects_of_a_remote(kind: str, project: Path, tmp_path: Path) -
     mine = copy_project(project, tmp_path / "mine")
     if kind == "folder":
         storage = tmp_path / "storage"
-        add_remote(mine, str(storage))
+        add_remote(mine, storage)
         run(mine, "dvc push")
         check(mine, storage / "files/md5", tmp_path)
         return
     with serve_storage(kind, tmp_path / "served") as server:
-        add_remote(mine, server.address, server)
+        add_remote(mine, server)
         run(mine, f"dvc remote add --local served {server.folder / BUCKET / 'runs'}")
         run(mine, "dvc push --remote served")
         run(mine, "dvc remote remove --local served")
@@ -41,7 +41,8 @@ def test_damaged_objects_of_a_remote(kind: str, project: Path, tmp_path: Path) -
         check(mine, server.objects, tmp_path, server)
 
 
-def check(mine, storage, tmp_path, server=None):
+def check(mine: Path, storage: Path, tmp_path: Path, server: Server | None = None) -> None:
+    """Damage three objects of the storage; pulling stops at them, and doctor puts them right."""
     model, frame = objects_in(storage)[:2]
     list_of_frames = next(path for path in storage.rglob("*.dir") if path.stat().st_size > 500)
     names = {damage(model), damage(frame, size=1000), damage(list_of_frames, size=100)}
@@ -71,7 +72,7 @@ def check(mine, storage, tmp_path, server=None):
 
 def test_damaged_objects_of_the_cache(project: Path, tmp_path: Path) -> None:
     mine = copy_project(project, tmp_path / "mine")
-    add_remote(mine, str(tmp_path / "storage"))
+    add_remote(mine, tmp_path / "storage")
     run(mine, "dvc push train")
     model, frame = objects_in(mine / ".dvc/cache/files")[:2]
     for path in (model, frame):

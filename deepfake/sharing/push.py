@@ -1,0 +1,56 @@
+"""`make push`: outputs and run cache to the default remote, so that a colleague can reuse a run.
+
+`dvc push --run-cache` leaves out what a stage declares with `cache: false`: metrics and plots. Without
+them, DVC restores no such stage from the run cache, and a colleague trains again.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from deepfake.base.errors import RemoteError
+from deepfake.sharing.access import AGAIN, check_access, default_remote, reported
+
+
+def push() -> list[str]:
+    """Push outputs, run cache, and the metrics and plots of the runs in it.
+
+    Returns:
+        Names of the objects of metrics and plots that were pushed.
+
+    Raises:
+        RemoteError: no remote is configured, it cannot be reached or written, credentials are missing
+            or wrong, or the transfer broke.
+    """
+    from dvc.cli import main
+    from dvc.repo import Repo
+
+    with Repo() as repo:
+        name = default_remote(repo)
+        check_access(repo, name)
+    code = main(["push", "--run-cache"])
+    with Repo() as repo:
+        if code != 0:
+            check_access(repo, name)
+            raise RemoteError(f"{name}: not everything was pushed; {AGAIN}")
+        done = repo.cloud.push(_outputs_of_runs(repo), remote=name)
+        if done.failed:
+            raise RemoteError(f"{name}: {len(done.failed)} objects were not pushed; {AGAIN}")
+        return sorted(info.value for info in done.transferred)
+
+
+def _outputs_of_runs(repo: Any) -> set[Any]:
+    """Objects of all runs in the run cache, as far as the cache still has them."""
+    from dvc_data.hashfile.hash_info import HashInfo
+
+    cache, runs = repo.cache.local, Path(repo.stage_cache.cache_dir)
+    files = (path for path in sorted(runs.rglob("*")) if path.is_file())
+    entries = (yaml.safe_load(path.read_text(encoding="utf-8")) for path in files)
+    found = {out["md5"] for entry in entries for out in entry.get("outs", []) if "md5" in out}
+    return {HashInfo("md5", value) for value in sorted(found) if cache.exists(value)}
+
+
+if __name__ == "__main__":
+    sys.exit(1 if reported(push) is None else 0)
