@@ -26,7 +26,7 @@ from tests.storage_servers import (
 )
 
 TOP = Path(__file__).resolve().parents[1]
-PULL = "python -m deepfake.sharing.pull"
+PULL, PUSH = (f"python -m deepfake.sharing.{name}" for name in ("pull", "push"))
 DEFAULT = "[core]\n    remote = storage"
 COLUMNS = (
     *("storage", "push", "fresh pull", "model and predictions", "push, server killed at half"),
@@ -102,7 +102,7 @@ def measure(kind: str, top: Path, server: Server | None, cache: Path) -> str:
 
     def push() -> None:
         if can_push:
-            run(mine, "dvc push")
+            run(mine, PUSH)
         else:
             run(mine, f"dvc remote add --local --force served {storage.folder}")
             run(mine, "dvc push --remote served")
@@ -116,7 +116,7 @@ def measure(kind: str, top: Path, server: Server | None, cache: Path) -> str:
     if can_push:
         shutil.rmtree(storage.folder)
         shutil.rmtree(Path(os.environ["DVC_SITE_CACHE_DIR"]))  # DVC remembers what it pushed
-        storage.broken(mine, "dvc push", size // 2)
+        storage.broken(mine, PUSH, size // 2)
         cells.append(f"finished by the next: {storage.measured(push)}")
     else:
         cells.append("")

@@ -113,7 +113,8 @@ class Server:
 
     def __init__(self, kind: str, folder: Path, flags: tuple[str, ...] = ()) -> None:
         self.kind, self.folder, self.flags = kind, folder, flags
-        (folder / BUCKET).mkdir(parents=True, exist_ok=True)
+        top = f"{BUCKET}/runs" if kind == "webdav" else BUCKET  # DVC creates no folder over WebDAV
+        (folder / top).mkdir(parents=True, exist_ok=True)
         self.relay = Relay()
         self.address = ADDRESSES[kind].replace("PORT", str(self.relay.port))
         self._process: subprocess.Popen[bytes] | None = None
@@ -146,7 +147,14 @@ class Server:
         state.mkdir(exist_ok=True)
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.relay.target = free.getsockname()[1]
-        command: list[str | Path] = [RCLONE, "serve", self.kind, self.folder, *FLAGS[self.kind], *self.flags]
+        command: list[str | Path] = [
+            RCLONE,
+            "serve",
+            self.kind,
+            self.folder,
+            *FLAGS[self.kind],
+            *self.flags,
+        ]
         command += ["--addr", f"127.0.0.1:{self.relay.target}"]
         command += ["--config", state / "none.conf", "--cache-dir", state]
         with (state / "log").open("ab") as log:

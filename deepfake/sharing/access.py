@@ -12,6 +12,7 @@ from deepfake.base.text import printable
 
 SECONDS = 10.0  # a remote that does not answer until then is unreachable
 REFUSED = (401, 403)  # statuses of HTTP: no credentials, or wrong ones
+ABSENT = (404, 410)
 # Settings of a remote that carry credentials; S3 has further sources, such as the environment.
 CREDENTIALS = frozenset(
     ["access_key_id", "password", "token", "bearer_token_command", "keyfile", "cert_path"]
@@ -21,6 +22,8 @@ HOW_TO_ADD = (
     "add one with `dvc remote add --default storage ADDRESS`, where ADDRESS is s3://BUCKET/PATH,"
     " ssh://USER@HOST/PATH, webdavs://HOST/PATH, https://HOST/PATH or a folder (docs/sharing.md)"
 )
+FILL = "check its address; if it is right, `make push` fills it"
+CREATE = "check its address; if it is right, create the folder on the server, which DVC does not"
 # What to set, by the protocol of a remote; {name} is the remote's.
 WHAT_TO_SET = {
     "s3": (
@@ -80,7 +83,8 @@ def ask(repo: Any, name: str) -> Answer:
     if not isinstance(found, Exception):
         if found:
             return Answer(Access.GRANTED)
-        return Answer(Access.EMPTY, "", "check its address; if it is right, `dvc push` fills it")
+        is_webdav = protocol_of(repo, name) == "webdav"
+        return Answer(Access.EMPTY, "", CREATE if is_webdav else FILL)
     detail = " ".join(f"{type(found).__name__} {found}".split())
     if not any(is_refusal(error) for error in _chain(found)):
         return Answer(Access.NONE, detail, "check network and address (`dvc remote list`)")
@@ -115,11 +119,10 @@ def check_access(repo: Any, name: str) -> None:
         RemoteError: it cannot be reached, or credentials are missing or wrong; says what to set.
     """
     answer = ask(repo, name)
-    if answer.access not in (Access.GRANTED, Access.EMPTY):
+    if answer.access is not Access.GRANTED and answer.remedy != FILL:
         url = repo.config["remote"][name]["url"]
-        raise RemoteError(
-            f"{name} ({url}): {answer.access.value} ({answer.detail}): {answer.remedy}"
-        )
+        reason = f" ({answer.detail})" if answer.detail else ""
+        raise RemoteError(f"{name}, {url}: {answer.access.value}{reason}: {answer.remedy}")
 
 
 def reported(transfer: Callable[[], list[str]]) -> list[str] | None:
@@ -159,16 +162,23 @@ def in_time(question: Callable[[], bool]) -> bool | Exception | None:
 
 def _look(repo: Any, name: str) -> bool:
     """Whether something is there; raises what the file system raises."""
-    remote = repo.cloud.get_remote(name)
-    path = remote.path
-    if protocol_of(repo, name) == "http":  # a web server need not list folders
+    from aiohttp import ClientError
+    from asyncssh import SSHClient
+    from dvc.fs import get_cloud_fs
+
+    protocol = protocol_of(repo, name)
+    cls, config, path = get_cloud_fs(repo.config, name=name)
+    if protocol == "ssh":
+        config["client_factory"] = SSHClient  # DVC's asks for a password on the terminal
+    if protocol == "http":  # a web server need not list folders
         values = [out.hash_info.value for stage in repo.index.stages for out in stage.outs]
-        path = remote.odb.oid_to_path(next(filter(None, values), "0" * 32))
+        path = repo.cloud.get_remote(name).odb.oid_to_path(next(filter(None, values), "0" * 32))
     try:
-        remote.fs.info(path)
-    except FileNotFoundError as error:
-        if any(is_refusal(one) for one in _chain(error)):
-            raise
+        cls(**config).info(path)
+    except FileNotFoundError as error:  # over HTTP, whatever went wrong
+        causes = [one for one in _chain(error) if isinstance(one, ClientError)]
+        if causes and getattr(causes[0], "status", None) not in ABSENT:
+            raise causes[0] from None
         return False
     return True
 

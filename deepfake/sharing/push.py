@@ -1,5 +1,8 @@
 """`make push`: outputs and run cache to the default remote, so that a colleague can reuse a run.
 
+An upload that broke can leave a truncated object under its final name, over WebDAV for one, and
+`dvc push` takes it for complete. So objects of another size than in the cache are deleted first.
+
 `dvc push --run-cache` leaves out what a stage declares with `cache: false`: metrics and plots. Without
 them, DVC restores no such stage from the run cache, and a colleague trains again.
 """
@@ -11,7 +14,8 @@ from typing import Any
 import yaml
 
 from deepfake.base.errors import RemoteError
-from deepfake.sharing.access import AGAIN, check_access, default_remote, reported
+from deepfake.sharing.access import AGAIN, check_access, default_remote, protocol_of, reported
+from deepfake.sharing.verify import forget_pushed
 
 
 def push() -> list[str]:
@@ -30,6 +34,7 @@ def push() -> list[str]:
     with Repo() as repo:
         name = default_remote(repo)
         check_access(repo, name)
+        delete_truncated(repo, name)
     code = main(["push", "--run-cache"])
     with Repo() as repo:
         if code != 0:
@@ -39,6 +44,33 @@ def push() -> list[str]:
         if done.failed:
             raise RemoteError(f"{name}: {len(done.failed)} objects were not pushed; {AGAIN}")
         return sorted(info.value for info in done.transferred)
+
+
+def delete_truncated(repo: Any, name: str) -> list[str]:
+    """Delete objects of a remote whose size is not that of the same object in the cache.
+
+    Args:
+        repo: a `dvc.repo.Repo`.
+        name: of the remote.
+
+    Returns:
+        Their names.
+    """
+    odb, cache = repo.cloud.get_remote(name).odb, repo.cache.local
+    if protocol_of(repo, name) == "http" or not odb.fs.exists(odb.path):
+        return []  # over HTTP, nothing can be listed or deleted
+    truncated = []
+    for path, info in sorted(odb.fs.fs.find(odb.path, detail=True).items()):
+        try:
+            oid = odb.path_to_oid(path)
+        except ValueError:  # a temporary file
+            continue
+        if cache.exists(oid) and cache.fs.size(cache.oid_to_path(oid)) != info["size"]:
+            truncated.append(oid)
+            odb.fs.remove(odb.oid_to_path(oid))
+    if truncated:
+        forget_pushed(odb)
+    return truncated
 
 
 def _outputs_of_runs(repo: Any) -> set[Any]:

@@ -6,6 +6,7 @@ only by reading it.
 
 import hashlib
 from collections.abc import Iterable
+from contextlib import closing
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum
@@ -87,7 +88,7 @@ def verify(repo: Any, remotes: Iterable[str]) -> Verified:
         is_readable_only = protocol_of(repo, name) == "http"
         can_delete[name] = not is_readable_only and _delete(odb, bad[name].oids)
         if bad[name].oids and can_delete[name]:
-            _forget_pushed(odb)
+            forget_pushed(odb)
     names = _contents(repo)
     damaged = []
     for place, odb in places.items():
@@ -191,10 +192,8 @@ def _contents(repo: Any) -> dict[str, str]:
     return names
 
 
-def _forget_pushed(odb: Any) -> None:
+def forget_pushed(odb: Any) -> None:
     """Let `dvc push` ask the remote again, instead of the list of what it pushed."""
-    from contextlib import closing
-
     from dvc_data.hashfile.db import get_index
 
     with closing(get_index(odb)) as index:

@@ -12,6 +12,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """DVC's files outside of repositories go to a temporary folder; S3 is not retried for minutes."""
     patch = pytest.MonkeyPatch()
     patch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path_factory.mktemp("site")))
+    patch.setenv("DVC_NO_ANALYTICS", "1")
     patch.setenv("AWS_MAX_ATTEMPTS", "1")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
         patch.delenv(name, raising=False)
