@@ -85,8 +85,8 @@ def verify(repo: Any, remotes: Iterable[str]) -> Verified:
         more = _damaged(odb, [oid for oid in _contents(repo) if oid not in found.seen], name)
         bad[name] = found | more
         checked[name] = bad[name].checked
-        is_readable_only = protocol_of(repo, name) == "http"
-        can_delete[name] = not is_readable_only and _delete(odb, bad[name].oids)
+        is_read_only = protocol_of(repo, name) == "http"
+        can_delete[name] = not is_read_only and _delete(odb, bad[name].oids)
         if bad[name].oids and can_delete[name]:
             forget_pushed(odb)
     names = _contents(repo)
