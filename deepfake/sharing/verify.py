@@ -6,8 +6,8 @@ only by reading it.
 
 import hashlib
 from collections.abc import Iterable
-from contextlib import closing
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
@@ -76,26 +76,27 @@ def verify(repo: Any, remotes: Iterable[str]) -> Verified:
     """
     cache = repo.cache.local
     places = {"cache": cache, **{name: repo.cloud.get_remote(name).odb for name in remotes}}
-    bad = {"cache": _damaged(cache, list(cache.all()), "cache")}
+    bad = {"cache": _read(cache, list(cache.all()), "cache")}
     checked = {"cache": bad["cache"].checked}
-    can_delete = {"cache": _delete(cache, bad["cache"].oids)}
+    can_delete = {"cache": _delete(cache, bad["cache"].damaged)}
     for name, odb in [*places.items()][1:]:
-        found = _damaged(odb, _outputs(repo), name)
-        _copy(odb, cache, found.intact)  # lists of files, which `_contents` needs
-        more = _damaged(odb, [oid for oid in _contents(repo) if oid not in found.seen], name)
+        found = _read(odb, _outputs(repo), name)
+        lists = [oid for oid in found.intact if oid.endswith(".dir")]
+        _copy(odb, cache, lists)  # `_contents` reads them
+        more = _read(odb, [oid for oid in _contents(repo) if oid not in found.seen], name)
         bad[name] = found | more
         checked[name] = bad[name].checked
         is_read_only = protocol_of(repo, name) == "http"
-        can_delete[name] = not is_read_only and _delete(odb, bad[name].oids)
-        if bad[name].oids and can_delete[name]:
+        can_delete[name] = not is_read_only and _delete(odb, bad[name].damaged)
+        if bad[name].damaged and can_delete[name]:
             forget_pushed(odb)
     names = _contents(repo)
     damaged = []
     for place, odb in places.items():
-        for oid in sorted(bad[place].oids):
+        for oid in sorted(bad[place].damaged):
             outcome = Outcome.KEPT
             if can_delete[place]:
-                others = [other for name, other in places.items() if oid not in bad[name].oids]
+                others = [other for name, other in places.items() if oid not in bad[name].damaged]
                 is_back = any(_copy(other, odb, {oid}) for other in others)
                 outcome = Outcome.RESTORED if is_back else Outcome.DELETED
             damaged.append(Damaged(place, oid, names.get(oid, ""), outcome))
@@ -107,21 +108,21 @@ class _Read:
     """Objects that were read: intact and damaged ones; those that are absent are in neither."""
 
     intact: frozenset[str]
-    oids: frozenset[str]
+    damaged: frozenset[str]
 
     @property
     def seen(self) -> frozenset[str]:
-        return self.intact | self.oids
+        return self.intact | self.damaged
 
     @property
     def checked(self) -> int:
         return len(self.seen)
 
     def __or__(self, other: "_Read") -> "_Read":
-        return _Read(self.intact | other.intact, self.oids | other.oids)
+        return _Read(self.intact | other.intact, self.damaged | other.damaged)
 
 
-def _damaged(odb: Any, oids: list[str], place: str) -> _Read:
+def _read(odb: Any, oids: list[str], place: str) -> _Read:
     """Read objects, with a bar."""
     with ThreadPoolExecutor(THREADS) as pool:
         states = list(
