@@ -58,6 +58,18 @@ class Storage:
         write_config(folder / ".dvc" / "config.local", settings, head)
         return folder
 
+    def empty(self) -> None:
+        """Delete its content."""
+        shutil.rmtree(self.folder)
+        self.folder.mkdir()
+        self.restart()
+
+    def restart(self) -> None:
+        """Let the server forget what it listed."""
+        if self.server is not None:
+            self.server.kill()
+            self.server.start()
+
     def credentials(self, password: str) -> dict[str, str]:
         """Settings of the remote; the web server is public."""
         if self.server is None or self.server.kind == "http":
@@ -114,7 +126,7 @@ def measure(kind: str, top: Path, server: Server | None, cache: Path) -> str:
     part = storage.clone("part")
     cells.append(storage.measured(lambda: run(part, "dvc pull train evaluate")))
     if can_push:
-        shutil.rmtree(storage.folder)
+        storage.empty()
         shutil.rmtree(Path(os.environ["DVC_SITE_CACHE_DIR"]))  # DVC remembers what it pushed
         storage.broken(mine, PUSH, size // 2)
         cells.append(f"finished by the next: {storage.measured(push)}")
@@ -155,9 +167,7 @@ def copy_cache(target: Path) -> None:
 def damaged(storage: Storage, mine: Path, reader: Path) -> str:
     """What becomes of a damaged model in the storage."""
     damage(objects_in(storage.folder)[0])
-    if storage.server is not None:  # it remembers what it listed
-        storage.server.kill()
-        storage.server.start()
+    storage.restart()
     for name in ("models", ".dvc/cache"):
         shutil.rmtree(reader / name)
     named = "damaged in the remote" in run(reader, f"{PULL} train", code=1)

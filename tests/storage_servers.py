@@ -132,8 +132,8 @@ class Server:
     @property
     def settings(self) -> dict[str, str]:
         """What .dvc/config says about it."""
-        endpoint = {"endpointurl": self.endpoint} if self.kind == "s3" else {}
-        return {"url": self.address, "verify": "true", **endpoint}
+        s3 = {"endpointurl": self.endpoint, "connect_timeout": "60"} if self.kind == "s3" else {}
+        return {"url": self.address, "verify": "true", **s3}
 
     def credentials(self, password: str = PASSWORD) -> dict[str, str]:
         """What .dvc/config.local says about it."""
@@ -226,9 +226,13 @@ def objects_in(folder: Path) -> list[Path]:
 
 
 def damage(path: Path, size: int | None = None) -> str:
-    """Change a byte of an object, or cut it to a size; return its name."""
-    content = bytearray(path.read_bytes())
+    """Change a byte of an object, or cut it to a size, and return its name.
+
+    It keeps its mode: DVC hashes local objects that may be written, and trusts the others.
+    """
+    content, mode = bytearray(path.read_bytes()), path.stat().st_mode
     content[0] ^= 1
     path.unlink()  # what is linked to it stays
     path.write_bytes(content if size is None else content[:size])
+    path.chmod(mode)
     return path.parent.name + path.name
