@@ -228,7 +228,9 @@ class TrainingRun:
         self.sampler.epoch = epoch
         title = f"epoch {epoch + 1}/{self.params.epochs}"
         loss_sum, count = 0.0, 0
-        with tqdm(total=len(self.sampler), desc=title, unit="crop") as bar:
+        # The bar is of all epochs, so the time left that it shows is that of the whole run.
+        total, done = (count * len(self.sampler) for count in (self.params.epochs, epoch))
+        with tqdm(total=total, initial=done, desc=title, unit="crop") as bar:
             for crops, labels in self._batches():
                 loss = binary_cross_entropy_with_logits(self.fabric_model(crops).squeeze(1), labels)
                 self.fabric_optimizer.zero_grad()

@@ -277,7 +277,11 @@ def test_an_interrupted_run_resumes_with_the_same_result(
     interrupt(run, monkeypatch)
     assert "epoch 1 learning_rate " in capsys.readouterr().out
     resumed = run("interrupted")
-    assert "resuming after epoch 1\nepoch 2 " in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert "resuming after epoch 1\nepoch 2 " in printed.out
+    bar = [line for line in printed.err.split("\r") if line.startswith("epoch 2/2")]
+    assert " 24/48 " in bar[0]  # crops of the whole run, so that its time left is shown
+    assert " 48/48 " in bar[-1]
     assert_same(resumed, uninterrupted)
 
 
