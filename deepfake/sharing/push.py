@@ -60,17 +60,24 @@ def delete_truncated(repo: Any, name: str) -> list[str]:
     if protocol_of(repo, name) == "http" or not odb.fs.exists(odb.path):
         return []  # over HTTP, nothing can be listed or deleted
     truncated = []
-    for path, info in sorted(odb.fs.fs.find(odb.path, detail=True).items()):
+    for path, size in sorted(_sizes(odb)):
         try:
             oid = odb.path_to_oid(path)
         except ValueError:  # a temporary file
             continue
-        if cache.exists(oid) and cache.fs.size(cache.oid_to_path(oid)) != info["size"]:
+        if cache.exists(oid) and cache.fs.size(cache.oid_to_path(oid)) != size:
             truncated.append(oid)
             odb.fs.remove(odb.oid_to_path(oid))
     if truncated:
         forget_pushed(odb)
     return truncated
+
+
+def _sizes(odb: Any) -> list[tuple[str, int]]:
+    """Path and size of each file in a cache or remote."""
+    if odb.fs.protocol == "local":  # which does not list sizes
+        return [(path, odb.fs.size(path)) for path in odb.fs.find(odb.path)]
+    return [(path, info["size"]) for path, info in odb.fs.fs.find(odb.path, detail=True).items()]
 
 
 def _outputs_of_runs(repo: Any) -> set[Any]:

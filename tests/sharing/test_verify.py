@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from commands import run
-from shared_project import add_remote, clone, copy_project
+from shared_project import FRAME_BYTES, add_remote, clone, copy_project
 from storage_servers import BUCKET, FLAGS, Server, damage, objects_in, serve_storage
 
 from deepfake.cli.doctor_dvc import check_objects
@@ -82,6 +82,17 @@ def test_damaged_objects_of_the_cache(project: Path, tmp_path: Path) -> None:
     assert lost.startswith("FAILED   DVC objects    data/frames/")
     assert lost.endswith("run `dvc pull`, or `dvc repro`, which makes it again")
     assert doctor(mine)[0].startswith("ok ")
+
+
+def test_a_truncated_upload_is_pushed_again(project: Path, tmp_path: Path) -> None:
+    mine, storage = copy_project(project, tmp_path / "mine"), tmp_path / "storage"
+    add_remote(mine, storage)
+    run(mine, "dvc push")
+    _, frame = objects_in(storage)[:2]
+    damage(frame, size=0)
+    assert "Everything is up to date" in run(mine, "dvc push"), "DVC does not see it"
+    run(mine, "python -m deepfake.sharing.push")
+    assert frame.stat().st_size == FRAME_BYTES
 
 
 def test_nothing_to_verify(project: Path, tmp_path: Path) -> None:
