@@ -4,8 +4,7 @@
 
 The run has evaluated its model, so that its test predictions exist; `--clips` is a run of
 talking_heads.yaml with the same model. Nothing is chosen here: thresholds are those that training chose
-on val. Intervals are 95 % intervals over people: clusters of faces, or else groups. The groups of
-`dfdc_faces` are no use here, because chains of fakes join most of its test faces to one.
+on val. Intervals are 95 % intervals over people, as those of the stage evaluate.
 """
 
 from __future__ import annotations
@@ -66,7 +65,7 @@ def fpr_at_tpr(labels: Floats, scores: Floats, tpr: float) -> float:
 def people(videos: pd.DataFrame, threshold: float) -> str:
     """How many of the people with enough REAL images are mostly called FAKE."""
     reals = videos[videos["label"] == REAL]
-    called = (reals["score"] >= threshold).groupby(reals["clusters"]).agg(["size", "mean"])
+    called = (reals["score"] >= threshold).groupby(reals["person"]).agg(["size", "mean"])
     counted = called[called["size"] >= MIN_REALS]
     wrong = int((counted["mean"] > 0.5).sum())
     return f"{wrong} of {len(counted)} ({percent(wrong / len(counted))})"
@@ -154,10 +153,7 @@ def main() -> int:
     network, card = load_model(args.run / "models")
     test = pd.read_csv(args.run / "data/splits/test.csv", keep_default_na=False)
     predictions = Predictions.read(args.run / "data/predictions", "test")
-    videos = predictions.videos.merge(test[["video_id", "clusters"]], on="video_id")
-    videos["person"] = pd.factorize(
-        videos["clusters"].where(videos["clusters"] != "", "group " + videos["group"].astype(str))
-    )[0]
+    videos = predictions.videos.rename(columns={"group": "person"})
     names = videos["video_id"].str.split("/").str[1].str.split("_").str[0]
     videos["source"] = videos["dataset"].where(videos["dataset"] != PHOTO, PHOTO + ": " + names)
     frames = predictions.frames.merge(videos[["video_id", "dataset", "person"]], on="video_id")

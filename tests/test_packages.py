@@ -78,7 +78,7 @@ def loaded_by(code: str) -> set[str]:
         "from deepfake import Result, Face",
         "import deepfake.cli.app",
         "from deepfake.params.loading import load_params; load_params()",
-        "from deepfake.model.source import is_onnx",
+        "from deepfake.predict.source import is_onnx",
     ],
 )
 def test_light_imports_stay_light(code: str) -> None:

@@ -114,6 +114,7 @@ def finished(repository: Path, demo_root: Path, tmp_path_factory: pytest.TempPat
         "robustness",
         "export",
         "card",
+        "package",
         "plots",
     ]
     commit(folder, "first run")
@@ -162,6 +163,7 @@ def test_a_training_parameter_reruns_training_and_later_stages(project: Path) ->
         "robustness",
         "export",
         "card",
+        "package",
         "plots",
     ]
     table = call(project, "dvc", "metrics", "diff")

@@ -2,6 +2,13 @@
 
 from collections.abc import Iterable
 
+MALFORMED = (
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+)  # what reading JSON of another shape raises
+
 
 class DeepfakeError(Exception):
     """Base of all errors that are reported to the user without a traceback."""

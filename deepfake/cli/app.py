@@ -10,6 +10,7 @@ from deepfake.base.errors import DeepfakeError
 from deepfake.cli import model_commands
 from deepfake.cli.gate import gate
 from deepfake.cli.review import review
+from deepfake.cli.sweep import sweep
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -19,12 +20,16 @@ DEFAULT_MODEL = (
 Model = Annotated[
     str | None,
     typer.Option(
-        help=f"Model: a folder, an address of one, a git revision, or an ONNX file. {DEFAULT_MODEL}"
+        help="Model: a folder, an address of one, a release like model@v1.0.0 or model#prod, a git"
+        f" revision, REPOSITORY@REVISION, or an ONNX file. {DEFAULT_MODEL}"
     ),
 ]
 TorchModel = Annotated[
     str | None,
-    typer.Option(help=f"Model: a folder, an address of one, or a git revision. {DEFAULT_MODEL}"),
+    typer.Option(
+        help="Model: a folder, an address of one, a release like model@v1.0.0 or model#prod, a git"
+        f" revision, or REPOSITORY@REVISION. {DEFAULT_MODEL}"
+    ),
 ]
 Runtime = Annotated[
     Literal["torch", "onnx"] | None,
@@ -186,7 +191,7 @@ def page(
 
     Example: deepfake app --port 8501
     """
-    from deepfake.model.source import is_onnx
+    from deepfake.predict.source import is_onnx
     from deepfake.serving.page_command import PageSettings, serve_page
     from deepfake.serving.uploads import UploadLimits
 
@@ -237,9 +242,11 @@ def serve(
 
 app.command()(model_commands.evaluate)
 app.command()(model_commands.ship)
+app.command()(model_commands.release)
 app.command("import-model")(model_commands.import_model)
 app.command()(review)
 app.command()(gate)
+app.command()(sweep)
 
 
 @app.command()

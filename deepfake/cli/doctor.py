@@ -14,9 +14,9 @@ from pathlib import Path
 from deepfake.base.errors import DeepfakeError
 from deepfake.cli.checks import Check, State, some
 from deepfake.cli.doctor_dvc import check_dvc, check_objects
+from deepfake.cli.machine import LOCK, describe_machine, lock_digest
 
 PYTHONS = ((3, 10), (3, 14))  # from the first one on, up to before the second
-LOCK = Path("requirements.lock")
 PINNED = re.compile(r"^([\w.-]+)(?:\[[\w,.-]+\])?==([^\s;]+)(?:\s*;\s*(.+?))?\s*\\?$", re.MULTILINE)
 DECODERS = {  # by the name that people know, those of FFmpeg, of which one is enough
     "H.264": ("h264",),
@@ -74,7 +74,7 @@ def check_packages(name: str) -> Iterator[Check]:
         detail = f"other versions than in {LOCK} ({some(other)})"
         yield Check(name, State.WARNING, detail, "run `make setup` for the tested ones")
     if not missing and not other:
-        yield Check(name, State.OK, f"{len(pinned)}, all as in {LOCK}")
+        yield Check(name, State.OK, f"{len(pinned)}, all as in {LOCK} ({lock_digest()})")
 
 
 def pinned_packages(text: str) -> Iterator[tuple[str, str]]:
@@ -100,7 +100,7 @@ def check_device(name: str) -> Iterator[Check]:
         remedy = f"install a driver for CUDA {torch.version.cuda}; until then, the CPU is used"
         yield Check(name, State.WARNING, detail, remedy)
     else:
-        yield Check(name, State.OK, f"CPU, {cores} cores; no GPU found")
+        yield Check(name, State.OK, f"{describe_machine()}, {cores} cores; no GPU found")
 
 
 def check_decoders(name: str) -> Iterator[Check]:
@@ -162,7 +162,7 @@ def check_params(name: str) -> Iterator[Check]:
 def check_model(name: str) -> Iterator[Check]:
     """Whether the model that `deepfake predict` uses by default can be read."""
     from deepfake.model.card import read_card
-    from deepfake.model.source import default_folder
+    from deepfake.predict.source import default_folder
 
     try:
         folder = default_folder()

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from deepfake.base.errors import DeepfakeError
+from deepfake.base.text import printable
 
 
 def evaluate(
@@ -100,6 +101,46 @@ def ship(
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error
     typer.echo(f"{folder} is now the model of {run}; its card is {folder / 'README.md'}")
+
+
+def release(
+    version: Annotated[
+        str, typer.Argument(help="Version by semantic versioning, such as 1.0.0 or 1.1.0-rc.1.")
+    ],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check, and print the tag's message; make no tag.")
+    ] = False,
+) -> None:
+    """Release the model of the last commit: check it, and tag it as model@vVERSION.
+
+    Refuses if the work tree has changes, the exported model was not compared with
+    the trained one, or the gate is not passed against the version before (for the
+    first one, the merge base with main). The gate checks results, model card,
+    limits, metrics, and outputs in the default remote. The tag's message has the
+    metrics of test and the machine. Nothing is pushed: the command for it is
+    printed. See docs/releases.md.
+
+    Exit code: 0 if the tag is made or, with --dry-run, could be; 1 if not, with
+    one line per reason; 2 if it cannot be checked.
+
+    Example: deepfake release 1.0.0 --dry-run
+    """
+    from deepfake.cli.release import check_release  # loads DVC
+
+    try:
+        checked = check_release(version)
+        for line in str(checked.judgement).splitlines():
+            typer.echo(printable(line))
+        if checked.judgement.reasons:
+            raise typer.Exit(1)
+        if dry_run:
+            typer.echo(f"\n{checked.tag} is not made. Its message would be:\n\n{checked.message}")
+            return
+        push = checked.make_tag()
+    except DeepfakeError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from error
+    typer.echo(f"\n{checked.tag} is a tag of this clone. To publish it: {push}")
 
 
 def import_model(

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from deepfake.core.tables import read_csv, write_csv
+from deepfake.evaluation.people import main_people
 from deepfake.model.card import ModelCard
 from deepfake.model.inputs import select_crops, stored_images
 from deepfake.model.scores import frame_scores, predict_logits, verdicts, video_scores
@@ -20,7 +21,8 @@ class Predictions:
     Attributes:
         frames: one row per crop: video_id, frame, track, image, label, method, logit, score.
         videos: one row per video of the split: video_id, dataset, path, label, method, group, score,
-            verdict, reason, track, frames. The score is missing where the verdict is UNDECIDED.
+            verdict, reason, track, frames. The group is that of `people.main_people`, not of the split.
+            The score is missing where the verdict is UNDECIDED.
     """
 
     frames: pd.DataFrame
@@ -59,6 +61,8 @@ def predict_split(
     logits = predict_logits(network, stored_images(folder, rows), card.image_size, device)
     frames = rows.assign(logit=logits, score=frame_scores(logits, card.temperature, card.bias))
     scored = video_scores(frames, card.video_score, card.temperature, card.min_frames, card.bias)
-    videos = split[["video_id", "dataset", "path", "label", "method", "group"]]
+    videos = split.assign(group=main_people(split))[
+        ["video_id", "dataset", "path", "label", "method", "group"]
+    ]
     columns = ["video_id", "frame", "track", "image", "label", "method", "logit", "score"]
     return Predictions(frames[columns], verdicts(videos, scored, rows, card.threshold))

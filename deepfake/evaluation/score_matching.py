@@ -14,6 +14,7 @@ from deepfake.core.roc import roc_auc
 from deepfake.core.tables import read_csv
 from deepfake.evaluation.intervals import paired_differences
 from deepfake.evaluation.metrics import rank_statistics
+from deepfake.evaluation.people import main_people
 from deepfake.evaluation.score_files import ScoreFile, ScoreFileError, check_unique
 from deepfake.model.scores import verdicts
 from deepfake.params.schema import EvaluateParams
@@ -87,7 +88,9 @@ def read_split(path: Path) -> pd.DataFrame:
 
 
 def complete_split(table: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """A table of videos with all columns of a split; a missing group is the video itself.
+    """A table of videos with all columns of a split, whose groups are those of `people.main_people`.
+
+    A missing group is the video itself.
 
     Raises:
         ScoreFileError: there is no label, or neither video_id nor path.
@@ -106,10 +109,12 @@ def complete_split(table: pd.DataFrame, path: Path) -> pd.DataFrame:
         split["dataset"] = ""
     if "method" not in table:
         split["method"] = split["label"].map(LABEL_NAMES).str.lower()
-    groups = split["group"] if "group" in table else split["video_id"]
-    if pd.api.types.is_integer_dtype(groups):  # as those of a split, so intervals are the same
-        return split
-    return split.assign(group=pd.factorize(groups)[0])
+    if "group" not in table:
+        split["group"] = split["video_id"]
+    groups = main_people(split)
+    if not pd.api.types.is_integer_dtype(groups):
+        groups = pd.Series(pd.factorize(groups)[0], split.index)
+    return split.assign(group=groups)
 
 
 def match_scores(

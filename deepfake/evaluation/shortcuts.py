@@ -26,6 +26,7 @@ from deepfake.core.labels import Floats
 from deepfake.core.roc import roc_auc
 from deepfake.evaluation.intervals import group_intervals
 from deepfake.evaluation.metrics import rank_statistics
+from deepfake.evaluation.people import main_people
 
 COLUMNS = ["shortcut", "videos", "groups", "roc_auc", "low", "high", "warning"]
 WARNING_ROC_AUC = 0.6  # a higher ROC-AUC gives a warning
@@ -152,11 +153,12 @@ def audit_shortcuts(
         seed: of the classifiers.
 
     Returns:
-        One row per shortcut, "NAME (forest)" and "NAME (linear)": videos and groups (of test), roc_auc
+        One row per shortcut, "NAME (forest)" and "NAME (linear)": videos and groups (people of test), roc_auc
         with its 95 % interval low to high (NaN unless `enough_groups`), warning (1 if it is above
         `WARNING_ROC_AUC` and its interval above chance, else 0). The ROC-AUC is NaN if a label is
         missing in either split.
     """
+    test = test.assign(group=main_people(test))
     rows = []
     for name, table in features.items():
         fitted, scored = (part[part["video_id"].isin(table.index)] for part in (train, test))
@@ -187,7 +189,7 @@ def describe(table: pd.DataFrame) -> str:
     for row in table.to_dict("records"):
         name = row["shortcut"]
         if np.isnan(row["low"]) and not np.isnan(row["roc_auc"]):
-            lines.append(f"{name}: cannot tell from {row['groups']} groups of test videos")
+            lines.append(f"{name}: cannot tell from {row['groups']} people in the test videos")
         if row["warning"]:
             lines.append(
                 f"WARNING: {name} alone separates FAKE from REAL; a model may learn it instead of the"

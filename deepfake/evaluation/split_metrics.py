@@ -83,17 +83,17 @@ def measure_rows(
     params: EvaluateParams,
     names: Collection[str] | None = None,
 ) -> dict[str, Any]:
-    """Metrics of videos or frames with their number of groups and their 95 % intervals.
+    """Metrics of videos or frames with their number of people and their 95 % intervals.
 
     Args:
-        table: with video_id, label, score and group.
+        table: with video_id, label, score and group (the person).
         threshold: scores from here on are FAKE.
         params: the evaluate section of params.yaml.
         names: of the metrics; None for all.
 
     Returns:
-        videos; groups, the number of groups; real_groups and fake_groups, of those with a REAL and a
-        FAKE; the metrics; and interval_95 with low and high by metric, empty if there are too few groups.
+        videos; groups, the number of people; real_groups and fake_groups, of those with a REAL and a
+        FAKE; the metrics; and interval_95 with low and high by metric, empty if there are too few.
     """
     labels, scores = table["label"].to_numpy(int), table["score"].to_numpy(float)
     groups = table["group"].to_numpy(int)

@@ -8,13 +8,14 @@ was interrupted. Deleting the cache costs time and nothing else.
 import os
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from deepfake.base.errors import CacheError
 from deepfake.core.files import TEMPORARY_PREFIX, write_bytes
 
 CACHE_FOLDER = Path(".scratch/videos")
+DVC_COPIES = Path(".dvc/tmp/exps")  # `dvc exp run --temp` and `--queue` run in copies below it
 REMEDY = "Free some space or fix its permissions, or delete the folder .scratch, then run again"
 
 
@@ -47,6 +48,15 @@ class Entry:
             write_bytes(target, self.content, durable=False)
 
 
+def cache_folder() -> Path:
+    """The scratch cache of the repository; in a temporary copy that DVC made of it, the same one."""
+    count = len(DVC_COPIES.parts)
+    for folder in Path.cwd().parents:
+        if folder.parts[-count:] == DVC_COPIES.parts:
+            return folder.parents[count - 1] / CACHE_FOLDER
+    return CACHE_FOLDER
+
+
 @dataclass(frozen=True)
 class Cache:
     """Results below a folder, by the content of the video and the name of the result.
@@ -55,7 +65,7 @@ class Cache:
         folder: created with the first result.
     """
 
-    folder: Path = CACHE_FOLDER
+    folder: Path = field(default_factory=cache_folder)
 
     def load(self, sha256: str, name: str) -> Entry | None:
         """A stored result; None if there is none, or it is damaged.

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepfake.base.errors import ModelError
+from deepfake.base.errors import MALFORMED, ModelError
 from deepfake.core.labels import FAKE, LABEL_NAMES, REAL
 from deepfake.model.operating_points import (
     BALANCED,
@@ -150,7 +150,7 @@ def parse_card(text: str | bytes, name: str) -> ModelCard:
     """
     try:
         return _parse(json.loads(text))
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except MALFORMED as error:
         raise ModelError(
             f"{name}: no model card of this version ({error}): run `dvc repro` or `dvc pull`, or"
             " see docs/upgrading.md"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deepfake.base.errors import ModelError
+from deepfake.base.errors import MALFORMED, ModelError
 from deepfake.core.labels import FAKE, LABEL_NAMES, REAL, UNDECIDED
 
 BALANCED, STRICT, SCREENING, CAUTIOUS = "balanced", "strict", "screening", "cautious"
@@ -85,7 +85,7 @@ class Rate:
 
     Attributes:
         value: None without a video that counts.
-        low, high: None with too few groups.
+        low, high: None with too few people.
     """
 
     value: float | None
@@ -100,7 +100,7 @@ class Measured:
     Attributes:
         thresholds: of the operating point.
         real_videos, fake_videos: their number.
-        real_groups, fake_groups: number of groups of people with such a video.
+        real_groups, fake_groups: number of people with such a video.
         false_positive_rate: share of REAL called FAKE.
         false_negative_rate: share of FAKE called REAL.
         recall: share of FAKE called FAKE.
@@ -145,7 +145,7 @@ def read_measured(folder: Path) -> dict[str, Measured]:
     try:
         points = json.loads(path.read_text(encoding="utf-8"))["operating_points"]
         return {name: _parse_measured(one) for name, one in points.items() if one is not None}
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except MALFORMED as error:
         raise ModelError(
             f"{path} does not have the rates of operating points ({type(error).__name__}: {error}):"
             " run `dvc repro evaluate` or `dvc pull`, or delete it"

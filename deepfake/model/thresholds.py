@@ -19,7 +19,9 @@ from deepfake.model.operating_points import (
 
 MAX_ERROR_RATE = 0.05  # REAL called FAKE by `STRICT`, FAKE called REAL by `SCREENING`
 MIN_VIDEOS = 100  # of a label in val; with fewer, the rate is that of fewer than five videos
-MIN_GROUPS = math.ceil(1 / MAX_ERROR_RATE)  # with fewer, one group alone can exceed the rate
+MIN_GROUPS_FOR_RATE = math.ceil(
+    1 / MAX_ERROR_RATE
+)  # with fewer, one group alone can exceed the rate
 DIGITS = 6  # decimals of a threshold
 
 
@@ -100,11 +102,11 @@ def choose_points(
 def _too_small(labels: Labels, groups: Integers, label: int) -> str:
     """Why val is too small for an error rate of the videos with a label, or ""."""
     videos, found = int((labels == label).sum()), count_groups(labels, groups)[label]
-    if videos >= MIN_VIDEOS and found >= MIN_GROUPS:
+    if videos >= MIN_VIDEOS and found >= MIN_GROUPS_FOR_RATE:
         return ""
     return (
         f"val has {videos} {LABEL_NAMES[label]} videos of {found} groups of people, and"
-        f" {MIN_VIDEOS} of {MIN_GROUPS} are needed for an error rate of {MAX_ERROR_RATE:.0%}"
+        f" {MIN_VIDEOS} of {MIN_GROUPS_FOR_RATE} are needed for an error rate of {MAX_ERROR_RATE:.0%}"
     )
 
 

@@ -17,10 +17,10 @@ from deepfake.base.errors import DeepfakeError
 from deepfake.base.text import utf8
 from deepfake.core.files import write_bytes
 from deepfake.core.labels import UNDECIDED
-from deepfake.model.source import default_folder
 from deepfake.params.schema import ExecutionParams
 from deepfake.predict.inputs import MAX_DOWNLOAD_BYTES, InputFile, expand
 from deepfake.predict.preprocess import Preprocessor
+from deepfake.predict.source import default_folder
 
 if TYPE_CHECKING:
     from deepfake.model.card import ModelCard

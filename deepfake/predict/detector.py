@@ -24,11 +24,11 @@ from deepfake.model.operating_points import (
     read_measured,
 )
 from deepfake.model.scores import predict_logits
-from deepfake.model.source import default_folder, is_onnx, model_folder, onnx_file
 from deepfake.params.schema import CropsParams, FramesParams
 from deepfake.predict.inputs import InputFile
 from deepfake.predict.preprocess import Preprocessed, Preprocessor
 from deepfake.predict.result import Result
+from deepfake.predict.source import default_folder, is_onnx, model_folder, onnx_file, pinned
 from deepfake.predict.verdict import make_result
 from deepfake.video.frames import frame_settings
 from deepfake.video.record import VideoMeta
@@ -89,11 +89,11 @@ class Detector:
         runtime: str | None = None,
         operating_point: str | None = None,
     ) -> "Detector":
-        """Load the model of a folder, a git revision or an address, or an ONNX file.
+        """Load the model of a folder, a release, a git revision or an address, or an ONNX file.
 
         Args:
-            model: as for `source.model_folder`; None for the model in models/, or the starter if
-                none is trained yet.
+            model: as for `source.pinned`; None for the model in models/, or the starter if none is
+                trained yet.
             preprocessor: with its own limits; None for one with `preprocess.LIMITS`.
             runtime: "torch", or "onnx" for ONNX Runtime, which gives no heat maps; None for torch,
                 or for ONNX Runtime if `model` is an ONNX file.
@@ -104,7 +104,7 @@ class Detector:
             ModelError: the model is missing or of another version.
             OperatingPointError: the model does not have the operating point.
         """
-        place = str(model or default_folder())
+        place, release = pinned(str(model or default_folder()))
         runtime = runtime or ("onnx" if is_onnx(place) else "torch")
         if runtime not in RUNTIMES:
             raise ModelError(f"unknown runtime {runtime}: use {' or '.join(RUNTIMES)}")
@@ -112,10 +112,15 @@ class Detector:
             with onnx_file(place) as path:
                 exported, measured = load_onnx(path), read_measured(path.parent)
             cpu = torch.device("cpu")
-            return cls(exported, exported.card, cpu, preprocessor, operating_point, measured)
-        with model_folder(place) as folder:
-            (network, card), measured = load_model(folder), read_measured(folder)
-        return cls(network, card, pick_device(), preprocessor, operating_point, measured)
+            detector = cls(exported, exported.card, cpu, preprocessor, operating_point, measured)
+        else:
+            with model_folder(place) as folder:
+                (network, card), measured = load_model(folder), read_measured(folder)
+            device = pick_device()
+            detector = cls(network, card, device, preprocessor, operating_point, measured)
+        if release is not None:
+            detector.notes.insert(0, str(release))
+        return detector
 
     def _checked(self, measured: Mapping[str, Measured]) -> Mapping[str, Measured]:
         """What was measured with the thresholds of this model; nothing if they are of another."""

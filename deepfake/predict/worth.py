@@ -42,7 +42,7 @@ def describe_worth(point: OperatingPoint) -> str:
         groups = min(measured.real_groups, measured.fake_groups)
         sentences.append(
             f"That was measured on {measured.real_videos} real and {measured.fake_videos} fake"
-            f" videos of {groups} groups of people, too few or too uneven for an interval."
+            f" videos of {groups} people, too few for an interval, or most videos are of a few."
         )
     return " ".join(sentences)
 

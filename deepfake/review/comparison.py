@@ -70,7 +70,7 @@ class CommonVideos:
     """The videos that two revisions share.
 
     Attributes:
-        rows: one per video that has the same label and the same group in both: video_id, label,
+        rows: one per video that has the same label and the same person in both: video_id, label,
             method, dataset, group, and score and verdict with _old and _new.
         only_old, only_new, relabelled, regrouped: numbers of videos that are left out.
     """
@@ -110,8 +110,8 @@ class CommonVideos:
 def common_videos(old: pd.DataFrame, new: pd.DataFrame) -> CommonVideos:
     """Match two tables plots/scores/SPLIT.tsv by video_id.
 
-    A video with another label is another test for the model, and one whose group has other members
-    is not independent of other videos: both are left out. The number of a group does not matter,
+    A video with another label is another test for the model, and one whose person has other videos
+    is not independent of those: both are left out. The number of a person (group) does not matter,
     since numbers change when videos are added.
 
     Args:
@@ -144,7 +144,7 @@ def common_videos(old: pd.DataFrame, new: pd.DataFrame) -> CommonVideos:
 def compare_metrics(common: CommonVideos) -> list[MetricChange]:
     """The metrics in `TESTED`, then those in `UNTESTED`, of the videos that have both scores.
 
-    Each difference has an interval by leaving the groups out in turn. It is better or worse if its
+    Each difference has an interval by leaving the people out in turn. It is better or worse if its
     p-value, corrected for the number of tests by `holm`, is below `LEVEL`. Metrics that need a
     threshold use the verdicts, so each model has its own threshold.
     """
@@ -213,5 +213,5 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def groups_of(rows: pd.DataFrame) -> tuple[int, int]:
-    """In how many groups of the rows there is a REAL, and in how many a FAKE."""
+    """How many people (groups) have a REAL among the rows, and how many a FAKE."""
     return count_groups(rows["label"].to_numpy(int), rows["group"].to_numpy())

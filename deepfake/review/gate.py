@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from deepfake.params.schema import GateParams
-from deepfake.review.comparison import Outcome, compare_metrics
+from deepfake.review.comparison import TESTED, Outcome, compare_metrics
 from deepfake.review.lock import changed_stages
 from deepfake.review.review import SCORES, compare_scores
 from deepfake.review.revisions import ReviewError, Revision, open_revisions
-from deepfake.review.sections import title_of
+from deepfake.review.sections import shown_p, title_of
 
 CARD_STAGE, CARD = "card", "models/README.md"
 METRICS, SPLIT_METRICS = "metrics/evaluate.json", "metrics/split.json"
@@ -181,11 +181,12 @@ def check_metrics(old: Revision, new: Revision) -> Iterator[Finding]:
         difference = one.difference
         yield _refused(
             f"test {title_of(one.name)} is worse: {one.new:.4f} after {one.old:.4f}, difference"
-            f" {difference.value:+.4f} ({difference.low:+.4f} to {difference.high:+.4f}, 95 %) on"
-            f" {len(common.scored)} common videos"
+            f" {difference.value:+.4f} on {len(common.scored)} common videos, p {shown_p(one.p_value)} after"
+            f" correction for {len(TESTED)} metrics; 95 % interval of this metric alone"
+            f" {difference.low:+.4f} to {difference.high:+.4f}"
         )
     if all(math.isnan(one.p_value) for one in changes):
-        reason = "a label is in fewer groups of people than an interval needs"
+        reason = "a label has fewer people than an interval needs, or most videos are of a few"
         yield Finding(State.NOT_CHECKED, f"differences of metrics, since {reason}")
     elif not worse:
         yield Finding(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from deepfake.base.errors import MALFORMED
 from deepfake.core.files import write_bytes
 from deepfake.review import changes, sections
 from deepfake.review.comparison import (
@@ -142,6 +143,6 @@ def _luck_of_seeds(side: Revision) -> dict[str, float]:
             for name, one in spreads.items()
             if name.startswith(OF_TEST) and "luck" in one
         }
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except MALFORMED as error:
         side.missing.append(f"{side.title}: {SEEDS} is damaged ({error}); run `deepfake seeds`")
         return {}

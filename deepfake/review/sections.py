@@ -70,6 +70,15 @@ def title_of(metric: str) -> str:
     return TITLES.get(metric, metric.replace("_", " "))
 
 
+def shown_p(p_value: float) -> str:
+    """A p-value, as short as it may be.
+
+    >>> shown_p(0.00001), shown_p(0.04)
+    ('<0.0001', '0.0400')
+    """
+    return f"<{LOWEST_P}" if p_value < LOWEST_P else _number(p_value)
+
+
 def metrics_section(
     common: CommonVideos | None, metrics: Sequence[MetricChange], luck: dict[str, float]
 ) -> Section:
@@ -89,7 +98,7 @@ def metrics_section(
             _number(one.new),
             _number(one.difference.value, "+"),
             _interval(one),
-            f"<{LOWEST_P}" if one.p_value < LOWEST_P else _number(one.p_value),
+            shown_p(one.p_value),
         ]
         for one in metrics
     ]
@@ -104,20 +113,20 @@ def metrics_section(
 def _set_notes(common: CommonVideos) -> Iterator[str]:
     """On which videos the metrics are."""
     undecided = len(common.rows) - len(common.scored)
-    groups = common.scored["group"].nunique()
+    people = common.scored["group"].nunique()
     if common.is_same_set:
-        yield f"the same {len(common.rows)} test videos; {len(common.scored)} have both scores, in {groups} groups"
+        yield f"the same {len(common.rows)} test videos; {len(common.scored)} have both scores, of {people} people"
     else:
         parts = {
             "removed": common.only_old,
             "added": common.only_new,
             "with another label": common.relabelled,
-            "whose group has other members": common.regrouped,
+            "whose person has other videos": common.regrouped,
         }
         left_out = ", ".join(f"{count} {name}" for name, count in parts.items() if count)
         yield (
             f"not comparable as a whole: the test sets differ ({left_out}); all that follows is on the"
-            f" {len(common.scored)} common videos with both scores, in {groups} groups"
+            f" {len(common.scored)} common videos with both scores, of {people} people"
         )
     if undecided:
         yield f"common videos that are UNDECIDED in one revision, and left out: {undecided}"
@@ -130,8 +139,8 @@ def _test_notes(rows: pd.DataFrame) -> Iterator[str]:
     real, fake = groups_of(rows)
     if not enough_groups(rows["label"].to_numpy(int), rows["group"].to_numpy(int)):
         yield (
-            f"too few groups for an interval, or too uneven ones: {real} with a REAL, {fake} with a FAKE,"
-            f" and {MIN_GROUPS} of each are needed; so there is no evidence"
+            f"too few people for an interval, or most videos are of a few: {real} with a REAL, {fake} with a"
+            f" FAKE, and {MIN_GROUPS} of each are needed; so there is no evidence"
         )
         return
     yield (

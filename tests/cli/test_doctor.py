@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 from deepfake.cli import doctor, doctor_dvc
 from deepfake.cli.app import app
 from deepfake.cli.checks import Check, State
-from deepfake.model import source
+from deepfake.predict import source
 from deepfake.sharing import access
 
 pytestmark = pytest.mark.slow

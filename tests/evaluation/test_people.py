@@ -1,10 +1,73 @@
-"""False alarms by person."""
+"""Which person a video belongs to, and false alarms by person."""
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from identity_graphs import identity_graph, table
 
-from deepfake.evaluation.people import MIN_PEOPLE, MIN_REALS, people_with_high_fpr
+from deepfake.core.labels import FAKE, REAL
+from deepfake.evaluation.intervals import group_intervals
+from deepfake.evaluation.metrics import rank_statistics
+from deepfake.evaluation.people import (
+    MIN_PEOPLE,
+    MIN_REALS,
+    main_people,
+    people_with_high_fpr,
+)
+from deepfake.splits.groups import group_videos
+
+
+def chain(people: int) -> pd.DataFrame:
+    """Two REAL videos of each person, and FAKE with the next person's face, so that all are linked."""
+    real = [(REAL, "d", f"p{i}", "", -1) for i in range(people)]
+    fake = [(FAKE, "d", f"p{i}", f"p{(i + 1) % people}", -1) for i in range(people)]
+    return table([*real, *real, *fake])
+
+
+def test_a_fake_belongs_to_the_person_whose_face_it_replaces() -> None:
+    people = [(REAL, "d", "a", "", -1), (REAL, "d", "b", "", -1), (REAL, "e", "a", "", -1)]
+    by_target, by_original = (FAKE, "d", "a", "b", -1), (FAKE, "d", "", "a", 1)
+    videos = table([*people, by_target, by_original, (FAKE, "d", "", "", -1)])
+    videos["clusters"] = ["", "", "e#7", "", "", "e#7"]
+    assert main_people(videos).tolist() == [0, 1, 2, 0, 1, 2]
+    assert main_people(videos.iloc[::-1]).tolist() == [0, 1, 2, 0, 1, 2]
+
+
+def test_people_without_names_or_faces_are_those_of_the_split() -> None:
+    videos = chain(3).assign(target="", source="", group=[4, 4, 4, 5, 5, 5, 6, 6, 6])
+    assert main_people(videos).tolist() == videos["group"].tolist()
+    assert main_people(videos[["video_id", "label", "group"]]).tolist() == videos["group"].tolist()
+    assert main_people(videos[:0]).empty
+
+
+def test_people_that_fakes_link_have_an_interval() -> None:
+    """One group holds all videos, so leaving out groups would say nothing about other people."""
+    videos = chain(12)
+    labels = videos["label"].to_numpy(int)
+    statistics = rank_statistics(labels, np.random.default_rng(0).normal(labels))
+    assert group_videos(videos).nunique() == 1
+    low, high = group_intervals(statistics, labels, main_people(videos).to_numpy(), 1000)["roc_auc"]
+    assert 0 < low < high < 1
+    few = chain(9)
+    labels = few["label"].to_numpy(int)
+    statistics = rank_statistics(labels, labels.astype(float))
+    found = group_intervals(statistics, labels, main_people(few).to_numpy(), 1000)["roc_auc"]
+    assert np.isnan(found).all()
+
+
+@settings(max_examples=30)
+@given(st.integers(1, 30), st.sampled_from([0.2, 0.4, 1.0]), st.integers(0, 999))
+def test_people_divide_groups(count: int, known: float, seed: int) -> None:
+    """No person is in two groups, and all REAL videos of a name are of one person."""
+    videos = identity_graph(count, known, seed)
+    groups = group_videos(videos)
+    people = main_people(videos.assign(group=groups))
+    assert people.index.equals(videos.index)
+    assert groups.groupby(people).nunique().max() == 1
+    real = videos[(videos["label"] == REAL) & (videos["target"] != "")]
+    assert people[real.index].groupby([real["dataset"], real["target"]]).nunique().le(1).all()
 
 
 def videos_of(alarms: list[int], reals: int = 5) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -61,9 +61,8 @@ def crops_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def test_set(crops_folder: Path) -> Predictions:
-    """Their predictions, as `evaluate` makes them."""
+def predicted(folder: Path, **columns: Any) -> Predictions:
+    """Their predictions, as `evaluate` makes them from a split with these columns."""
     split = pd.DataFrame(
         {
             "video_id": [f"v/{i}" for i in range(8)],
@@ -73,13 +72,27 @@ def test_set(crops_folder: Path) -> Predictions:
             "method": ["real", "swap"] * 4,
             "original": "",
             "group": [i // 2 for i in range(8)],
+            **columns,
         }
     )
     crops = pd.DataFrame(
         [(f"v/{i}", k, 0, f"0-{k:06d}.jpg") for i in range(7) for k in range(FRAMES)],
         columns=["video_id", "frame", "track", "image"],
     )
-    return predict_split(Redness(), card(), split, crops, crops_folder)
+    return predict_split(Redness(), card(), split, crops, folder)
+
+
+@pytest.fixture(scope="module")
+def test_set(crops_folder: Path) -> Predictions:
+    return predicted(crops_folder)
+
+
+def test_videos_count_for_people_where_they_are_known(
+    test_set: Predictions, crops_folder: Path
+) -> None:
+    assert test_set.videos["group"].tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    named = predicted(crops_folder, target=["a", "b", "c", "b"] * 2)
+    assert named.videos["group"].tolist() == [0, 1, 2, 1, 0, 1, 2, 1]
 
 
 def scored(

@@ -192,6 +192,8 @@ def test_a_split_of_other_people(tmp_path: Path) -> None:
     assert complete_split(SPLIT, Path("x.csv"))["group"].tolist() == [3, 3, 5, 7]
     assert split["video_id"].tolist() == SPLIT["path"].tolist()
     assert split["group"].is_unique
+    people = SPLIT.assign(target=["a", "b", "a", "b"])
+    assert complete_split(people, Path("x.csv"))["group"].tolist() == [0, 1, 0, 1]
     with pytest.raises(ScoreFileError, match=r"needs the columns path \(or video_id\) and label"):
         complete_split(SPLIT[["path"]], Path("x.csv"))
     with pytest.raises(ScoreFileError, match="labels other than 0"):

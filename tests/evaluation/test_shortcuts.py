@@ -48,12 +48,17 @@ def test_a_codec_of_the_fakes_is_a_shortcut(classifier: str) -> None:
 
 
 @pytest.mark.parametrize(("groups", "warning"), [(10, 1), (9, 0)])
-def test_few_groups_give_no_warning(groups: int, warning: int) -> None:
+def test_few_people_give_no_warning(groups: int, warning: int) -> None:
     test = TEST.assign(group=np.arange(len(TEST)) // 2 % groups)
     codecs = pd.Series(np.where(BOTH["label"] == 1, "mpeg4", "h264"), index=BOTH["video_id"])
     features = {"x": noise(0).assign(codec=codecs)}
     row = shortcuts.audit_shortcuts(features, TRAIN, test, 1000, 0).iloc[0]
     assert (row["groups"], row["warning"]) == (groups, warning)
+    named = TEST.assign(dataset="d", target=test["group"].map("p{}".format), group=0)
+    row = shortcuts.audit_shortcuts(features, TRAIN, named, 1000, 0).iloc[0]
+    assert (row["groups"], row["warning"]) == (groups, warning), (
+        "people count, where they are known"
+    )
 
 
 def test_an_interval_that_holds_chance_gives_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,7 +106,7 @@ def test_report_and_headline() -> None:
     text = shortcuts.describe(table)
     assert text.count("WARNING") == 1
     assert "WARNING: metadata alone separates FAKE from REAL" in text
-    assert "border: cannot tell from 9 groups" in text
+    assert "border: cannot tell from 9 people" in text
     assert text.endswith("border: ROC-AUC 0.500"), "no interval"
     assert shortcuts.headline(table) == {"worst_roc_auc": 0.7}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deepfake.base.errors import CacheError
-from deepfake.jobs.cache import Cache, is_leftover
+from deepfake.jobs.cache import CACHE_FOLDER, Cache, is_leftover
 
 VIDEO = "ab" * 32  # SHA-256
 
@@ -31,6 +31,20 @@ def test_round_trip(tmp_path: Path) -> None:
         (VIDEO, "frames-1"),
         (VIDEO, "frames-2"),
     ]
+
+
+def test_temporary_copies_of_dvc_share_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder, expected in (
+        (tmp_path, CACHE_FOLDER),
+        (tmp_path / ".dvc/tmp/exps/tmp1", tmp_path / CACHE_FOLDER),
+        (tmp_path / ".dvc/tmp/exps/standalone/tmp1/project", tmp_path / CACHE_FOLDER),
+        (tmp_path / ".dvc/tmp", CACHE_FOLDER),
+    ):
+        folder.mkdir(parents=True, exist_ok=True)
+        monkeypatch.chdir(folder)
+        assert Cache().folder == expected
 
 
 @pytest.mark.parametrize("damage", [b"", b"short", b"\0" * 64])

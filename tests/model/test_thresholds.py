@@ -9,7 +9,7 @@ from deepfake.core.labels import FAKE, REAL, Floats, Labels
 from deepfake.model.operating_points import ChosenPoints, Thresholds
 from deepfake.model.thresholds import (
     MAX_ERROR_RATE,
-    MIN_GROUPS,
+    MIN_GROUPS_FOR_RATE,
     MIN_VIDEOS,
     best_threshold,
     choose_points,
@@ -123,13 +123,13 @@ def test_a_source_with_few_real_videos_counts_in_the_average_only() -> None:
 @pytest.mark.parametrize(
     ("videos", "groups", "problem"),
     [
-        (2 * MIN_VIDEOS, MIN_GROUPS, ""),
+        (2 * MIN_VIDEOS, MIN_GROUPS_FOR_RATE, ""),
         (
             2 * MIN_VIDEOS - 2,
-            MIN_GROUPS,
+            MIN_GROUPS_FOR_RATE,
             "val has 99 REAL videos of 20 groups of people, and 100 of",
         ),
-        (2 * MIN_VIDEOS, MIN_GROUPS - 1, "val has 100 REAL videos of 19 groups of people"),
+        (2 * MIN_VIDEOS, MIN_GROUPS_FOR_RATE - 1, "val has 100 REAL videos of 19 groups of people"),
     ],
 )
 def test_a_small_val_has_no_point_but_balanced(videos: int, groups: int, problem: str) -> None:

@@ -46,7 +46,7 @@ def test_too_few_groups_for_an_interval_are_named() -> None:
     assert worth(few) == (
         "Of 100 real videos like those of the test set, about 25 are called FAKE at this setting. Of"
         " 100 fake ones, about 30 are called REAL. That was measured on 20 real and 21 fake videos of"
-        " 4 groups of people, too few or too uneven for an interval."
+        " 4 people, too few for an interval, or most videos are of a few."
     )
 
 

@@ -54,7 +54,8 @@ def test_a_worse_model_is_refused_with_the_interval(here: Path) -> None:
     dvc(here, "checkout")
     found = reasons()
     assert found[0].startswith("test ROC-AUC is worse: ")
-    assert "95 %) on 192 common videos" in found[0]
+    assert " on 192 common videos, p " in found[0]
+    assert " after correction for 6 metrics; 95 % interval of this metric alone -" in found[0]
     assert all(" is worse: " in reason for reason in found)
     assert reasons("worse") == [], "compared with itself"
 

@@ -74,9 +74,7 @@ def test_a_small_val_and_test_set(tmp_path: Path) -> None:
     assert "operating point `balanced`, which prediction uses by default" in text
     assert "of 100 real videos, 5 are called FAKE;" in text
     assert "not certain enough" not in text, "balanced decides every video"
-    assert (
-        "the videos show 4 groups of people. 10 are needed, none with most of the videos." in text
-    )
+    assert "the videos show 4 people. 10 are needed, and most videos must not be of a few." in text
     assert "| `strict` | not available: val has 20 REAL videos | – | – | – |" in text
 
 

@@ -14,7 +14,7 @@ from web_server import Served
 from deepfake.base.errors import ModelError
 from deepfake.model.card import CARD
 from deepfake.model.operating_points import MEASURED
-from deepfake.model.source import default_folder, model_folder, onnx_file
+from deepfake.predict.source import default_folder, model_folder, onnx_file
 
 FILES = ("model.safetensors", "model.json")
 ONNX = "model.onnx"
