@@ -1,7 +1,7 @@
 """`make push`: outputs and run cache to the default remote, so that a colleague can reuse a run.
 
 An upload that broke can leave a truncated object under its final name, over WebDAV for one, and
-`dvc push` takes it for complete. So objects of another size than in the cache are deleted first.
+`dvc push` takes it for complete. So objects of another size than in the cache are replaced first.
 
 `dvc push --run-cache` leaves out what a stage declares with `cache: false`: metrics and plots. Without
 them, DVC restores no such stage from the run cache, and a colleague trains again.
@@ -15,7 +15,6 @@ import yaml
 
 from deepfake.base.errors import RemoteError
 from deepfake.sharing.access import AGAIN, check_access, default_remote, protocol_of, reported
-from deepfake.sharing.verify import forget_pushed
 
 
 def push() -> list[str]:
@@ -34,7 +33,7 @@ def push() -> list[str]:
     with Repo() as repo:
         name = default_remote(repo)
         check_access(repo, name)
-        delete_truncated(repo, name)
+        replace_truncated(repo, name)
     code = main(["push", "--run-cache"])
     with Repo() as repo:
         if code != 0:
@@ -46,8 +45,8 @@ def push() -> list[str]:
         return sorted(info.value for info in done.transferred)
 
 
-def delete_truncated(repo: Any, name: str) -> list[str]:
-    """Delete objects of a remote whose size is not that of the same object in the cache.
+def replace_truncated(repo: Any, name: str) -> list[str]:
+    """Push objects again whose size in a remote is not that in the cache.
 
     Args:
         repo: a `dvc.repo.Repo`.
@@ -68,8 +67,7 @@ def delete_truncated(repo: Any, name: str) -> list[str]:
         if cache.exists(oid) and cache.fs.size(cache.oid_to_path(oid)) != size:
             truncated.append(oid)
             odb.fs.remove(odb.oid_to_path(oid))
-    if truncated:
-        forget_pushed(odb)
+            odb.add(cache.oid_to_path(oid), cache.fs, oid, verify=False)
     return truncated
 
 
