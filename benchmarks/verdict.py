@@ -109,7 +109,9 @@ def report_many_files(count: int, workers: int) -> str:
     """Second part of the report: many files at once."""
     clips = sorted((DEMO / "raw").rglob("*.mp4"))
     clips = [clips[at] for at in evenly_spaced(len(clips), count)]
-    limits = ExecutionParams(workers=workers, video_seconds=600, video_gigabytes=4)
+    limits = ExecutionParams(
+        workers=workers, video_seconds=600, video_gigabytes=4, download_gigabytes=0
+    )
     with Detector.load(REPOSITORY / "models") as detector:
         per_video = int(detector.settings["frames"]["per_video"])
         bound = time_bound(clips, per_video, limits).seconds

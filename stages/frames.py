@@ -1,4 +1,4 @@
-"""Sample frames: manifest -> data/frames/*.tar, data/{frames,failures}.csv, plots/frames.tsv."""
+"""Sample frames: manifest -> data/frames/*.tar, data/{frames,digests,failures}.csv, counts."""
 
 from pathlib import Path
 
@@ -7,7 +7,13 @@ from deepfake.core.tables import quantity_table, read_csv, write_csv
 from deepfake.jobs.failures import report_failures
 from deepfake.params.loading import load_params
 from deepfake.params.schema import Params
-from deepfake.video.frames import extract_frames, failures, status_counts
+from deepfake.video.frames import (
+    extract_frames,
+    failures,
+    frame_step,
+    remote_digests,
+    status_counts,
+)
 from deepfake.video.record import USABLE
 
 
@@ -22,6 +28,7 @@ def main(params: Params) -> None:
         params.execution,
     )
     failed = failures(table, manifest)
+    write_csv(Path("data/digests.csv"), remote_digests(manifest, frame_step().cache))
     write_csv(Path("data/frames.csv"), table)
     write_csv(Path("data/failures.csv"), failed)
     write_csv(Path("plots/frames.tsv"), quantity_table(status_counts(table)))

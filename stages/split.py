@@ -7,7 +7,7 @@ from deepfake.core.files import write_metrics
 from deepfake.core.tables import quantity_table, read_csv, write_csv
 from deepfake.params.loading import load_params
 from deepfake.params.schema import Params
-from deepfake.splits.policies import split_videos, with_links
+from deepfake.splits.policies import split_videos, with_digests, with_links
 from deepfake.splits.report import (
     balance_table,
     describe,
@@ -20,7 +20,7 @@ from deepfake.splits.report import (
 def main(params: Params) -> None:
     """Write train.csv, val.csv, test.csv and left_out.csv, and their tables and metrics."""
     videos = with_links(
-        read_csv(Path("data/manifest.csv")),
+        with_digests(read_csv(Path("data/manifest.csv")), read_csv(Path("data/digests.csv"))),
         read_csv(Path("data/identities.csv")),
         read_csv(Path("data/near_duplicates.csv")),
     )

@@ -168,11 +168,17 @@ def in_threads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def execution(
-    workers: int = 1, video_seconds: float = 60, video_gigabytes: float = 4
+    workers: int = 1,
+    video_seconds: float = 60,
+    video_gigabytes: float = 4,
+    download_gigabytes: float = 1,
 ) -> ExecutionParams:
     """The execution section of params.yaml."""
     return ExecutionParams(
-        workers=workers, video_seconds=video_seconds, video_gigabytes=video_gigabytes
+        workers=workers,
+        video_seconds=video_seconds,
+        video_gigabytes=video_gigabytes,
+        download_gigabytes=download_gigabytes,
     )
 
 

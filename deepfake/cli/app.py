@@ -9,6 +9,7 @@ import typer
 from deepfake.base.errors import DeepfakeError
 from deepfake.cli import model_commands
 from deepfake.cli.gate import gate
+from deepfake.cli.list_files import list_files
 from deepfake.cli.review import review
 from deepfake.cli.sweep import sweep
 
@@ -152,7 +153,10 @@ def predict(
         raise typer.BadParameter("--annotate writes an MP4, so its name must end in .mp4")
     output_format: OutputFormat = "json" if as_json else "csv" if as_csv else "table"
     limits = ExecutionParams(
-        workers=workers, video_seconds=video_seconds, video_gigabytes=video_gigabytes
+        workers=workers,
+        video_seconds=video_seconds,
+        video_gigabytes=video_gigabytes,
+        download_gigabytes=0,  # `predict` downloads by itself
     )
     options = PredictOptions(
         paths=paths,
@@ -246,6 +250,7 @@ app.command()(model_commands.release)
 app.command("import-model")(model_commands.import_model)
 app.command()(review)
 app.command()(gate)
+app.command("list-files")(list_files)
 app.command()(sweep)
 
 

@@ -12,7 +12,7 @@ from deepfake.core.tables import read_csv
 from deepfake.faces.crops import crop_inputs, crop_step
 from deepfake.faces.landmark_table import landmark_inputs, landmark_step
 from deepfake.jobs.cache import Cache, is_leftover
-from deepfake.jobs.step import Step, Video
+from deepfake.jobs.step import DIGEST, Step, Video
 from deepfake.params.schema import Params
 from deepfake.splits.identities import embedding_inputs, embedding_step
 from deepfake.splits.near_duplicates import hash_inputs, hash_step
@@ -57,10 +57,10 @@ def cached_results(cache: Cache, params: Params) -> list[CachedResult]:
         raise CacheError(f"{path} is missing: run `dvc repro manifest`")
     needed, steps_needed = _needed(read_csv(path), params)
     results = []
-    for sha256, file in cache.entries():
+    for key, file in cache.entries():
         name, _, checksum = file.name.partition(".")
         step = name.split("-")[0]
-        matches = checksum and (name in needed[sha256] or step in steps_needed[sha256])
+        matches = checksum and (name in needed[key] or step in steps_needed[key])
         is_needed = bool(matches) and not is_leftover(file)
         results.append(CachedResult(file, step, file.stat().st_size, is_needed))
     return results
@@ -86,15 +86,17 @@ def prune(results: list[CachedResult]) -> None:
 def _needed(
     manifest: pd.DataFrame, params: Params
 ) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
-    """By SHA-256 of the video: names of needed results, and steps whose results are all needed."""
+    """By key of the video: names of needed results, and steps whose results are all needed."""
     names: dict[str, set[str]] = defaultdict(set)
     steps: dict[str, set[str]] = defaultdict(set)
     for step, videos in _steps(manifest, params):
         for video in videos:
             if video.is_original or video.path.is_file():
-                names[video.sha256].add(step.result_name(video))
+                names[video.key].add(step.result_name(video))
+                if video.remote:
+                    names[video.key].add(DIGEST)
             else:
-                steps[video.sha256].add(step.function.__name__)
+                steps[video.key].add(step.function.__name__)
     return names, steps
 
 

@@ -32,6 +32,7 @@ TEXT = frozenset(
         "indices",
         "verdict",
         "sha256",
+        "version",
         "clusters",
         "content",
         "identity",
@@ -105,6 +106,16 @@ def quantity_table(values: Mapping[str, Any]) -> pd.DataFrame:
 def slice_columns(table: pd.DataFrame) -> list[str]:
     """The columns of a table by whose values metrics are reported."""
     return [str(name) for name in table if str(name).startswith(SLICE)]
+
+
+def label_conflicts(table: pd.DataFrame) -> list[str]:
+    """One line for each content that has both labels, given rows with video_id, label and sha256."""
+    with_digest = table[table["sha256"] != ""]
+    labels = with_digest.groupby("sha256")["label"].transform("nunique")
+    return [
+        f"{', '.join(rows['video_id'][:4])}: identical files, labelled both REAL and FAKE"
+        for _, rows in with_digest[labels > 1].groupby("sha256")
+    ]
 
 
 def _text_columns(table: pd.DataFrame) -> list[str]:

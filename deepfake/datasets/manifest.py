@@ -11,7 +11,7 @@ import pandera.pandas as pa
 
 from deepfake.base.errors import ManifestError, format_list
 from deepfake.core.labels import FAKE, LABEL_NAMES, REAL, SPLITS
-from deepfake.core.tables import read_csv, slice_columns
+from deepfake.core.tables import label_conflicts, read_csv, slice_columns
 from deepfake.datasets.listing import Listing
 
 MAX_LISTED = 20  # rows that the report shows for each warning; the rest is counted
@@ -43,8 +43,8 @@ class Manifest:
     """All videos, with a report and counts for the user.
 
     Attributes:
-        table: validated against `SCHEMA`, sorted by video_id; then the columns of slices, "" where
-            unknown.
+        table: validated against `SCHEMA`, sorted by video_id; then, if there are remote videos,
+            `version`, "" for local ones; then the columns of slices, "" where unknown.
         report: the size of each data set, its notes, and warnings.
         counts: of videos, for plots/manifest.tsv.
     """
@@ -92,9 +92,10 @@ def build_manifest(scans: dict[str, Listing], trains: bool = False) -> Manifest:
     """
     joined = pd.concat([listing.rows for listing in scans.values()], ignore_index=True)
     slices = slice_columns(joined)
-    table = joined[[*SCHEMA.columns, *slices]].fillna(dict.fromkeys(slices, ""))
+    extra = [*(["version"] if "version" in joined else []), *slices]
+    table = joined[[*SCHEMA.columns, *extra]].fillna(dict.fromkeys(extra, ""))
     table = table.sort_values("video_id", ignore_index=True)
-    errors = [*_schema_errors(table), *_original_errors(table), *_label_conflicts(table)]
+    errors = [*_schema_errors(table), *_original_errors(table), *label_conflicts(table)]
     if errors:
         title = f"the data sets have {len(errors)} errors; fix or remove these videos:"
         raise ManifestError(format_list(title, errors))
@@ -118,7 +119,7 @@ def build_manifest(scans: dict[str, Listing], trains: bool = False) -> Manifest:
     counts = {
         "repeated_files": len(repeated),
         "fakes_without_original": len(without_original),
-        "without_content": int((table["sha256"] == "").sum()),
+        "without_content": int(_is_without_content(table).sum()),
     }
     return Manifest(table, "\n".join(lines) + "\n", {**_sizes(table), **counts})
 
@@ -142,15 +143,6 @@ def _original_errors(table: pd.DataFrame) -> list[str]:
     return [f"{row.path}: its original {row.original} is a FAKE" for row in invalid.itertuples()]
 
 
-def _label_conflicts(table: pd.DataFrame) -> list[str]:
-    with_digest = table[table["sha256"] != ""]
-    labels = with_digest.groupby("sha256")["label"].transform("nunique")
-    return [
-        f"{', '.join(rows['video_id'][:4])}: identical files, labelled both REAL and FAKE"
-        for _, rows in with_digest[labels > 1].groupby("sha256")
-    ]
-
-
 def _repeated_files(table: pd.DataFrame) -> list[str]:
     repeated = table[(table["sha256"] != "") & table.duplicated("sha256", keep=False)]
     return [", ".join(rows["video_id"]) for _, rows in repeated.groupby("sha256", sort=False)]
@@ -165,6 +157,12 @@ def _fakes_without_original(table: pd.DataFrame) -> list[str]:
     known = {"", *table["video_id"], *real["original"]}
     missing = fakes[~fakes["original"].isin(known)]
     return [f"{row.video_id}: {row.original}" for row in missing.itertuples()]
+
+
+def _is_without_content(table: pd.DataFrame) -> "pd.Series[bool]":
+    """Which files are empty or unreadable; whether remote ones are is found when they are read."""
+    is_local = table["version"] == "" if "version" in table else True
+    return (table["sha256"] == "") & is_local
 
 
 def _sizes(table: pd.DataFrame) -> dict[str, int]:

@@ -14,6 +14,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from deepfake.base.errors import ManifestError, format_list
+from deepfake.base.remote_listing import is_listing, read_listing
 from deepfake.base.text import utf8
 from deepfake.core.files import content_digest
 from deepfake.core.media import ARCHIVE_SUFFIXES, IMAGE_SUFFIXES, VIDEO_SUFFIXES, kind_by_name
@@ -34,6 +35,7 @@ from deepfake.datasets.importers import (
 )
 from deepfake.datasets.importers.reading import notes_on
 from deepfake.datasets.listing import Listing
+from deepfake.datasets.remote import as_folder
 
 # Importers by layout name. "folders" is so general that `auto` chooses it only if no other fits.
 LAYOUTS: dict[str, ModuleType] = {
@@ -59,10 +61,10 @@ EMPTY_DIGEST = hashlib.sha256().hexdigest()
 
 
 def scan(root: Path, name: str, layout: str, include: str, slices: Sequence[str] = ()) -> Listing:
-    """List the videos below `root`.
+    """List the videos of a data set.
 
     Args:
-        root: the data set's folder.
+        root: the data set's folder, or the listing of a remote data set.
         name: name of the data set, the first part of every video_id.
         layout: a key of `LAYOUTS`, or "auto", which detects the layout.
         include: pattern for the paths to keep, such as "*/c23/*"; * also matches slashes.
@@ -70,7 +72,8 @@ def scan(root: Path, name: str, layout: str, include: str, slices: Sequence[str]
 
     Returns:
         The importer's rows, sorted by video_id, with the added columns video_id, dataset, kind and
-        sha256 ("" for files that are empty or cannot be opened). Notes name these files.
+        sha256 ("" for files that are empty or cannot be opened). Notes name these files. Rows of a
+        remote data set have no sha256, but version, as `RemoteListing.version_of` returns it.
 
     Raises:
         ManifestError: the folder is missing or has no videos, its layout is unknown or has no
@@ -79,6 +82,35 @@ def scan(root: Path, name: str, layout: str, include: str, slices: Sequence[str]
     """
     if not root.is_dir():
         raise ManifestError(f"{root} is not a folder: set the root of {name} in params.yaml")
+    if is_listing(root):
+        return _scan_listing(root, name, layout, include, slices)
+    listing = _checked_videos(root, name, layout, include, slices)
+    table = listing.rows
+    table["sha256"], unreadable = _digests(root, table["path"].tolist(), name)
+    notes = [*listing.notes, *unreadable, *_note_on_links(root, table["path"], name)]
+    return Listing(table.sort_values("video_id", ignore_index=True), notes)
+
+
+def _scan_listing(
+    root: Path, name: str, layout: str, include: str, slices: Sequence[str]
+) -> Listing:
+    """`scan` of a remote data set, which needs no connection."""
+    remote = read_listing(root)
+    with as_folder(root, remote) as folder:
+        listing = _checked_videos(folder, name, layout, include, slices)
+    table = listing.rows
+    table["sha256"] = ""
+    table["version"] = [remote.version_of(path) for path in table["path"]]
+    sizes = [sum(file.size for file in remote.files_of(path)) for path in table["path"]]
+    empty = [path for path, size in zip(table["path"], sizes, strict=True) if size == 0]
+    notes = [f"files: {remote.address}", *listing.notes, *(f"{path}: is empty" for path in empty)]
+    return Listing(table.sort_values("video_id", ignore_index=True), notes)
+
+
+def _checked_videos(
+    root: Path, name: str, layout: str, include: str, slices: Sequence[str]
+) -> Listing:
+    """The rows that `include` keeps; an error if there are none, or some cannot be used."""
     listing = list_videos(root, name, layout, slices)
     table, notes = listing.rows, listing.notes
     included = [fnmatchcase(path, include) for path in table["path"]]
@@ -93,9 +125,7 @@ def scan(root: Path, name: str, layout: str, include: str, slices: Sequence[str]
     if errors:
         title = f"{root} has {len(errors)} paths that cannot be used; fix or remove them:"
         raise ManifestError(format_list(title, errors))
-    table["sha256"], unreadable = _digests(root, table["path"].tolist(), name)
-    notes = [*notes, *unreadable, *_note_on_links(root, table["path"], name)]
-    return Listing(table.sort_values("video_id", ignore_index=True), notes)
+    return Listing(table, notes)
 
 
 def list_videos(root: Path, name: str, layout: str = AUTO, slices: Sequence[str] = ()) -> Listing:

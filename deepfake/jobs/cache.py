@@ -67,18 +67,18 @@ class Cache:
 
     folder: Path = field(default_factory=cache_folder)
 
-    def load(self, sha256: str, name: str) -> Entry | None:
+    def load(self, key: str, name: str) -> Entry | None:
         """A stored result; None if there is none, or it is damaged.
 
         Args:
-            sha256: of the video's content.
+            key: of the video, as `step.content_keys` returns it.
             name: of the result.
 
         Raises:
             CacheError: the result exists but cannot be read.
         """
         try:
-            for path in sorted(self._folder_of(sha256).iterdir()):
+            for path in sorted(self._folder_of(key).iterdir()):
                 stem, _, checksum = path.name.partition(".")
                 if stem != name:
                     continue
@@ -93,24 +93,24 @@ class Cache:
             ) from error
         return None
 
-    def store(self, sha256: str, name: str, result: bytes) -> Entry:
+    def store(self, key: str, name: str, result: bytes) -> Entry:
         """Store a result.
 
         Raises:
             CacheError: the disk is full or read-only; no part of the result is left.
         """
-        path = self._folder_of(sha256) / f"{name}.{_checksum(result)}"
+        path = self._folder_of(key) / f"{name}.{_checksum(result)}"
         try:
             write_bytes(path, result, durable=False)
         except OSError as error:
             raise CacheError(f"{path} cannot be written: {error.strerror}. {REMEDY}") from error
         return Entry(path, result)
 
-    def _folder_of(self, sha256: str) -> Path:
-        return self.folder / sha256[:2] / sha256
+    def _folder_of(self, key: str) -> Path:
+        return self.folder / key[:2] / key
 
     def entries(self) -> Iterator[tuple[str, Path]]:
-        """SHA-256 of the video and path of every stored file, also of leftovers of killed runs."""
+        """Key of the video and path of every stored file, also of leftovers of killed runs."""
         for path in sorted(self.folder.glob("*/*/*")):
             yield path.parent.name, path
 

@@ -9,6 +9,8 @@ crashes or hangs ends its own process only; the video is tried once more, then r
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from queue import SimpleQueue
 from threading import Thread
@@ -17,12 +19,15 @@ from typing import TypeVar
 from tqdm import tqdm
 
 from deepfake.base.errors import DeepfakeError
+from deepfake.base.remote import RemoteError
 from deepfake.core.files import content_digest, write_bytes
-from deepfake.jobs.step import CHANGED, CRASHED, Failure, Step, Video
-from deepfake.jobs.worker import Worker
+from deepfake.jobs.downloads import Downloads
+from deepfake.jobs.step import CHANGED, CRASHED, DIGEST, Failure, Step, Video
+from deepfake.jobs.worker import GIGABYTE, Worker
 from deepfake.params.schema import ExecutionParams
 
 ATTEMPTS = 2
+DOWNLOADS_PER_PROCESS = 4  # videos at a time, so that processes do not wait for the network
 MAX_AHEAD = 32  # finished videos per process that may wait for a slow one before them
 
 T = TypeVar("T")
@@ -58,13 +63,16 @@ def map_records(
             yielded, and whether it is a failure.
 
     Raises:
+        RemoteError: a remote video could not be downloaded.
         DeepfakeError: the function or `read` raised it, a process could not start, or the cache
             could not be read or written.
         OSError: a file of `Video.out` could not be written.
     """
     failures = 0
+    any_remote = any(video.remote for video in videos)
+    threads = execution.worker_count * (DOWNLOADS_PER_PROCESS if any_remote else 1)
     bar = tqdm(total=len(videos), desc=title, unit="video", smoothing=0.05)
-    with bar, _Pool(step, execution) as pool:
+    with bar, _Pool(step, execution, threads) as pool:
         waiting: deque[Future[tuple[T, bool]]] = deque()
         for position, video in enumerate(videos):
             waiting.append(pool.submit(video, partial(read, position)))
@@ -80,13 +88,14 @@ def map_records(
 class _Pool:
     """Threads that each handle one video, with a worker process if the result is not cached."""
 
-    def __init__(self, step: Step, execution: ExecutionParams) -> None:
+    def __init__(self, step: Step, execution: ExecutionParams, threads: int) -> None:
         self._step = step
         self._workers = [Worker(execution) for _ in range(execution.worker_count)]
         self._idle: SimpleQueue[Worker] = SimpleQueue()
         for worker in self._workers:
             self._idle.put(worker)
-        self._threads = ThreadPoolExecutor(execution.worker_count)
+        self._threads = ThreadPoolExecutor(threads)
+        self._downloads = Downloads(int(execution.download_gigabytes * GIGABYTE))
         self._starter = Thread(target=self._warm_up)
 
     def __enter__(self) -> "_Pool":
@@ -115,23 +124,48 @@ class _Pool:
 
     def _result(self, video: Video) -> bytes | Failure:
         """The result of a video, from the cache if it is there, else computed and stored."""
-        if not video.sha256:
+        if not video.key:
             result = self._compute(video)
             if video.out and isinstance(result, bytes):
                 write_bytes(video.out, result, durable=False)
             return result
         name = self._step.result_name(video)
-        entry = self._step.cache.load(video.sha256, name)
-        if entry is None:
-            if video.is_original and _has_changed(video):
-                return Failure(CHANGED, "the file changed after it was scanned: run `dvc repro`")
-            result = self._compute(video)
+        cache = self._step.cache
+        entry = cache.load(video.key, name)
+        if entry is None or (video.remote and cache.load(video.key, DIGEST) is None):
+            with self._at_hand(video) as local:
+                if video.is_original and not video.remote and _has_changed(video):
+                    return Failure(
+                        CHANGED, "the file changed after it was scanned: run `dvc repro`"
+                    )
+                result = self._compute(local)
             if isinstance(result, Failure):
                 return result
-            entry = self._step.cache.store(video.sha256, name, result)
+            entry = cache.store(video.key, name, result)
         if video.out:
             entry.link(video.out)
         return entry.content
+
+    @contextmanager
+    def _at_hand(self, video: Video) -> Iterator[Video]:
+        """The video, with a path on this machine."""
+        if video.remote is None:
+            yield video
+            return
+        cache = self._step.cache
+        stored = cache.load(video.key, DIGEST)
+        for _ in range(ATTEMPTS):
+            with self._downloads.use(video.remote, video.key) as path:
+                digest = content_digest(path).encode()
+                if stored is None or stored.content == digest:
+                    cache.store(video.key, DIGEST, digest)
+                    yield replace(video, path=path)
+                    return
+            self._downloads.discard(video.key)  # a damaged copy
+        raise RemoteError(
+            f"{video.remote.folder.address_of(video.remote.path)}: another content than before with"
+            f" the same version: delete {cache.folder} to use the present one"
+        )
 
     def _compute(self, video: Video) -> bytes | Failure:
         failure = Failure(CRASHED, "")
@@ -149,6 +183,6 @@ class _Pool:
 
 def _has_changed(video: Video) -> bool:
     try:
-        return content_digest(video.path) != video.sha256
+        return content_digest(video.path) != video.key
     except OSError:
         return False  # the function reports what is wrong with it

@@ -12,10 +12,14 @@ import pandas as pd
 from deepfake.core import archive
 from deepfake.core.files import content_digest
 from deepfake.jobs.cache import Cache
+from deepfake.jobs.downloads import RemoteVideo
 
 # Statuses of a failure.
 CRASHED, TIMED_OUT = "crashed", "timed_out"
 OUT_OF_MEMORY, CHANGED = "out_of_memory", "changed"
+
+VERSION = "version"  # column of a manifest with remote videos; "" for local ones
+DIGEST = "sha256"  # name in the cache under which the SHA-256 of a remote video is stored
 
 
 @dataclass(frozen=True)
@@ -23,18 +27,21 @@ class Video:
     """One input of a step.
 
     Attributes:
-        sha256: of the video's content; "" if unknown, and then the result is not cached.
+        key: of its results in the cache, as `content_keys` returns it; "" if unknown, and then the
+            result is not cached.
         path: file that the function reads: the video itself, or what another stage made of it.
         arguments: of the function.
-        is_original: whether `path` is the video itself, so that `sha256` is its digest.
+        is_original: whether `path` is the video itself.
         out: file that the result is also written to.
+        remote: where the video itself is if not at `path`; it is downloaded if it has no result.
     """
 
-    sha256: str
+    key: str
     path: Path
     arguments: dict[str, Any] = field(default_factory=dict)
     is_original: bool = False
     out: Path | None = None
+    remote: RemoteVideo | None = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,7 @@ class Step:
     def result_name(self, video: Video) -> str:
         """Name of a result in the cache: the function, then a digest of all it depends on."""
         call = json.dumps([video.arguments, self.code_version], sort_keys=True)
-        digest = video.sha256 if video.is_original else content_digest(video.path)
+        digest = video.key if video.is_original else content_digest(video.path)
         return f"{self.function.__name__}-{hashlib.sha256((digest + call).encode()).hexdigest()}"
 
 
@@ -80,17 +87,36 @@ def videos_of_archives(
     """The archives that an earlier stage made of the manifest's videos, as inputs of a step.
 
     Args:
-        manifest: rows with video_id and sha256.
+        manifest: rows with video_id, sha256 and, if videos are remote, version.
         folder: of the archives.
         arguments: of the function, the same for all videos.
         out: folder for the results, if they are archives.
     """
     return [
         Video(
-            sha256,
+            key,
             archive.path_of(folder, video_id),
             dict(arguments or {}),
             out=archive.path_of(out, video_id) if out else None,
         )
-        for video_id, sha256 in zip(manifest["video_id"], manifest["sha256"], strict=True)
+        for video_id, key in zip(manifest["video_id"], content_keys(manifest), strict=True)
+    ]
+
+
+def content_keys(manifest: pd.DataFrame) -> list[str]:
+    """What the results of each video are cached by: a digest that changes with its content.
+
+    It is the SHA-256 of the content. That of a remote video is not known before it is downloaded, so
+    it is the SHA-256 of its video_id and version.
+
+    Args:
+        manifest: rows with video_id, sha256 and, if videos are remote, version.
+    """
+    if VERSION not in manifest:
+        return list(manifest["sha256"])
+    return [
+        hashlib.sha256(f"{video_id}\n{version}".encode()).hexdigest() if version else sha256
+        for video_id, version, sha256 in zip(
+            manifest["video_id"], manifest[VERSION], manifest["sha256"], strict=True
+        )
     ]

@@ -33,10 +33,22 @@ DatasetName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
 LiteralText = Annotated[str, AfterValidator(_check_no_interpolation)]
 
 
+def _check_is_folder(root: str) -> str:
+    if "://" in root:
+        raise ValueError(
+            f"must be a folder: run `deepfake list-files NAME {root}`, then set it to"
+            " data/listings/NAME (docs/your-data.md)"
+        )
+    return root
+
+
+Root = Annotated[LiteralText, AfterValidator(_check_is_folder)]
+
+
 class DatasetParams(Section):
     """Where the videos of one data set are, how their labels are stored, and what else is known."""
 
-    root: LiteralText
+    root: Root
     layout: str
     include: LiteralText
     slices: list[Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]] = []
@@ -48,6 +60,7 @@ class ExecutionParams(Section):
     workers: Annotated[int, Field(ge=0)]
     video_seconds: Annotated[float, Field(gt=0)]
     video_gigabytes: Annotated[float, Field(gt=0)]
+    download_gigabytes: Annotated[float, Field(ge=0)]
 
     @property
     def worker_count(self) -> int:

@@ -101,7 +101,7 @@ def data_changes(base: Revision, head: Revision) -> DataChanges | None:
         "added": new[~new["video_id"].isin(old["video_id"])],
         "removed": old[~old["video_id"].isin(new["video_id"])],
         "relabelled": _newer(both[is_relabelled]),
-        "other content": _newer(both[both["sha256_old"] != both["sha256_new"]]),
+        "other content": _newer(both[both["content_old"] != both["content_new"]]),
     }
     if "split" in old and "split" in new:
         moved = both[both["split_old"] != both["split_new"]]
@@ -116,6 +116,9 @@ def _videos(side: Revision) -> pd.DataFrame | None:
     manifest = side.table(MANIFEST, ["video_id", "label", "dataset", "method", "sha256"])
     if manifest is None:
         return None
+    # Remote videos have a version in place of the digest.
+    version = manifest.get("version", "")
+    manifest = manifest.assign(content=manifest["sha256"] + version)
     tables = {name: side.table(f"data/splits/{name}.csv", ["video_id"]) for name in SPLITS}
     if any(table is None for table in tables.values()):
         return manifest

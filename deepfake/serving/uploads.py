@@ -52,7 +52,10 @@ class UploadLimits:
     def execution(self) -> ExecutionParams:
         """The limits for `preprocess.Preprocessor`."""
         return ExecutionParams(
-            workers=1, video_seconds=self.seconds, video_gigabytes=self.gigabytes
+            workers=1,
+            video_seconds=self.seconds,
+            video_gigabytes=self.gigabytes,
+            download_gigabytes=0,
         )
 
 

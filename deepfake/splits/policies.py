@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from deepfake.base.errors import LeakError, SplitError
+from deepfake.base.errors import LeakError, ManifestError, SplitError, format_list
 from deepfake.core.labels import SPLITS
+from deepfake.core.tables import label_conflicts
 from deepfake.params.schema import SplitParams
 from deepfake.splits import groups, partition
 
@@ -58,6 +59,27 @@ def with_links(
         clusters=[people.get(video_id, "") for video_id in ids],
         content=[content.get(video_id, "") for video_id in ids],
     )
+
+
+def with_digests(manifest: pd.DataFrame, digests: pd.DataFrame) -> pd.DataFrame:
+    """The manifest with the SHA-256 of the remote videos, in place of their version.
+
+    Args:
+        manifest: rows as returned by `manifest.build_manifest`.
+        digests: rows of data/digests.csv.
+
+    Raises:
+        ManifestError: identical files have different labels, as `build_manifest` finds for local ones.
+    """
+    if digests.empty:
+        return manifest
+    known = dict(zip(digests["video_id"], digests["sha256"], strict=True))
+    filled = [known.get(*row) for row in zip(manifest["video_id"], manifest["sha256"], strict=True)]
+    table = manifest.drop(columns="version").assign(sha256=filled)
+    if conflicts := label_conflicts(table):
+        title = f"the data sets have {len(conflicts)} errors; fix or remove these videos:"
+        raise ManifestError(format_list(title, conflicts))
+    return table
 
 
 def split_videos(videos: pd.DataFrame, params: SplitParams) -> Splits:
