@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test lint review gate lock clean
+.PHONY: help setup repro pull push test lint review gate lock clean
 
 help:  ## List the commands
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -24,6 +24,12 @@ $(READY): requirements.lock pyproject.toml
 repro: $(READY)  ## Run what has changed in the whole pipeline
 	@$(BIN)/python -m deepfake.params.loading  # DVC would not say what is wrong with a value
 	$(BIN)/dvc repro
+
+pull: $(READY)  ## Get the model and other outputs from the default remote, or only OUTS
+	@$(BIN)/python -m deepfake.sharing.pull $(OUTS)
+
+push: $(READY)  ## Put outputs and run cache into the default remote
+	@$(BIN)/python -m deepfake.sharing.push
 
 test: $(READY)  ## Run the tests
 	$(BIN)/pytest

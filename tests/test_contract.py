@@ -20,7 +20,7 @@ IN_THE_CARD = {"split", "frames", "crops", "train", "score"}  # sections that ma
 # An edit of these packages must never rerun training.
 NOT_OF_TRAINING = {
     *("jobs", "datasets", "video", "faces", "splits", "evaluation", "plots"),
-    *("review", "predict", "serving", "experiments", "cli"),
+    *("review", "sharing", "predict", "serving", "experiments", "cli"),
 }
 
 

@@ -173,6 +173,8 @@ class TestLabels:
         text = (demo_root / "LICENSES.md").read_text(encoding="utf-8")
         assert "CC BY-NC-SA 4.0" in text
         assert all(f"`{row['path']}`" in text for row in rows)
+        committed = demo_root.parent / "LICENSES.md"  # for those who pull crops without the clips
+        assert committed.read_text(encoding="utf-8") == text, f"copy {demo_root}/LICENSES.md to it"
 
     def test_containers_of_both_classes_are_alike(
         self, demo_root: Path, rows: list[dict[str, str]]

@@ -13,7 +13,7 @@ CODE = TOP / "deepfake"
 ORDER = (  # of the steps of a video; a package imports only those before it
     *("base", "params", "core", "jobs", "datasets", "video", "faces", "transforms", "splits"),
     *("model", "training", "evaluation", "plots", "review"),
-    *("predict", "serving", "experiments", "cli"),
+    *("sharing", "predict", "serving", "experiments", "cli"),
 )
 HEAVY = ("av", "cv2", "dlib", "matplotlib", "pandas", "scipy", "sklearn", "torch", "torchvision")
 

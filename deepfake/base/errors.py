@@ -46,6 +46,10 @@ class ModelError(DeepfakeError):
     """Weights are missing, damaged or of another architecture."""
 
 
+class RemoteError(DeepfakeError):
+    """A DVC remote is not configured, cannot be reached, or lacks what is asked of it."""
+
+
 class TrainingError(DeepfakeError):
     """Training cannot start or continue with this data."""
 

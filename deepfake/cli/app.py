@@ -361,21 +361,31 @@ def cache(
 
 
 @app.command()
-def doctor() -> None:
+def doctor(
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify",
+            help="Also read every object in DVC's cache and remotes, delete damaged ones, and fetch or"
+            " push them again.",
+        ),
+    ] = False,
+) -> None:
     """Check that everything that the pipeline needs works on this machine.
 
     Checks Python, packages, device, decoders, face detector, params.yaml, data,
     model, git, DVC's cache, links and remotes, dvc.lock, disk and shared memory. A
-    line that is not ok ends with what to do. Nothing is changed.
+    line that is not ok ends with what to do. Without --verify, nothing is changed.
 
     Exit code: 0 if nothing failed (warnings do not count), else 1.
 
     Example: deepfake doctor
     """
-    from deepfake.cli.doctor import State, examine
+    from deepfake.cli.checks import State
+    from deepfake.cli.doctor import examine
 
     states = []
-    for check in examine():
+    for check in examine(verify):
         typer.echo(str(check))
         states.append(check.state)
     failed, warnings = (states.count(state) for state in (State.FAILED, State.WARNING))

@@ -7,19 +7,14 @@ import os
 import re
 import shutil
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import Enum
-from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 from deepfake.base.errors import DeepfakeError
-from deepfake.base.text import printable
+from deepfake.cli.checks import Check, State, some
+from deepfake.cli.doctor_dvc import check_dvc, check_objects
 from deepfake.cli.machine import LOCK, describe_machine, lock_digest
-from deepfake.review.lock import changed_stages
 
 PYTHONS = ((3, 10), (3, 14))  # from the first one on, up to before the second
 PINNED = re.compile(r"^([\w.-]+)(?:\[[\w,.-]+\])?==([^\s;]+)(?:\s*;\s*(.+?))?\s*\\?$", re.MULTILINE)
@@ -29,43 +24,17 @@ DECODERS = {  # by the name that people know, those of FFmpeg, of which one is e
     "AV1": ("libdav1d", "libaom-av1"),
     "ProRes": ("prores",),
 }
-REMOTE_SECONDS = 10.0  # a remote that does not answer until then is unreachable
 FULL_GIGABYTES, LOW_GIGABYTES = 1.0, 10.0  # free space; the packages alone take 6
-MAX_NAMES = 4
 
 
-class State(Enum):
-    """How a check ended."""
+def examine(verify: bool = False) -> Iterator[Check]:
+    """All checks, one after the other, in the current folder.
 
-    OK = "ok"
-    WARNING = "warning"  # something is unusual or slow, but works
-    FAILED = "FAILED"
-
-
-@dataclass(frozen=True)
-class Check:
-    """The result of a check.
-
-    Attributes:
-        name: what was checked.
-        state: how it ended.
-        detail: what was found.
-        remedy: what to do; "" if nothing is to be done.
+    Args:
+        verify: also read every object in DVC's cache and remotes, and replace damaged ones.
     """
-
-    name: str
-    state: State
-    detail: str
-    remedy: str = ""
-
-    def __str__(self) -> str:
-        remedy = f": {self.remedy}" if self.remedy else ""
-        return printable(f"{self.state.value:<8} {self.name:<14} {self.detail}{remedy}")
-
-
-def examine() -> Iterator[Check]:
-    """All checks, one after the other, in the current folder."""
-    for name, check in CHECKS.items():
+    checks = {**CHECKS, "DVC objects": check_objects} if verify else CHECKS
+    for name, check in checks.items():
         try:
             yield from check(name)
         except Exception as error:  # whatever a check raises is a result of it
@@ -99,10 +68,10 @@ def check_packages(name: str) -> Iterator[Check]:
         if found not in (None, pinned[package])
     ]
     if missing:
-        detail = f"{len(missing)} of {len(pinned)} missing ({_some(missing)})"
+        detail = f"{len(missing)} of {len(pinned)} missing ({some(missing)})"
         yield Check(name, State.FAILED, detail, "run `make setup`")
     if other:
-        detail = f"other versions than in {LOCK} ({_some(other)})"
+        detail = f"other versions than in {LOCK} ({some(other)})"
         yield Check(name, State.WARNING, detail, "run `make setup` for the tested ones")
     if not missing and not other:
         yield Check(name, State.OK, f"{len(pinned)}, all as in {LOCK} ({lock_digest()})")
@@ -214,104 +183,6 @@ def check_git(name: str) -> Iterator[Check]:
         yield Check(name, State.FAILED, "not found", "install git, with `apt install git` or Xcode")
 
 
-def check_dvc(name: str) -> Iterator[Check]:
-    """Cache and links, remotes, and which stages would run."""
-    from dvc.exceptions import DvcException, NotDvcRepoError
-    from dvc.repo import Repo
-
-    try:
-        repo = Repo(".")
-    except NotDvcRepoError:
-        remedy = "run this in a clone of the repository, at its top"
-        yield Check(name, State.FAILED, "this folder is no DVC repository", remedy)
-        return
-    except DvcException as error:
-        remedy = "fix .dvc/config, or run `git checkout -- .dvc dvc.yaml`"
-        yield Check(name, State.FAILED, str(error), remedy)
-        return
-    with repo:
-        yield from check_cache(repo)
-        yield from check_remotes(repo)
-        yield from check_lock(repo)
-
-
-def check_cache(repo: Any) -> Iterator[Check]:
-    """How outputs get from DVC's cache to their places."""
-    from dvc_objects.fs import generic
-
-    cache = repo.cache.local
-    links = [kind for kind in cache.cache_types if kind != "copy"]
-    found = generic.test_links(links, cache.fs, cache.path, repo.fs, repo.root_dir)
-    if found:
-        yield Check("DVC cache", State.OK, f"{cache.path}, by {found[0]}")
-        return
-    detail = f"{cache.path}, by copy: outputs need twice the space"
-    remedy = "put the cache on the disk of the repository (`dvc cache dir`), or accept it"
-    yield Check("DVC cache", State.WARNING, detail, remedy)
-
-
-def check_remotes(repo: Any) -> Iterator[Check]:
-    """Whether each remote answers in `REMOTE_SECONDS`."""
-    names = list(repo.config["remote"])
-    if not names:
-        yield Check("DVC remotes", State.OK, "none; `dvc remote add` shares data and models")
-    for remote in names:
-        exists = _in_time(partial(_remote_exists, repo, remote))
-        if exists is True:
-            yield Check("DVC remotes", State.OK, f"{remote} is reachable")
-        elif exists is False:
-            remedy = "check its address; if it is right, `dvc push` fills it"
-            yield Check("DVC remotes", State.WARNING, f"{remote}: nothing is there", remedy)
-        else:
-            detail = f"{remote} is not reachable ({exists})"
-            remedy = "check network, address and credentials (`dvc remote list`)"
-            yield Check("DVC remotes", State.WARNING, detail, remedy)
-
-
-def _remote_exists(repo: Any, name: str) -> bool:
-    remote = repo.cloud.get_remote(name)
-    return bool(remote.fs.exists(remote.path))
-
-
-def _in_time(question: Callable[[], bool]) -> bool | str:
-    """The answer, or why there is none in `REMOTE_SECONDS`; the question goes on in its thread."""
-    answers: list[bool | str] = []
-
-    def ask() -> None:
-        try:
-            answers.append(question())
-        except Exception as error:  # each file system raises its own exceptions
-            answers.append(f"{type(error).__name__} {error}".splitlines()[0])
-
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(REMOTE_SECONDS)
-    return answers[0] if answers else f"no answer in {REMOTE_SECONDS:g} s"
-
-
-def check_lock(repo: Any) -> Iterator[Check]:
-    """Which stages differ from dvc.lock. Outputs that are only absent count as unchanged."""
-    from dvc.exceptions import DvcException
-    from dvc.lock import LockError
-
-    try:
-        with repo.lock:
-            changed = changed_stages(repo)
-    except LockError:
-        remedy = "wait for it; if there is none, delete .dvc/tmp/rwlock"
-        yield Check("dvc.lock", State.WARNING, "another DVC process is at work", remedy)
-        return
-    except DvcException as error:
-        remedy = "run `git checkout -- dvc.yaml dvc.lock`, or fix params.yaml"
-        yield Check("dvc.lock", State.FAILED, str(error).splitlines()[0], remedy)
-        return
-    if changed:
-        detail = f"{len(changed)} of {len(repo.index.stages)} stages would run ({_some(changed)})"
-        yield Check("dvc.lock", State.WARNING, detail, "run `dvc repro`")
-    else:
-        yield Check("dvc.lock", State.OK, "current; no stage would run")
-
-
 def check_disk(name: str) -> Iterator[Check]:
     """Free space where the repository is."""
     free = shutil.disk_usage(".").free / 1e9
@@ -358,8 +229,3 @@ def _installed(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
-
-
-def _some(names: list[str]) -> str:
-    more = f", {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
-    return ", ".join(names[:MAX_NAMES]) + more
