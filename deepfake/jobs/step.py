@@ -104,7 +104,7 @@ def videos_of_archives(
     ]
 
 
-def content_keys(manifest: pd.DataFrame) -> list[str]:
+def content_keys(manifest: "pd.DataFrame") -> list[str]:
     """What the results of each video are cached by: a digest that changes with its content.
 
     It is the SHA-256 of the content. That of a remote video is not known before it is downloaded, so

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torchvision
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
@@ -18,7 +19,6 @@ from deepfake.model.calibration import Calibration
 from deepfake.model.card import ARCHITECTURE, CARD, WEIGHTS, ModelCard, make_card
 from deepfake.model.network import save_model
 from deepfake.model.operating_points import MEASURED
-from deepfake.model.resnet import ResNet18
 from deepfake.params.schema import Params
 from deepfake.transforms.evaluation import MEAN, STD
 
@@ -149,7 +149,7 @@ def one_logit(state: Mapping[str, Tensor], fake_class: int, path: Path) -> dict[
         raise ModelError(
             f"{path} has {outputs} outputs: only models with one or two can be imported"
         )
-    expected = ResNet18(outputs).state_dict()
+    expected = torchvision.models.resnet18(num_classes=outputs).state_dict()
     _check_tensors(named, expected, path)
     complete = {name: named.get(name, value) for name, value in expected.items()}
     floats = {name: v.float() if v.is_floating_point() else v for name, v in complete.items()}

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.error import URLError
 
 import torch
+import torchvision
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
@@ -23,12 +24,10 @@ from deepfake.model.card import (
     ModelCard,
     read_card,
 )
-from deepfake.model.resnet import FEATURES, ResNet18
 from deepfake.transforms.evaluation import MEAN, STD
 
 # Logits of a cosine head lie between this and its negative: their sigmoid is within .001 to .999.
 LOGIT_BOUND = 6.9
-IMAGENET_CLASSES = 1000
 # From the first layers to the last.
 LAYER_GROUPS = (("conv1", "bn1"), ("layer1",), ("layer2",), ("layer3",), ("layer4",), ("fc",))
 
@@ -101,13 +100,15 @@ def build_model(init: str, head: str = "linear") -> nn.Module:
     Raises:
         ModelError: the weights are missing, cannot be fetched, or are not of a ResNet-18.
     """
-    network = ResNet18(IMAGENET_CLASSES)
+    network = torchvision.models.resnet18(weights=None)
     if init == "imagenet":
         network.load_state_dict(_imagenet_weights())
-    network.fc = CosineHead(FEATURES) if head == "cosine" else nn.Linear(FEATURES, 1)
+    features = network.fc.in_features
+    network.fc = CosineHead(features) if head == "cosine" else nn.Linear(features, 1)
     if init not in ("imagenet", "random"):
         _load_weights(network, init_path(init))
-    return network
+    model: nn.Module = network
+    return model
 
 
 def init_path(init: str) -> Path:
@@ -137,9 +138,7 @@ def init_digest(init: str) -> str:
 
 
 def _imagenet_weights() -> dict[str, Tensor]:
-    from torchvision.models import ResNet18_Weights
-
-    weights = ResNet18_Weights.IMAGENET1K_V1
+    weights = torchvision.models.ResNet18_Weights.IMAGENET1K_V1
     try:
         state: dict[str, Tensor] = weights.get_state_dict(progress=True, check_hash=True)
     except (URLError, OSError, RuntimeError) as error:

@@ -1,7 +1,4 @@
-"""From a crop to the network's input, for val, test and prediction.
-
-It needs torch alone: importing torchvision takes as long as importing torch.
-"""
+"""From a crop to the network's input, for val, test and prediction."""
 
 import torch
 from torch import Tensor, nn
