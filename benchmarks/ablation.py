@@ -52,6 +52,7 @@ ROWS: dict[str, Settings] = {
     "head linear": {"head": "linear"},
     "no colour": {"colour": 0.0},
     "colour .6": {"colour": 0.6},
+    "noise .2": {"noise": 0.2},
     "no quality chain": {"resampling": 0.0, "recompression": 0.0},
     "augmentation strong": {"augmentation": "strong"},
     "image size 160": {"image_size": 160},

@@ -150,6 +150,7 @@ class TrainParams(Section):
     region: Annotated[float, Field(gt=0, le=1)]
     augmentation: Literal["none", "light", "strong"]
     colour: Fraction
+    noise: Fraction
     resampling: Fraction
     recompression: Fraction
     share: Annotated[float, Field(gt=0, le=1)]

@@ -187,7 +187,9 @@ class TrainingRun:
         preset = training_transform(
             params.augmentation, params.image_size, params.region, train_set.margin
         )
-        degradations = random_degradations(params.colour, params.resampling, params.recompression)
+        degradations = random_degradations(
+            params.colour, params.noise, params.resampling, params.recompression
+        )
         transform = compose([preset, *degradations])
         table, landmarks = train_set.table, train_set.landmarks
         self.normalise = Normalise()

@@ -12,6 +12,9 @@ from deepfake.core.image import Chroma, Image, decode_image, encode_jpeg
 from deepfake.transforms.degradations import h264
 
 
+LARGEST_NOISE = 0.1  # standard deviation; the range of values is 1
+
+
 def training_transform(preset: str, size: int, region: float, margin: float) -> nn.Module:
     """A training preset, from uint8 RGB to uint8 RGB, 3 x h x w.
 
@@ -38,16 +41,21 @@ def compose(steps: list[nn.Module]) -> nn.Module:
     return chain
 
 
-def random_degradations(colour: float, resampling: float, recompression: float) -> list[nn.Module]:
+def random_degradations(
+    colour: float, noise: float, resampling: float, recompression: float
+) -> list[nn.Module]:
     """Steps after a preset, for what happens to images on their way to a user; [] if all are 0.
 
     Args:
         colour: probability of `ColourChange`.
+        noise: probability of `Noise` of a standard deviation up to `LARGEST_NOISE`.
         resampling, recompression: as in `QualityChain`.
     """
     steps: list[nn.Module] = []
     if colour > 0:
         steps.append(v2.RandomApply([ColourChange()], p=colour))
+    if noise > 0:
+        steps.append(v2.RandomApply([Noise(LARGEST_NOISE)], p=noise))
     if max(resampling, recompression) > 0:
         steps.append(QualityChain(resampling, recompression))
     return steps
@@ -88,7 +96,7 @@ def _strong(size: int, region: float, margin: float) -> list[nn.Module]:
         v2.RandomGrayscale(0.05),
         v2.RandomApply([Downscale(0.4)], p=0.2),
         v2.RandomApply([v2.GaussianBlur(11, (0.1, 2.5))], p=0.2),
-        v2.RandomApply([Noise(0.1)], p=0.2),
+        v2.RandomApply([Noise(LARGEST_NOISE)], p=0.2),
         v2.RandomApply([VideoCodec(23, 35)], p=0.1),  # ten times slower than JPEG
         v2.RandomApply([v2.JPEG((40, 100))], p=0.4),
     ]

@@ -159,10 +159,11 @@ def test_video_codec_changes_a_crop_slightly() -> None:
 
 
 LEVERS = {
-    "colour": (1.0, 0.0, 0.0),
-    "resampling": (0.0, 1.0, 0.0),
-    "recompression": (0.0, 0.0, 1.0),
-    "all": (1.0, 1.0, 1.0),
+    "colour": (1.0, 0.0, 0.0, 0.0),
+    "noise": (0.0, 1.0, 0.0, 0.0),
+    "resampling": (0.0, 0.0, 1.0, 0.0),
+    "recompression": (0.0, 0.0, 0.0, 1.0),
+    "all": (1.0, 1.0, 1.0, 1.0),
 }
 
 
@@ -187,16 +188,16 @@ def test_degradations_keep_shape_and_type_and_follow_the_seed(
 
 
 def test_degradations_of_probability_0_do_nothing() -> None:
-    assert augmentation.random_degradations(0.0, 0.0, 0.0) == []
+    assert augmentation.random_degradations(0.0, 0.0, 0.0, 0.0) == []
     torch.manual_seed(0)
-    half = augmentation.compose(augmentation.random_degradations(0.5, 0.0, 0.0))
+    half = augmentation.compose(augmentation.random_degradations(0.5, 0.0, 0.0, 0.0))
     unchanged = sum(torch.equal(half(noise(8, 8)), noise(8, 8)) for _ in range(200))
     assert unchanged == pytest.approx(100, abs=25)
 
 
 def test_the_degradation_does_not_depend_on_the_image() -> None:
     """So the two crops of a pair, under one seed, get the same: also the next random numbers."""
-    transform = augmentation.compose(augmentation.random_degradations(0.5, 0.5, 0.5))
+    transform = augmentation.compose(augmentation.random_degradations(0.5, 0.5, 0.5, 0.5))
     after = []
     for seed in range(20):
         for image in (noise(20, 20), torch.zeros(3, 20, 20, dtype=torch.uint8)):
