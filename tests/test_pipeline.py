@@ -182,7 +182,6 @@ def test_changes_that_training_does_not_use_do_not_rerun_it(project: Path) -> No
         "datasets",
         "video",
         "faces",
-        "splits",
         "plots",
         "predict",
         "serving",
@@ -216,32 +215,6 @@ def test_experiments_of_dvc_change_values(project: Path) -> None:
     assert stages_run(output)[0] == "scan@mine"
     paths = read_csv(project / "data/manifest.csv")["path"]
     assert all("orl01" in path for path in paths)
-
-
-def test_a_merge_conflict_in_the_lock_file(project: Path) -> None:
-    """Solved by the commands of docs/reproducing.md; what both branches changed is run."""
-    text = (Path(__file__).parents[1] / "docs/reproducing.md").read_text()
-    take_ours = "git checkout --ours dvc.lock metrics plots"
-    assert f"{take_ours}\ndvc repro\n" in text
-    main = call(project, "git", "branch", "--show-current").strip()
-    for branch, sections in (
-        ("other", {"evaluate": {"max_groups": 10}}),
-        (main, {"evaluate": {"seed": 1}}),
-    ):
-        call(project, "git", "checkout", "--quiet", *["-b"] * (branch != main), branch)
-        call(project, "dvc", "checkout")
-        change(project, sections)
-        call(project, "dvc", "repro")
-        commit(project, branch)
-    output = call(project, "git", *IDENTITY, "merge", "other", fails=True)
-    assert {"params.yaml", "dvc.lock"} <= {*output.split()}
-    call(project, "git", "checkout", "--ours", "params.yaml")
-    change(project, {"evaluate": {"max_groups": 10}})
-    call(project, *take_ours.split())
-    ran = stages_run(call(project, "dvc", "repro"))
-    assert ran == ["shortcuts", "evaluate"], "the stages that both branches changed"
-    commit(project, "merged")
-    assert "up to date" in call(project, "dvc", "status")
 
 
 def test_the_number_of_workers_reruns_nothing(project: Path) -> None:
