@@ -11,7 +11,6 @@ from torchvision.transforms import v2
 from deepfake.core.image import Chroma, Image, decode_image, encode_jpeg
 from deepfake.transforms.degradations import h264
 
-
 LARGEST_NOISE = 0.1  # standard deviation; the range of values is 1
 
 
