@@ -49,6 +49,8 @@ READS_PATHS = {
     "audit": {"splits"},
     "evaluate": {"scores", "split", "against"},
     "import-model": {"weights"},
+    "predict": {"watch"},
+    "serve": {"api_keys"},
 }
 TOP = Path(__file__).resolve().parents[2]
 PRINTING = (["--json"], ["--csv"], ["--frames"], ["--csv", "--frames"], [])
