@@ -46,7 +46,7 @@ class ModelError(DeepfakeError):
     """Weights are missing, damaged or of another architecture."""
 
 
-class RemoteError(DeepfakeError):
+class DvcRemoteError(DeepfakeError):
     """A DVC remote is not configured, cannot be reached, or lacks what is asked of it."""
 
 

@@ -3,7 +3,6 @@
 Each check imports what it looks at by itself, so a package that is missing fails one check only.
 """
 
-import os
 import re
 import shutil
 import sys
@@ -11,6 +10,7 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from deepfake.base.cores import usable_cores
 from deepfake.base.errors import DeepfakeError
 from deepfake.cli.checks import Check, State, some
 from deepfake.cli.doctor_dvc import check_dvc, check_objects
@@ -91,7 +91,7 @@ def check_device(name: str) -> Iterator[Check]:
     import torch
 
     device = torch.accelerator.current_accelerator(check_available=True)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = usable_cores()
     if device is not None:
         label = torch.cuda.get_device_name() if device.type == "cuda" else device.type
         yield Check(name, State.OK, f"{label}, {cores} cores")

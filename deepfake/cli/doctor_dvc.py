@@ -65,9 +65,7 @@ def check_remotes(repo: Any) -> Iterator[Check]:
         if answer.access is Access.GRANTED:
             yield Check("DVC remotes", State.OK, f"{name} {answer.access.value}")
         else:
-            reason = f" ({answer.detail})" if answer.detail else ""
-            detail = f"{name}: {answer.access.value}{reason}"
-            yield Check("DVC remotes", State.WARNING, detail, answer.remedy)
+            yield Check("DVC remotes", State.WARNING, f"{name}: {answer}", answer.remedy)
 
 
 def check_objects(name: str) -> Iterator[Check]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from deepfake.base.errors import ModelError
-from deepfake.base.user_cache import user_cache
+from deepfake.base.user_cache import ELSEWHERE, user_cache
 from deepfake.core.files import write_bytes
 from deepfake.core.image import encode_jpeg
 from deepfake.model.card import CARD, ONNX, WEIGHTS
@@ -46,8 +46,7 @@ def exported_file(model: str) -> Iterator[tuple[Path, Path]]:
             write_bytes(copy, data)  # last, because a folder with it is complete
         except OSError as error:
             raise ModelError(
-                f"{copy} cannot be written ({error.strerror}): set XDG_CACHE_HOME to a folder that"
-                f" you may write, or use a model with {ONNX}"
+                f"{copy} cannot be written ({error.strerror}): {ELSEWHERE}, or use a model with {ONNX}"
             ) from error
     yield copy, folder / WEIGHTS
 

@@ -34,9 +34,9 @@ FRAME_COLUMNS = (
 )
 
 
-def as_json(result: Result, with_frames: bool) -> str:
-    """One line with everything except the crops; single frames only `with_frames`."""
-    record = {
+def as_record(result: Result, with_frames: bool) -> dict[str, Any]:
+    """Everything except the crops, for JSON; single frames only `with_frames`."""
+    return {
         "path": result.path,
         "verdict": result.verdict,
         "score": _rounded(result.score),
@@ -57,7 +57,11 @@ def as_json(result: Result, with_frames: bool) -> str:
         "coverage": _rounded(result.coverage),
         "faces": [_face_record(face, with_frames) for face in result.faces],
     }
-    return json.dumps(record)
+
+
+def as_json(result: Result, with_frames: bool) -> str:
+    """`as_record` as one line."""
+    return json.dumps(as_record(result, with_frames))
 
 
 def _measured_record(measured: Measured | None) -> dict[str, Any] | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepfake.base.errors import DeepfakeError
-from deepfake.base.user_cache import user_cache
+from deepfake.base.user_cache import ELSEWHERE, user_cache
 from deepfake.core.files import content_digest
 from deepfake.core.folders import media_below, walk
 from deepfake.predict.inputs import InputFile
@@ -77,8 +77,7 @@ class JudgedFiles:
                 file.write(f"\n{json.dumps(asdict(judged))}")  # a new line even after half of one
         except OSError as error:
             raise DeepfakeError(
-                f"{self.path} cannot be written ({error.strerror}): set XDG_CACHE_HOME to a folder"
-                " that you may write"
+                f"{self.path} cannot be written ({error.strerror}): {ELSEWHERE}"
             ) from error
 
 

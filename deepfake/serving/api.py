@@ -1,6 +1,5 @@
 """The HTTP API of `deepfake serve`: a file in, the JSON of `deepfake predict --json` out."""
 
-import json
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -19,7 +18,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from deepfake.base.errors import DeepfakeError
 from deepfake.model.operating_points import OperatingPointError
-from deepfake.predict.output import as_json
+from deepfake.predict.output import as_record
 from deepfake.serving import problems
 from deepfake.serving.access import CLIENT, AccessControl, ApiKeys, RateLimit
 from deepfake.serving.batches import (
@@ -151,7 +150,7 @@ def _add_routes(
         # Abandoned on cancellation, because a running thread would keep the server from ending.
         result = await to_thread.run_sync(call, abandon_on_cancel=True)
         metrics.observe_result(result)
-        return JSONResponse(json.loads(as_json(result, frames)))
+        return JSONResponse(as_record(result, frames))
 
     async def add_batch(
         request: Request,

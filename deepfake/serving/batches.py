@@ -1,6 +1,5 @@
 """Batches: many files in one request, analysed one after the other, with results to fetch later."""
 
-import json
 import logging
 import os
 import secrets
@@ -13,7 +12,7 @@ from threading import Lock, Thread
 from typing import Any, BinaryIO
 
 from deepfake.base.errors import DeepfakeError
-from deepfake.predict.output import as_json
+from deepfake.predict.output import as_record
 from deepfake.predict.result import Result
 from deepfake.serving.problems import FAILED, REQUEST_ID, problem_details
 from deepfake.serving.service import Service
@@ -240,7 +239,7 @@ class Batches:
             problem = problem_details(FAILED, "the file could not be analysed: send it again")
             return {"path": name, "prediction": None, "problem": problem}
         self._report(result)
-        record = json.loads(as_json(result, batch.with_frames))
+        record = as_record(result, batch.with_frames)
         return {"path": name, "prediction": record, "problem": None}
 
     def _mark_as_used(self) -> None:

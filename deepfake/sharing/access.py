@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from deepfake.base.errors import DeepfakeError, RemoteError
+from deepfake.base.errors import DeepfakeError, DvcRemoteError
 from deepfake.base.text import printable
 
 SECONDS = 10.0  # a remote that does not answer until then is unreachable
@@ -17,7 +17,7 @@ ABSENT = (404, 410)
 CREDENTIALS = frozenset(
     ["access_key_id", "password", "token", "bearer_token_command", "keyfile", "cert_path"]
 )
-AGAIN = "run the same command again: it goes on with what is missing"
+AGAIN = "run the same command again, which transfers what is missing"
 HOW_TO_ADD = (
     "add one with `dvc remote add --default storage ADDRESS`, where ADDRESS is s3://BUCKET/PATH,"
     " ssh://USER@HOST/PATH, webdavs://HOST/PATH, https://HOST/PATH or a folder (docs/sharing.md)"
@@ -63,6 +63,10 @@ class Answer:
     detail: str = ""
     remedy: str = ""
 
+    def __str__(self) -> str:
+        """What it answered, with the error; not what to do."""
+        return f"{self.access.value} ({self.detail})" if self.detail else self.access.value
+
 
 def ask(repo: Any, name: str) -> Answer:
     """Ask a remote for its top folder, or, over HTTP, for an object.
@@ -98,31 +102,32 @@ def default_remote(repo: Any) -> str:
     """The name of the default remote.
 
     Raises:
-        RemoteError: there is none, or it is not configured.
+        DvcRemoteError: there is none, or it is not configured.
     """
     name, known = repo.config["core"].get("remote"), [*repo.config["remote"]]
     if name in known:
         return str(name)
     if name:
-        raise RemoteError(f"{name} is the default remote, but its address is unknown: {HOW_TO_ADD}")
+        raise DvcRemoteError(
+            f"{name} is the default remote, but its address is unknown: {HOW_TO_ADD}"
+        )
     if known:
-        raise RemoteError(
+        raise DvcRemoteError(
             f"no default remote: choose one with `dvc remote default --local NAME` ({', '.join(known)})"
         )
-    raise RemoteError(f"no remote is configured: {HOW_TO_ADD}")
+    raise DvcRemoteError(f"no remote is configured: {HOW_TO_ADD}")
 
 
 def check_access(repo: Any, name: str) -> None:
     """Ask a remote.
 
     Raises:
-        RemoteError: it cannot be reached, or credentials are missing or wrong; says what to set.
+        DvcRemoteError: it cannot be reached, or credentials are missing or wrong; says what to set.
     """
     answer = ask(repo, name)
     if answer.access is not Access.GRANTED and answer.remedy != FILL:
         url = repo.config["remote"][name]["url"]
-        reason = f" ({answer.detail})" if answer.detail else ""
-        raise RemoteError(f"{name}, {url}: {answer.access.value}{reason}: {answer.remedy}")
+        raise DvcRemoteError(f"{name}, {url}: {answer}: {answer.remedy}")
 
 
 def reported(transfer: Callable[[], list[str]]) -> list[str] | None:

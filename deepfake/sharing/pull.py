@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from deepfake.base.errors import RemoteError, format_list
+from deepfake.base.errors import DvcRemoteError, format_list
 from deepfake.base.text import printable
 from deepfake.sharing.access import AGAIN, check_access, default_remote, reported
 
@@ -29,7 +29,7 @@ def pull(targets: Sequence[str]) -> list[str]:
         A line for each output that is not complete afterwards.
 
     Raises:
-        RemoteError: no remote is configured, it cannot be reached, credentials are missing or wrong,
+        DvcRemoteError: no remote is configured, it cannot be reached, credentials are missing or wrong,
             the transfer broke, or none of the outputs is there.
     """
     from dvc.cli import main
@@ -42,11 +42,11 @@ def pull(targets: Sequence[str]) -> list[str]:
     with Repo() as repo:
         if code != 0:
             check_access(repo, name)
-            raise RemoteError(f"{name}: not everything was pulled; {AGAIN}")
+            raise DvcRemoteError(f"{name}: not everything was pulled; {AGAIN}")
         wanted = [out for out in _outputs(repo, targets) if out.use_cache]
         lines = [line for out in wanted if (line := _what_is_missing(repo, name, out))]
     if lines and (targets or len(lines) == len(wanted)):
-        raise RemoteError(format_list(f"{name} does not have:", lines))
+        raise DvcRemoteError(format_list(f"{name} does not have:", lines))
     return lines
 
 

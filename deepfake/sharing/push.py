@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from deepfake.base.errors import RemoteError
+from deepfake.base.errors import DvcRemoteError
 from deepfake.sharing.access import AGAIN, check_access, default_remote, protocol_of, reported
 
 
@@ -24,7 +24,7 @@ def push() -> list[str]:
         Names of the objects of metrics and plots that were pushed.
 
     Raises:
-        RemoteError: no remote is configured, it cannot be reached or written, credentials are missing
+        DvcRemoteError: no remote is configured, it cannot be reached or written, credentials are missing
             or wrong, or the transfer broke.
     """
     from dvc.cli import main
@@ -38,10 +38,10 @@ def push() -> list[str]:
     with Repo() as repo:
         if code != 0:
             check_access(repo, name)
-            raise RemoteError(f"{name}: not everything was pushed; {AGAIN}")
+            raise DvcRemoteError(f"{name}: not everything was pushed; {AGAIN}")
         done = repo.cloud.push(_outputs_of_runs(repo), remote=name)
         if done.failed:
-            raise RemoteError(f"{name}: {len(done.failed)} objects were not pushed; {AGAIN}")
+            raise DvcRemoteError(f"{name}: {len(done.failed)} objects were not pushed; {AGAIN}")
         return sorted(info.value for info in done.transferred)
 
 

@@ -6,7 +6,6 @@ import io
 import pickle
 import re
 import socket
-import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,13 +25,6 @@ from deepfake.serving.uploads import TooLargeError, UploadLimits
 
 LIMITS = UploadLimits(megabytes=2, minutes=0.5, waiting=2)
 SCRIPT = "<script>alert(1)</script>"
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of uploads."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    return tmp_path
 
 
 @pytest.fixture
