@@ -221,8 +221,12 @@ def serve_storage(kind: str, folder: Path, *flags: str) -> Iterator[Server]:
 
 def objects_in(folder: Path) -> list[Path]:
     """Files of a cache or remote, the largest first, without temporary ones."""
-    found = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".tmp"]
-    return sorted(found, key=lambda path: (-path.stat().st_size, path))
+    sizes = {}
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):  # deleted by a command that still runs
+            if path.is_file() and path.suffix != ".tmp":
+                sizes[path] = path.stat().st_size
+    return sorted(sizes, key=lambda path: (-sizes[path], path))
 
 
 def damage(path: Path, size: int | None = None) -> str:

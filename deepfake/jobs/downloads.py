@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
+from uuid import uuid4
 
 from deepfake.base.remote import RemoteFile, RemoteFolder
 from deepfake.core.files import TEMPORARY_PREFIX
@@ -114,8 +115,8 @@ class Downloads:
             temporary.rename(place)
             return handle
         except BaseException as error:
-            os.close(handle)
             shutil.rmtree(temporary, ignore_errors=True)
+            os.close(handle)  # not before: another thread would delete it at the same time
             self._forget_size()
             if isinstance(error, OSError) and error.errno in (errno.ENOTEMPTY, errno.EEXIST):
                 return self._locked(video, place.name)  # another thread or process was faster
@@ -200,8 +201,10 @@ def _delete_unused(entry: Path) -> bool:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if not _is_same(handle, entry):  # deleted between the two calls, and downloaded again
             return False
-        doomed = Path(tempfile.mkdtemp(dir=entry.parent, prefix=TEMPORARY_PREFIX))
-        entry.rename(doomed)  # at once, so that nobody finds a part of it
+        # At once, so that nobody finds a part of it. A new name, and no folder created for it: that
+        # would not be locked, and another thread would delete it.
+        doomed = entry.with_name(f"{TEMPORARY_PREFIX}{uuid4().hex}")
+        entry.rename(doomed)
         shutil.rmtree(doomed)
     except BlockingIOError:
         return False
