@@ -14,6 +14,7 @@ from deepfake.core.image import decode_image, encode_jpeg
 from deepfake.model.heat_maps import Heat, blend_heat_map, heat_maps
 from deepfake.model.operating_points import Thresholds
 from deepfake.predict.charts import gauge, timeline
+from deepfake.predict.palette import FONT, SMALLEST_TEXT, css_variables
 from deepfake.predict.result import Face, FaceFrame, Result
 from deepfake.predict.worth import describe_thresholds, describe_worth
 
@@ -100,7 +101,8 @@ def render(template: str, *packages: str, **values: Any) -> str:
     environment = Environment(
         loader=ChoiceLoader(loaders), autoescape=True, undefined=StrictUndefined
     )
-    return environment.get_template(template).render(**values)
+    look = {"colours": css_variables(), "font": FONT, "chart_text": SMALLEST_TEXT}
+    return environment.get_template(template).render(**look, **values)
 
 
 def person_views(result: Result, detector: "Detector") -> list[PersonView]:

@@ -106,7 +106,7 @@ def test_a_chart_is_a_self_contained_image() -> None:
     assert image["alt"] == '"<'
     drawn = ElementTree.fromstring(base64.b64decode(data))
     assert drawn.tag == "{http://www.w3.org/2000/svg}svg"
-    assert "prefers-color-scheme: dark" in str(drawn[0].text)
+    assert "light-dark(" in str(drawn[0].text)
 
 
 def test_a_comparison() -> None:
