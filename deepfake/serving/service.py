@@ -52,12 +52,15 @@ class Service:
     Args:
         detector: the model; it is closed with the service.
         limits: of each upload, and of the queue.
+        queue: that of another service; None for one of its own.
     """
 
-    def __init__(self, detector: Detector, limits: UploadLimits) -> None:
+    def __init__(
+        self, detector: Detector, limits: UploadLimits, queue: PredictionQueue | None = None
+    ) -> None:
         self.detector = detector
         self.limits = limits
-        self._queue = PredictionQueue(limits.waiting)
+        self._queue = queue or PredictionQueue(limits.waiting)
         delete_stale_uploads()
 
     @classmethod
@@ -71,6 +74,15 @@ class Service:
         """Load the model that `Detector.load` finds; raises ModelError as that does."""
         preprocessor = Preprocessor(limits.execution)
         return cls(Detector.load(model, preprocessor, runtime, operating_point), limits)
+
+    def with_model(self, model: str) -> "Service":
+        """A service with another model, and the queue and the decoder of this one.
+
+        Raises:
+            ModelError: as `Detector.load`.
+        """
+        detector = Detector.load(model, self.detector.preprocessor)
+        return Service(detector, self.limits, self._queue)
 
     @property
     def queue_length(self) -> int:
@@ -118,11 +130,16 @@ class Service:
             return self._predict(path, name, lambda _: None, operating_point)
 
     def analyse(
-        self, stream: BinaryIO, name: str, report_progress: ReportProgress = lambda _: None
+        self,
+        stream: BinaryIO,
+        name: str,
+        report_progress: ReportProgress = lambda _: None,
+        operating_point: str | None = None,
     ) -> Analysis:
         """As `predict`, with heat maps and the report."""
+        point = operating_point or self.detector.operating_point.name
+        self.detector.point(point)
         with temporary_copy(stream, self.limits) as path, self._turn(report_progress):
-            point = self.detector.operating_point.name
             result = self._predict(path, display_name(name), report_progress, point)
             report_progress(DRAWING)
             people = person_views(result, self.detector)
