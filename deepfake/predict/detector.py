@@ -1,6 +1,7 @@
 """A verdict on any file, by the same path that the pipeline's own videos take."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -143,6 +144,12 @@ class Detector:
             OperatingPointError: the model does not have it.
         """
         return OperatingPoint(name, self.card.thresholds(name), self._measured.get(name))
+
+    def with_point(self, name: str) -> "Detector":
+        """This detector at another operating point; raises OperatingPointError as `point` does."""
+        other = copy(self)
+        other.operating_point = self.point(name)
+        return other
 
     def __enter__(self) -> "Detector":
         return self

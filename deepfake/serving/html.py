@@ -24,7 +24,7 @@ from deepfake.predict.detector import Detector
 from deepfake.predict.report import PersonView, data_url, render, worth_values
 from deepfake.predict.result import Face, Result
 from deepfake.predict.worth import describe_thresholds, describe_worth
-from deepfake.serving.comparison import comparison, difference
+from deepfake.serving.comparison import agreement, comparison, difference, model_comparison
 from deepfake.serving.uploads import UploadLimits
 
 
@@ -111,6 +111,32 @@ def comparison_part(first: Result, second: Result) -> str:
     )
 
 
+def model_comparison_part(first: Result, second: Result) -> str:
+    """The results of two models for one file side by side."""
+    return _render(
+        "page_comparison.html",
+        rows=model_comparison(first, second),
+        sentence=agreement(first, second),
+    )
+
+
+def answering_part(detector: Detector, date: str) -> str:
+    """What model answers: name, version, date and data, and what is to be known about it.
+
+    Args:
+        detector: the model.
+        date: of the model; "" if unknown.
+    """
+    return _render(
+        "page_answering.html", detector=detector, date=date, data=data_text(detector.card)
+    )
+
+
+def data_text(card: ModelCard) -> str:
+    """The data sets of a model."""
+    return ", ".join(card.origin.get("datasets", [])) or "unknown data"
+
+
 def model_part(detector: Detector) -> str:
     """Operating points, origin and limits of the model."""
     sections = [("Operating points", point_rows(detector)), *card_sections(detector.card)]
@@ -163,7 +189,7 @@ def card_sections(card: ModelCard) -> list[tuple[str, list[tuple[str, str]]]]:
         (
             "Training",
             [
-                ("data sets", ", ".join(card.origin.get("datasets", [])) or "unknown"),
+                ("data sets", data_text(card)),
                 ("initial weights", str(trained.get("init", "unknown"))),
                 ("epochs", str(trained.get("epochs", "unknown"))),
                 ("self-blended fakes", f"{_blended_share(trained):.0%} of the pairs"),

@@ -84,6 +84,14 @@ class Service:
         detector = Detector.load(model, self.detector.preprocessor)
         return Service(detector, self.limits, self._queue)
 
+    def with_point(self, name: str) -> "Service":
+        """This service at another operating point.
+
+        Raises:
+            OperatingPointError: the model does not have it.
+        """
+        return Service(self.detector.with_point(name), self.limits, self._queue)
+
     @property
     def queue_length(self) -> int:
         """Number of files that wait or are being analysed."""
@@ -130,16 +138,11 @@ class Service:
             return self._predict(path, name, lambda _: None, operating_point)
 
     def analyse(
-        self,
-        stream: BinaryIO,
-        name: str,
-        report_progress: ReportProgress = lambda _: None,
-        operating_point: str | None = None,
+        self, stream: BinaryIO, name: str, report_progress: ReportProgress = lambda _: None
     ) -> Analysis:
         """As `predict`, with heat maps and the report."""
-        point = operating_point or self.detector.operating_point.name
-        self.detector.point(point)
         with temporary_copy(stream, self.limits) as path, self._turn(report_progress):
+            point = self.detector.operating_point.name
             result = self._predict(path, display_name(name), report_progress, point)
             report_progress(DRAWING)
             people = person_views(result, self.detector)
