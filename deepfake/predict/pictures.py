@@ -135,7 +135,7 @@ def draw_pictures(
         f"{number}{JPEG}": encode_jpeg(
             draw(image, _scaled(labels_at(number, faces, thresholds, 0), scale), None),
             PICTURE_QUALITY,
-            "yuv420p",
+            "yuv420",
         )
         for number, (image, scale) in frames.items()
     }

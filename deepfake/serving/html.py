@@ -59,8 +59,14 @@ def verdict_part(result: Result) -> str:
     return _render("page_verdict.html", result=result, gauge=image, **values)
 
 
-def people_part(result: Result, people: Sequence[PersonView]) -> str:
-    """People side by side, each with heat maps and a timeline whose dots show the frames."""
+def people_part(result: Result, people: Sequence[PersonView], hidden_people: int = 0) -> str:
+    """People side by side, each with heat maps and a timeline whose dots show the frames.
+
+    Args:
+        result: of the file.
+        people: those to show.
+        hidden_people: number of those that are shown nowhere, to be told.
+    """
     return _render(
         "page_people.html",
         result=result,
@@ -70,7 +76,7 @@ def people_part(result: Result, people: Sequence[PersonView]) -> str:
             for person in people
         },
         dots={person.face.track: timeline_dots(person.face) for person in people},
-        hidden_people=len(result.faces) - len(people),
+        hidden_people=hidden_people,
     )
 
 
