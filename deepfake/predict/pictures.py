@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 LONG_SIDE, SHORT_SIDE = 1280, 720  # pixels, at most
 MAX_CLIP_FRAMES = 1800  # a minute at 30 frames per second
 MAX_CLIP_SECONDS = 60
-CLIP_QUALITY = {"crf": "26", "maxrate": "4M", "bufsize": "8M"}  # of x264: at most 30 MB a minute
+CLIP_QUALITY = {"crf": "26", "maxrate": "2M", "bufsize": "4M"}  # of x264: at most 15 MB a minute
 PICTURE_QUALITY = 85  # of JPEGs
 INSPECTED_FRAMES = 3  # searched for faces that were too small to be analysed
 JPEG = ".jpg"
