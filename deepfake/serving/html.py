@@ -12,7 +12,6 @@ from typing import Any
 from markupsafe import Markup
 
 from deepfake.model.card import ModelCard
-from deepfake.predict.advice import advice
 from deepfake.predict.charts import (
     LINE_HEIGHT,
     WIDTH,
@@ -21,7 +20,7 @@ from deepfake.predict.charts import (
     timeline_points,
 )
 from deepfake.predict.detector import Detector
-from deepfake.predict.report import PersonView, data_url, render, worth_values
+from deepfake.predict.report import PersonView, data_url, render, verdict_values
 from deepfake.predict.result import Face, Result
 from deepfake.predict.worth import describe_thresholds, describe_worth
 from deepfake.serving.comparison import agreement, comparison, difference, model_comparison
@@ -56,12 +55,18 @@ def verdict_part(result: Result) -> str:
     svg = gauge(result.score, result.thresholds, result.interval)
     score = "" if result.score is None else f"score {result.score:.2f}, "
     image = chart_image(svg, f"{score}{threshold_text(result.thresholds)}")
-    values = worth_values(result)
-    return _render("page_verdict.html", result=result, gauge=image, advice=advice(result), **values)
+    values = verdict_values(result)
+    return _render("page_verdict.html", result=result, gauge=image, **values)
 
 
-def people_part(result: Result, people: Sequence[PersonView]) -> str:
-    """People side by side, each with heat maps and a timeline whose dots show the frames."""
+def people_part(result: Result, people: Sequence[PersonView], hidden_people: int = 0) -> str:
+    """People side by side, each with heat maps and a timeline whose dots show the frames.
+
+    Args:
+        result: of the file.
+        people: those to show.
+        hidden_people: number of those that are shown nowhere, to be told.
+    """
     return _render(
         "page_people.html",
         result=result,
@@ -71,7 +76,7 @@ def people_part(result: Result, people: Sequence[PersonView]) -> str:
             for person in people
         },
         dots={person.face.track: timeline_dots(person.face) for person in people},
-        hidden_people=len(result.faces) - len(people),
+        hidden_people=hidden_people,
     )
 
 

@@ -24,7 +24,7 @@ def test_a_report_is_complete(detector: Detector) -> None:
         "Score range over frames (95 %): 0.72 to 0.92.",
     ):
         assert text in found.words
-    assert "Person 2 (decides the verdict)" in found.words
+    assert "Person 1 (decides the verdict)" in found.words
     assert found.words.count("decides the verdict") == 1
     for number in (1, 3):
         assert f"Person {number}" in found.words

@@ -2,7 +2,7 @@
 
 from deepfake.serving.page.analyses import analyse
 from deepfake.serving.page.file_input import ChosenFile, choose_file
-from deepfake.serving.page.result_view import offer_downloads, show_result
+from deepfake.serving.page.result_view import offer_downloads, show_details
 from deepfake.serving.page_command import PageSettings
 from deepfake.serving.service import Service
 
@@ -14,6 +14,6 @@ def show_check(service: Service, settings: PageSettings) -> list[ChosenFile]:
         return []
     analysis = analyse(service, file)
     if analysis:
-        show_result(analysis)
+        show_details(service, analysis)
         offer_downloads(analysis)
     return [file]
