@@ -9,6 +9,7 @@ import typer
 from deepfake.base.errors import DeepfakeError
 from deepfake.cli import model_commands
 from deepfake.cli.api_keys import api_key
+from deepfake.cli.feedback import feedback
 from deepfake.cli.gate import gate
 from deepfake.cli.list_files import list_files
 from deepfake.cli.review import review
@@ -284,6 +285,7 @@ app.command("import-model")(model_commands.import_model)
 app.command()(review)
 app.command()(gate)
 app.command("list-files")(list_files)
+app.command()(feedback)
 app.command()(sweep)
 
 
