@@ -5,7 +5,7 @@ import logging
 import time
 import weakref
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from threading import Lock, Thread
@@ -68,19 +68,30 @@ class FileList:
     Args:
         service: analyses each file in its turn among those of other pages.
         clock: seconds.
+
+    Attributes:
+        service: the service.
     """
 
     def __init__(self, service: Service, clock: Callable[[], float] = time.monotonic) -> None:
-        self._service = service
+        self.service = service
         self._clock = clock
         self._files: dict[str, ListedFile] = {}
         self._lock = Lock()
         self._is_working = False
 
-    def update(self, files: Sequence[ChosenFile]) -> None:
-        """Make these the files of the list: analyse new ones, forget those that are not among them."""
+    def update(self, files: Sequence[ChosenFile], analyses: Mapping[str, Analysis]) -> None:
+        """Make these the files of the list: analyse new ones, forget those that are not among them.
+
+        Args:
+            files: in the order of the list.
+            analyses: those that exist already, by the key of their file.
+        """
         with self._lock:
-            self._files = {one.key: self._files.get(one.key, ListedFile(one)) for one in files}
+            self._files = {
+                one.key: self._files.get(one.key) or _listed(one, analyses.get(one.key))
+                for one in files
+            }
             self._start()
 
     def cancel(self, key: str) -> None:
@@ -134,12 +145,16 @@ class FileList:
                 self._set(key, **changes)
 
 
+def _listed(file: ChosenFile, analysis: Analysis | None) -> ListedFile:
+    return ListedFile(file, State.DONE if analysis else State.WAITING, analysis=analysis)
+
+
 def _work(reference: "weakref.ref[FileList]") -> None:
     """Analyse the files of a list while it exists and some of them wait."""
     while files := reference():
         if (one := files._next()) is None:
             return
-        service, start = files._service, files._clock()
+        service, start = files.service, files._clock()
         del files  # so that it can be forgotten during the analysis
         changes: dict[str, object]
         try:
@@ -153,9 +168,7 @@ def _work(reference: "weakref.ref[FileList]") -> None:
             files._finish(one.file.key, seconds=files._clock() - start, **changes)
 
 
-def _analyse(
-    service: Service, file: ChosenFile, reference: "weakref.ref[FileList]"
-) -> Analysis:
+def _analyse(service: Service, file: ChosenFile, reference: "weakref.ref[FileList]") -> Analysis:
     def report(message: str) -> None:
         files = reference()
         if files is None:
@@ -173,7 +186,7 @@ def _analyse(
 
 def seconds_left(files: Sequence[ListedFile]) -> float | None:
     """About how long the unfinished files take, by those that are done; None before the first."""
-    done = [one.seconds for one in files if one.state is State.DONE]
+    done = [one.seconds for one in files if one.state is State.DONE and one.seconds]
     unfinished = sum(one.state not in FINISHED for one in files)
     return sum(done) / len(done) * unfinished if done else None
 
@@ -194,10 +207,7 @@ def time_left_text(seconds: float | None) -> str:
 
 def results_csv(analyses: Sequence[Analysis]) -> str:
     """What `deepfake predict --csv` prints, safe to open in a spreadsheet."""
-    results = [
-        replace(one.result, path=spreadsheet_text(one.result.path))
-        for one in analyses
-    ]
+    results = [replace(one.result, path=spreadsheet_text(one.result.path)) for one in analyses]
     lines = [csv_header(with_frames=False), *(as_csv(one, with_frames=False) for one in results)]
     return "\n".join(lines) + "\n"
 
