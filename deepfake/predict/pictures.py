@@ -4,6 +4,7 @@ Everything is made in one pass over the file, in the process with limits, from w
 already. `annotate` analyses more frames instead, and writes a video of full size.
 """
 
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -69,12 +70,16 @@ def make_pictures(result: Result, path: Path, folder: Path, detector: "Detector"
     Args:
         result: of the file.
         path: the file.
-        folder: where the clip may be written; it is deleted again.
+        folder: where a temporary folder for the clip may be made.
         detector: gave the result.
     """
     if not result.video.indices:
         return Pictures()
-    out = folder / "clip.mp4"
+    with tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as temporary:
+        return _made_pictures(result, path, Path(temporary, "clip.mp4"), detector)
+
+
+def _made_pictures(result: Result, path: Path, out: Path, detector: "Detector") -> Pictures:
     arguments = {
         "out": str(out) if result.video.codec else "",
         "indices": result.video.indices,
@@ -97,8 +102,6 @@ def make_pictures(result: Result, path: Path, folder: Path, detector: "Detector"
         return Pictures(frames, clip, unpacked.meta["seconds"])
     except DeepfakeError as error:
         return Pictures(problem=str(error))
-    finally:
-        out.unlink(missing_ok=True)
 
 
 def draw_pictures(

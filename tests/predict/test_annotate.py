@@ -141,7 +141,7 @@ def test_labels_have_person_score_and_verdict() -> None:
     ]
     assert labels_at(50, [], HALF, 50) == []
     cautious = labels_at(50, THREE_PEOPLE.faces, Thresholds(0.05, 0.9), 50)
-    assert [label.verdict for label in cautious] == ["UNDECIDED", "FAKE", "FAKE"]
+    assert [label.verdict for label in cautious] == ["FAKE", "UNDECIDED", "FAKE"]
 
 
 def test_drawing_changes_a_copy_and_keeps_its_size() -> None:

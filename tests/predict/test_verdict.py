@@ -32,6 +32,7 @@ def crop(frame: int, track: int) -> dict[str, Any]:
         "track": track,
         "image": f"{track}-{frame:06d}.jpg",
         "box": [1, 2, 91, 102],
+        "landmarks": [[70, 40], [60, 40], [20, 40], [30, 40], [45, 60]],
         "sharpness": 100.0,
         "brightness": 100.0,
     }

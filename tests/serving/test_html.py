@@ -37,7 +37,7 @@ def with_card(detector: Detector, card: ModelCard) -> Detector:
 
 def test_a_score_in_the_middle_has_advice_and_its_worth() -> None:
     found = Page(verdict_part(NOT_CERTAIN))
-    assert "Cannot say Verdict: UNDECIDED" in found.words
+    assert "Cannot say  Verdict: UNDECIDED" in found.words
     assert "No verdict: not certain enough." in found.words
     assert advice(NOT_CERTAIN) in found.words
     assert "Of 100 videos like those of the test set, about 25" in found.words
@@ -50,7 +50,7 @@ def test_a_verdict_has_a_gauge() -> None:
     found = Page(verdict_part(THREE_PEOPLE))
     for text in (
         "FAKE",
-        "Looks manipulated Verdict: FAKE , score 0.82",
+        "Looks manipulated  Verdict: FAKE , score 0.82",
         "The score is 0.82. Scores of 0.50 or more are FAKE.",
         "Score range over frames (95 %): 0.72 to 0.92, all FAKE: other frames",
         "not a proof",
@@ -71,7 +71,7 @@ def test_undecided_has_a_reason_and_advice() -> None:
 def test_people(detector: Detector) -> None:
     found = Page(people_part(THREE_PEOPLE, person_views(THREE_PEOPLE, detector)))
     assert [f"Person {number}" in found.words for number in (0, 1, 2, 3)] == [False] + [True] * 3
-    assert "Person 1 (decides the verdict) Score 0.82." in found.words
+    assert "Person 1 (decides the verdict)  Score 0.82." in found.words
     assert "frame 50, 2.0 s: 0.90" in found.words
     assert "does not prove that a bright region was manipulated" in found.words
     assert found.count("section") == 3
