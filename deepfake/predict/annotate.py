@@ -24,6 +24,7 @@ from deepfake.core.image import MAX_PIXELS, Image
 from deepfake.core.labels import FAKE, LABEL_NAMES, REAL, UNDECIDED
 from deepfake.jobs.step import Failure
 from deepfake.model.operating_points import Thresholds
+from deepfake.predict.palette import LIGHT, rgb
 from deepfake.predict.result import Face, Result, by_suspicion
 from deepfake.video.decoded import check_file
 from deepfake.video.pixels import displayed_rgb, displayed_stream, pixel_aspect_of
@@ -37,10 +38,10 @@ MAX_ANALYSED_BYTES = 1.5e9  # of frames in memory, of a video with large frames
 MAX_GAP_SECONDS = 2.0  # a face that is missed for longer has no box in between
 DASH_THICKNESSES = 9  # length of a dash and the space behind it, in thicknesses of the line
 QUALITY = "20"  # constant rate factor of x264; 18 looks like the original
-COLORS = {  # RGB
-    LABEL_NAMES[FAKE]: (230, 60, 50),
-    LABEL_NAMES[REAL]: (40, 170, 90),
-    UNDECIDED: (120, 120, 120),
+COLORS = {  # RGB, dark enough for white text
+    LABEL_NAMES[FAKE]: rgb(LIGHT.fake),
+    LABEL_NAMES[REAL]: rgb(LIGHT.real),
+    UNDECIDED: rgb(LIGHT.undecided),
 }
 
 Box = tuple[float, float, float, float]

@@ -7,12 +7,14 @@ import pandas as pd
 import streamlit as st
 
 from deepfake.base.errors import DeepfakeError
+from deepfake.core.labels import FAKE, LABEL_NAMES, REAL, UNDECIDED
 from deepfake.model.operating_points import Thresholds
-from deepfake.predict.palette import SMALLEST_TEXT
+from deepfake.predict.palette import DARK, LIGHT, SMALLEST_TEXT, Palette
 from deepfake.predict.result import Face, FaceFrame
 from deepfake.serving.service import Analysis, Service
 
 POINT = "point"  # name of the selection in the chart
+SHAPES = ["triangle", "circle", "diamond"]  # of FAKE, REAL and UNDECIDED, as `palette` says
 HEIGHT = 220  # pixels of the chart
 
 
@@ -31,7 +33,7 @@ def show_timeline(service: Service, analysis: Analysis) -> None:
         chosen = st.selectbox("Person", list(people), key="timeline-person")
     face = people[chosen]
     event: Any = st.altair_chart(
-        timeline_chart(face, analysis.result.thresholds),
+        timeline_chart(face, analysis.result.thresholds, _palette()),
         on_select="rerun",
         selection_mode=POINT,
         key=f"timeline-{id(analysis)}-{face.track}",
@@ -39,7 +41,12 @@ def show_timeline(service: Service, analysis: Analysis) -> None:
     _show_frame(service, analysis, chosen_frame(face, event.selection.get(POINT, [])))
 
 
-def timeline_chart(face: Face, thresholds: Thresholds) -> alt.LayerChart:
+def _palette() -> Palette:
+    """That of the theme on the page; a chart cannot follow it by itself."""
+    return DARK if st.context.theme.type == "dark" else LIGHT
+
+
+def timeline_chart(face: Face, thresholds: Thresholds, palette: Palette) -> alt.LayerChart:
     """The scores of a person's frames as points that can be selected, and the thresholds."""
     has_time = all(one.seconds is not None for one in face.frames)
     table = pd.DataFrame(
@@ -47,11 +54,14 @@ def timeline_chart(face: Face, thresholds: Thresholds) -> alt.LayerChart:
             "frame": [one.frame for one in face.frames],
             "time": [one.seconds if has_time else one.frame for one in face.frames],
             "score": [one.score for one in face.frames],
+            "verdict": [thresholds.verdict(one.score) for one in face.frames],
         }
     )
     horizontal = alt.X("time:Q", title="seconds" if has_time else "frame")
     vertical = alt.Y("score:Q", scale=alt.Scale(domain=[0, 1]), title="score")
-    line = alt.Chart(table).mark_line(opacity=0.5).encode(x=horizontal, y=vertical)
+    line = alt.Chart(table).mark_line(color=palette.soft).encode(x=horizontal, y=vertical)
+    verdicts = [LABEL_NAMES[FAKE], LABEL_NAMES[REAL], UNDECIDED]
+    colors = [palette.fake, palette.real, palette.undecided]
     selection = alt.selection_point(name=POINT, fields=["frame"])
     points = (
         alt.Chart(table)
@@ -64,12 +74,18 @@ def timeline_chart(face: Face, thresholds: Thresholds) -> alt.LayerChart:
                 alt.Tooltip("time", format=".1f"),
                 alt.Tooltip("score", format=".2f"),
             ],
+            color=alt.Color(
+                "verdict:N", scale=alt.Scale(domain=verdicts, range=colors), legend=None
+            ),
+            shape=alt.Shape(
+                "verdict:N", scale=alt.Scale(domain=verdicts, range=SHAPES), legend=None
+            ),
             opacity=alt.condition(selection, alt.value(1), alt.value(0.4)),
         )
         .add_params(selection)
     )
     edges = pd.DataFrame({"score": sorted({thresholds.real_below, thresholds.fake_from})})
-    rules = alt.Chart(edges).mark_rule(strokeDash=[6, 4]).encode(y="score:Q")
+    rules = alt.Chart(edges).mark_rule(strokeDash=[6, 4], color=palette.ink).encode(y="score:Q")
     text = {"labelFontSize": SMALLEST_TEXT, "titleFontSize": SMALLEST_TEXT}
     return (line + rules + points).properties(height=HEIGHT).configure_axis(**text)
 
