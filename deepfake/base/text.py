@@ -17,3 +17,13 @@ def utf8(name: str) -> str:
     'a\\udcff.mp4'
     """
     return name.encode(errors="backslashreplace").decode()
+
+
+def spreadsheet_text(text: str) -> str:
+    """The text as `printable` gives it, with an apostrophe before what a spreadsheet may calculate.
+
+    >>> spreadsheet_text("=1+1")
+    "'=1+1"
+    """
+    safe = printable(text)
+    return f"'{safe}" if safe.lstrip().startswith(("=", "+", "-", "@")) else safe
