@@ -29,7 +29,7 @@ def main() -> None:
         st.error(str(error))
         st.stop()
     service = choose_point(service, offered[0])
-    check, compare, model = st.tabs(["Check a file", "Compare", "The model"])
+    check, compare, model = st.tabs(["Check files", "Compare", "The model"])
     with check:
         files = show_check(service, SETTINGS)
     with compare:

@@ -25,7 +25,7 @@ def choose_point(service: Service, model: OfferedModel) -> Service:
         on_change=forget_all_analyses,
         help="Which scores are called FAKE or REAL. The tab The model has the error rates of each.",
     )
-    service = service.with_point(name)
+    service = _at_point(service, model.place, name)
     with line:
         st.html(answering_part(service.detector, _date(model.place)))
     return service
@@ -38,6 +38,12 @@ def show_model(service: Service, model: OfferedModel) -> None:
     name = "model_card.md" if written else CARD
     content = written or json.dumps(asdict(service.detector.card), indent=2)
     st.download_button("Save the model card", content, name, on_click="ignore")
+
+
+@st.cache_resource(show_spinner=False)
+def _at_point(_service: Service, place: str, name: str) -> Service:  # noqa: ARG001 – `place` is of the key
+    """The same service for the same model and point, which keeps the list of files."""
+    return _service.with_point(name)
 
 
 _date = st.cache_data(show_spinner=False)(model_date)
