@@ -84,7 +84,7 @@ def test_files_finish_in_their_order_whatever_happens_to_one(service: SlowServic
         service.step.release()
     wait_until(lambda: State.RUNNING not in states(files) and State.WAITING not in states(files))
     assert states(files) == [State.DONE, State.REFUSED, State.REFUSED, State.DONE]
-    a, b, c, d = files.files()
+    a, b, c, _ = files.files()
     assert a.analysis
     assert a.analysis.result.path == "a"
     assert (b.message, c.message) == ("larger than the limit", "an error of the server: try again")
