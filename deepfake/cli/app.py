@@ -34,12 +34,18 @@ TorchModel = Annotated[
         f" revision, or REPOSITORY@REVISION. {DEFAULT_MODEL}"
     ),
 ]
+RuntimeName = Literal["torch", "onnx", "auto"] | None
+RUNTIMES_HELP = (
+    "Library that runs the model: torch, onnx (ONNX Runtime, which starts faster and has no GPU), or"
+    " auto (onnx on a CPU if the model is a folder, else torch)."
+)
 Runtime = Annotated[
-    Literal["torch", "onnx"] | None,
-    typer.Option(
-        help="Library that runs the model: torch, or onnx (ONNX Runtime, which needs model.onnx)."
-        " Default: torch, or onnx if --model is an ONNX file."
-    ),
+    RuntimeName,
+    typer.Option(help=f"{RUNTIMES_HELP} Default: auto, or torch with --report."),
+]
+ServeRuntime = Annotated[
+    RuntimeName,
+    typer.Option(help=f"{RUNTIMES_HELP} Default: torch, or onnx if --model is an ONNX file."),
 ]
 OperatingPoint = Annotated[
     Literal["balanced", "strict", "screening", "cautious"] | None,
@@ -250,7 +256,7 @@ def page(
 @app.command()
 def serve(
     model: Model = None,
-    runtime: Runtime = None,
+    runtime: ServeRuntime = None,
     operating_point: OperatingPoint = None,
     address: Address = "127.0.0.1",
     port: Port = 8000,

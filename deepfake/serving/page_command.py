@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from deepfake.serving import page_server
+from deepfake.serving.theme import theme_options
 from deepfake.serving.uploads import UploadLimits, delete_uploads_of
 
 PAGE = Path(__file__).parent / "page" / "main.py"
@@ -78,6 +79,7 @@ def streamlit_command(limits: UploadLimits, address: str, port: int) -> list[str
         "client.showErrorLinks": "false",
         "client.toolbarMode": "minimal",
         "global.developmentMode": "false",
+        **theme_options(),
     }
     arguments = [f"--{name}={value}" for name, value in options.items()]
     return [sys.executable, "-m", page_server.__name__, "run", str(PAGE), *arguments]

@@ -163,7 +163,7 @@ def read(page: Any, words: str) -> str:
 
 
 def verdict(page: Any) -> str:
-    return str(page.locator(".verdict").first.inner_text())
+    return str(page.locator(".label strong").first.inner_text())
 
 
 def frames_of(path: Path) -> list[Image]:

@@ -16,6 +16,7 @@ from hosting import wait_until
 from results import NO_PEOPLE, THREE_PEOPLE
 
 from deepfake.predict.output import FILE_COLUMNS, as_record
+from deepfake.predict.pictures import Pictures
 from deepfake.serving.page import file_list
 from deepfake.serving.page.file_input import ChosenFile
 from deepfake.serving.page.file_list import (
@@ -35,7 +36,7 @@ from deepfake.serving.uploads import TooLargeError
 
 
 def analysis(name: str) -> Analysis:
-    return Analysis(replace(THREE_PEOPLE, path=name), [], f"<p>report of {name}</p>")
+    return Analysis(replace(THREE_PEOPLE, path=name), [], f"<p>report of {name}</p>", Pictures({}))
 
 
 class SlowService:
@@ -158,7 +159,7 @@ def test_the_table_and_the_downloads_of_all() -> None:
     analyses = [
         analysis(formula),
         analysis("b.mp4"),
-        Analysis(NO_PEOPLE, [], "c"),
+        Analysis(NO_PEOPLE, [], "c", Pictures({})),
         analysis("b.mp4"),
     ]
     rows = list(csv.reader(io.StringIO(results_csv(analyses))))

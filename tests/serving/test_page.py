@@ -63,12 +63,12 @@ def upload(page: AppTest, data: bytes, name: str, place: int = 0) -> AppTest:
 
 def test_the_empty_page_and_the_model(page: AppTest) -> None:
     assert page.title[0].value == "Was a face swapped?"
-    assert [tab.label for tab in page.tabs] == ["Check a file", "Compare two", "The model"]
+    assert [tab.label for tab in page.tabs] == ["Check a file", "Compare", "The model"]
     assert page.file_uploader[0].label == "Drop images or videos, up to 1 MB and 10 minutes"
     assert "chosen on validation videos and fixed" in text_of(page)
-    notes = [one.value for one in page.caption if one.value.startswith("Note: ")]
-    assert len(notes) == 1, "once"
-    assert "operating point balanced: the model has no cautious" in notes[0]
+    assert text_of(page).count("operating point balanced: the model has no cautious") == 1
+    assert "trained on demo" in text_of(page)
+    assert page.selectbox(key="point").options == ["balanced"], "the model has no other"
     assert not page.slider, "the threshold cannot be moved"
     assert not page.number_input
 

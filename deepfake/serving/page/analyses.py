@@ -33,3 +33,8 @@ def forget_other_analyses(keys: set[str]) -> None:
     analyses: dict[str, Analysis] = st.session_state.get(ANALYSES, {})
     for key in set(analyses) - keys:
         del analyses[key]
+
+
+def forget_all_analyses() -> None:
+    """Forget the analyses of all files, which another operating point makes anew."""
+    st.session_state.pop(ANALYSES, None)

@@ -4,7 +4,7 @@ from deepfake.serving.page.analyses import analyse
 from deepfake.serving.page.feedback_form import show_feedback
 from deepfake.serving.page.file_input import ChosenFile, choose_files
 from deepfake.serving.page.list_view import show_files
-from deepfake.serving.page.result_view import offer_downloads, show_result
+from deepfake.serving.page.result_view import offer_downloads, show_details
 from deepfake.serving.page_command import PageSettings
 from deepfake.serving.service import Analysis, Service
 
@@ -14,7 +14,7 @@ def show_check(service: Service, settings: PageSettings) -> list[ChosenFile]:
     files = choose_files("one", "Drop images or videos", settings)
 
     def show_one(file: ChosenFile, analysis: Analysis) -> None:
-        show_result(analysis)
+        show_details(service, analysis)
         offer_downloads(analysis)
         if settings.feedback:
             show_feedback(file, analysis.result)

@@ -6,10 +6,11 @@ import streamlit as st
 
 from deepfake.base.errors import DeepfakeError
 from deepfake.serving.html import style
+from deepfake.serving.models import offered_models
 from deepfake.serving.page.analyses import forget_other_analyses
 from deepfake.serving.page.check_view import show_check
 from deepfake.serving.page.comparison_view import show_comparison
-from deepfake.serving.page.model_view import show_model
+from deepfake.serving.page.model_view import choose_point, show_model
 from deepfake.serving.page_command import PageSettings
 from deepfake.serving.service import Service
 
@@ -23,18 +24,18 @@ def main() -> None:
     st.title("Was a face swapped?")
     try:
         service = load_service(SETTINGS)
+        offered = offered_models(SETTINGS.model)
     except DeepfakeError as error:
         st.error(str(error))
         st.stop()
-    for note in service.detector.notes:
-        st.caption(f"Note: {note}")
-    check, compare, model = st.tabs(["Check a file", "Compare two", "The model"])
+    service = choose_point(service, offered[0])
+    check, compare, model = st.tabs(["Check a file", "Compare", "The model"])
     with check:
         files = show_check(service, SETTINGS)
     with compare:
-        files += show_comparison(service, SETTINGS)
+        files += show_comparison(service, SETTINGS, offered)
     with model:
-        show_model(service)
+        show_model(service, offered[0])
     forget_other_analyses({file.key for file in files})
 
 
