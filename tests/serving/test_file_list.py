@@ -16,6 +16,7 @@ from hosting import wait_until
 from results import NO_PEOPLE, THREE_PEOPLE
 
 from deepfake.predict.output import FILE_COLUMNS, as_record
+from deepfake.predict.pictures import Pictures
 from deepfake.serving.page import file_list
 from deepfake.serving.page.file_input import ChosenFile
 from deepfake.serving.page.file_list import (
@@ -35,7 +36,7 @@ from deepfake.serving.uploads import TooLargeError
 
 
 def analysis(name: str) -> Analysis:
-    return Analysis(replace(THREE_PEOPLE, path=name), [], f"<p>report of {name}</p>")
+    return Analysis(replace(THREE_PEOPLE, path=name), [], f"<p>report of {name}</p>", Pictures({}))
 
 
 class SlowService:
@@ -84,7 +85,7 @@ def test_files_finish_in_their_order_whatever_happens_to_one(service: SlowServic
         service.step.release()
     wait_until(lambda: State.RUNNING not in states(files) and State.WAITING not in states(files))
     assert states(files) == [State.DONE, State.REFUSED, State.REFUSED, State.DONE]
-    a, b, c, d = files.files()
+    a, b, c, _ = files.files()
     assert a.analysis
     assert a.analysis.result.path == "a"
     assert (b.message, c.message) == ("larger than the limit", "an error of the server: try again")
@@ -158,7 +159,7 @@ def test_the_table_and_the_downloads_of_all() -> None:
     analyses = [
         analysis(formula),
         analysis("b.mp4"),
-        Analysis(NO_PEOPLE, [], "c"),
+        Analysis(NO_PEOPLE, [], "c", Pictures({})),
         analysis("b.mp4"),
     ]
     rows = list(csv.reader(io.StringIO(results_csv(analyses))))

@@ -23,6 +23,7 @@ from deepfake.cli.app import app
 from deepfake.core.labels import FAKE
 from deepfake.serving import page_command
 from deepfake.serving.address import AddressError, FetchedFile, FetchRules
+from deepfake.serving.page import file_input
 from deepfake.serving.page_command import (
     PAGE,
     SETTINGS_VARIABLE,
@@ -229,7 +230,7 @@ def test_several_files_and_an_address(
     assert not page.text_input, "no address"
     settings = PageSettings.from_environment(os.environ)
     allowed = replace(settings, addresses=True, feedback=True)
-    monkeypatch.setattr(sys.modules["deepfake.serving.page.file_input"], "fetch", fetch_clip)
+    monkeypatch.setattr(file_input, "fetch", fetch_clip)
     monkeypatch.setenv(SETTINGS_VARIABLE, allowed.to_text())
     page.run()
     page.text_input[0].set_value("http://10.0.0.1/")
@@ -279,7 +280,7 @@ def test_feedback_is_saved_with_consent(page: AppTest, monkeypatch: pytest.Monke
     page.radio[0].set_value(FAKE)
     click(page, "Save")
     assert page.success[0].value == "Saved, without the file."
-    (row,) = csv.DictReader(Path("data/feedback/feedback.csv").open())
+    (row,) = csv.DictReader(Path("data/feedback/feedback.csv").read_text().splitlines())
     assert (row["label"], row["verdict"], row["file_name"]) == ("FAKE", "UNDECIDED", "a.mp4")
     page.radio[0].set_value(FAKE)
     page.checkbox[0].check()

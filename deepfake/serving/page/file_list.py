@@ -18,7 +18,7 @@ from deepfake.serving.page.file_input import ChosenFile
 from deepfake.serving.queue import QueueFullError
 from deepfake.serving.service import Analysis, Service
 
-MAX_FILES = 50  # on a page; their analyses are in memory
+MAX_FILES = 20  # on a page; their analyses, each up to about 20 MB, are in memory
 RETRY_SECONDS = 1.0  # until a full queue is tried again
 
 logger = logging.getLogger(__name__)
@@ -68,13 +68,10 @@ class FileList:
     Args:
         service: analyses each file in its turn among those of other pages.
         clock: seconds.
-
-    Attributes:
-        service: the service.
     """
 
     def __init__(self, service: Service, clock: Callable[[], float] = time.monotonic) -> None:
-        self.service = service
+        self._service = service
         self._clock = clock
         self._files: dict[str, ListedFile] = {}
         self._lock = Lock()
@@ -154,7 +151,7 @@ def _work(reference: "weakref.ref[FileList]") -> None:
     while files := reference():
         if (one := files._next()) is None:
             return
-        service, start = files.service, files._clock()
+        service, start = files._service, files._clock()
         del files  # so that it can be forgotten during the analysis
         changes: dict[str, object]
         try:

@@ -26,6 +26,7 @@ from deepfake.serving.page.file_list import (
 from deepfake.serving.service import Analysis, Service
 
 FILE_LIST, OPENED = "file-list", "file-list-opened"  # in the session state
+JUDGE = "file-list-model"  # model and operating point of the list
 UPDATE_SECONDS = 1.0  # between two looks at files that are being analysed
 NO_VERDICT = "No verdict yet"  # or none at all
 FILTERS = (LABEL_NAMES[FAKE], UNDECIDED, LABEL_NAMES[REAL], NO_VERDICT)
@@ -64,9 +65,11 @@ def show_files(
 
 
 def _file_list(service: Service) -> FileList:
-    """The list of this session; a new one if the page uses another model now."""
-    if FILE_LIST not in st.session_state or st.session_state[FILE_LIST].service is not service:
-        st.session_state[FILE_LIST] = FileList(service)
+    """The list of this session; a new one for another model or operating point."""
+    detector = service.detector
+    judge = (detector.model, detector.operating_point.name)
+    if st.session_state.get(JUDGE) != judge:
+        st.session_state[JUDGE], st.session_state[FILE_LIST] = judge, FileList(service)
     file_list: FileList = st.session_state[FILE_LIST]
     return file_list
 
