@@ -27,7 +27,7 @@ def show_timeline(service: Service, analysis: Analysis) -> None:
         analysis: of a video with people.
     """
     people = {f"Person {one.number}": one.face for one in analysis.people}
-    st.subheader("Scores over time")
+    st.html('<div class="deepfake"><h2>Scores over time</h2></div>')
     chosen = next(iter(people))
     if len(people) > 1:
         chosen = st.selectbox("Person", list(people), key="timeline-person")
