@@ -88,7 +88,7 @@ def test_an_upload_and_its_downloads(page: AppTest, demo_root: Path) -> None:
     assert "Scores of 0.50 or more are FAKE" in text
     assert "Person 1" in text
     assert "<b>my" not in text
-    assert len(page.get("download_button")) == 2
+    assert len(page.get("download_button")) == 3, "JSON, the report, and the model card"
     assert len(page.get("video")) == 1
     assert len(page.get("arrow_vega_lite_chart")) == 1
     assert any("with the highest score of person 1" in str(one.proto) for one in page.get("imgs"))
