@@ -24,6 +24,7 @@ from deepfake.core.image import MAX_PIXELS, Image
 from deepfake.core.labels import FAKE, LABEL_NAMES, REAL, UNDECIDED
 from deepfake.jobs.step import Failure
 from deepfake.model.operating_points import Thresholds
+from deepfake.predict.palette import DARK, rgb
 from deepfake.predict.result import Face, Result, by_suspicion
 from deepfake.video.decoded import check_file
 from deepfake.video.pixels import displayed_rgb, displayed_stream, pixel_aspect_of
@@ -38,9 +39,9 @@ MAX_GAP_SECONDS = 2.0  # a face that is missed for longer has no box in between
 DASH_THICKNESSES = 9  # length of a dash and the space behind it, in thicknesses of the line
 QUALITY = "20"  # constant rate factor of x264; 18 looks like the original
 COLORS = {  # RGB
-    LABEL_NAMES[FAKE]: (230, 60, 50),
-    LABEL_NAMES[REAL]: (40, 170, 90),
-    UNDECIDED: (120, 120, 120),
+    LABEL_NAMES[FAKE]: rgb(DARK.fake),
+    LABEL_NAMES[REAL]: rgb(DARK.real),
+    UNDECIDED: rgb(DARK.undecided),
 }
 
 Box = tuple[float, float, float, float]
