@@ -30,7 +30,7 @@ def show_timeline(service: Service, analysis: Analysis) -> None:
     st.html('<div class="deepfake"><h2>Scores over time</h2></div>')
     chosen = next(iter(people))
     if len(people) > 1:
-        chosen = st.selectbox("Person", list(people), key="timeline-person")
+        chosen = st.selectbox("Person", list(people), key=f"timeline-person-{id(analysis)}")
     face = people[chosen]
     event: Any = st.altair_chart(
         timeline_chart(face, analysis.result.thresholds, _palette()),
