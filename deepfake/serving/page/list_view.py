@@ -57,8 +57,6 @@ def show_files(
     st.fragment(_show_table, run_every=UPDATE_SECONDS if is_running else None)(
         file_list, is_running
     )
-    if not is_running:
-        _offer_downloads([one.analysis for one in listed if one.analysis])
     for one in listed:
         if one.file.key == st.session_state.get(OPENED):
             _show_opened(file_list, one, show_one)
@@ -104,6 +102,8 @@ def _show_table(file_list: FileList, was_running: bool) -> None:
         alt="Files with verdict, score and reason",
     )
     st.caption("Select a row to open the file. Click on a title to sort.")
+    if _all_finished(listed):
+        _offer_downloads([one.analysis for one in listed if one.analysis])
     selected = [shown[row].file.key for row in event["selection"]["rows"] if row < len(shown)]
     opened = selected[0] if selected else None
     if opened != st.session_state.get(OPENED):
