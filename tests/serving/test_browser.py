@@ -43,7 +43,10 @@ COLOURS = 256  # of a screenshot, so that it is small enough for docs/pictures
 RESTING = "[data-testid=stApp][data-test-script-state=notRunning]"
 MARGIN = 30  # pixels below the content
 MAX_TABS = 20  # presses of the Tab key
-STREAMLIT_RULES = {"presentation-role-conflict": "the place to drop files has a role and a label"}
+STREAMLIT_RULES = {
+    "presentation-role-conflict": "the place to drop files has a role and a label",
+    "image-alt": "st.image takes no alternative text; the caption is below the picture",
+}
 IS_OURS = "one => Boolean(one.closest('.deepfake') || !document.querySelector('.stApp'))"
 FOCUSED = "document.activeElement.ariaLabel || document.activeElement.innerText || ''"
 SMALL_TEXT = """smallest => {

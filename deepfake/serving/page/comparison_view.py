@@ -40,7 +40,7 @@ def _compare_files(service: Service, settings: PageSettings) -> list[ChosenFile]
         analyses.append(analysis)
     first, second = analyses
     if first and second:
-        st.subheader("Comparison")
+        st.header("Comparison")
         st.html(comparison_part(first.result, second.result))
     return [file for file in files if file]
 
@@ -62,13 +62,13 @@ def _compare_models(
     same_file = replace(file, key=f"{file.key}-{title}")
     first_column, second_column = st.columns(2)
     with first_column:
-        st.subheader(offered[0].title)
+        st.header(offered[0].title)
         first = _analysed(service, file)
     with second_column:
-        st.subheader(title)
+        st.header(title)
         second = _analysed(second_service, same_file)
     if first and second:
-        st.subheader("Comparison")
+        st.header("Comparison")
         st.html(model_comparison_part(first.result, second.result))
     return [file, same_file]
 

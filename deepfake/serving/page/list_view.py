@@ -195,7 +195,7 @@ def _show_opened(
     file_list: FileList, one: ListedFile, show_one: Callable[[ChosenFile, Analysis], None]
 ) -> None:
     """The file of the selected row: its result, or what can be done."""
-    st.subheader("Selected file", divider="gray")
+    st.header("Selected file", divider="gray")
     if one.analysis:
         show_one(one.file, one.analysis)
         return
