@@ -27,10 +27,10 @@ from deepfake.serving.service import Analysis, Service
 
 FILE_LIST, OPENED = "file-list", "file-list-opened"  # in the session state
 JUDGE = "file-list-model"  # model and operating point of the list
-UPDATE_SECONDS = 1.0  # between two looks at files that are being analysed
+UPDATE_SECONDS = 2.0  # between two looks at files that are being analysed
 NO_VERDICT = "No verdict yet"  # or none at all
 FILTERS = (LABEL_NAMES[FAKE], UNDECIDED, LABEL_NAMES[REAL], NO_VERDICT)
-ROW_HEIGHT, MAX_HEIGHT = 64, 640  # pixels
+ROW_HEIGHT, HEADER_HEIGHT, MAX_HEIGHT = 64, 40, 640  # pixels
 
 
 def show_files(
@@ -92,7 +92,7 @@ def _show_table(file_list: FileList, was_running: bool) -> None:
         selection_mode="single-row",
         hide_index=True,
         row_height=ROW_HEIGHT,
-        height=min(ROW_HEIGHT * (len(shown) + 1), MAX_HEIGHT),
+        height=min(HEADER_HEIGHT + ROW_HEIGHT * len(shown), MAX_HEIGHT),
         column_config={
             "Face": st.column_config.ImageColumn(width="small"),
             "File": st.column_config.TextColumn(width="medium"),
