@@ -107,9 +107,9 @@ def check_lock(repo: Any) -> Iterator[Check]:
         remedy = "run `git checkout -- dvc.yaml dvc.lock`, or fix params.yaml"
         yield Check("dvc.lock", State.FAILED, str(error).splitlines()[0], remedy)
         return
+    if changed:
         stages, names = len(repo.index.stages), first_names(changed, MAX_NAMES)
         detail = f"{len(changed)} of {stages} stages would run ({names})"
-        detail = f"{len(changed)} of {len(repo.index.stages)} stages would run ({first_names(changed, MAX_NAMES)})"
         yield Check("dvc.lock", State.WARNING, detail, "run `dvc repro`")
     else:
         yield Check("dvc.lock", State.OK, "current; no stage would run")
