@@ -21,7 +21,7 @@ MAX_DETECT_INTERVAL = 8  # frames from one search of a whole frame to the next
 EMBED_MARGIN, EMBED_SIZE = 1.3, 150  # dlib's network expects faces of 150 x 150 pixels
 MIN_EMBEDDED_SIZE = 32  # pixels; smaller faces are not recognised
 COLOR_SIDE = 12  # pixels, of the small crops whose colours are compared
-COLOR_SHIFT = 2  # of these pixels, by which a crop may be shifted: a nod or a turn moves the face in its box
+COLOR_SHIFT = 2  # of these pixels; a nod or a turn moves the face in its box
 MAX_WARP_REDUCTION = 2  # above it, blocks of pixels are averaged before the warp
 
 
