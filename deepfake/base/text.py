@@ -1,4 +1,6 @@
-"""Text from outside, made safe to show."""
+"""Text for messages: from outside, made safe to show, and lists that are cut short."""
+
+from collections.abc import Sequence
 
 
 def printable(text: str) -> str:
@@ -8,6 +10,16 @@ def printable(text: str) -> str:
     'a\\x1b[2J\\n'
     """
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def first_names(names: Sequence[str], count: int) -> str:
+    """At most `count` of the names, and how many more there are.
+
+    >>> first_names(["a", "b"], 2), first_names(["a", "b", "c"], 2)
+    ('a, b', 'a, b and 1 more')
+    """
+    more = f" and {len(names) - count} more" if len(names) > count else ""
+    return ", ".join(names[:count]) + more
 
 
 def utf8(name: str) -> str:
