@@ -32,7 +32,7 @@ from deepfake.core.tables import read_csv, write_csv
 from deepfake.faces.embedding import DIGITS, LENGTH
 from deepfake.params.loading import load_params
 from deepfake.params.schema import Params
-from deepfake.splits import identities, near_duplicates
+from deepfake.splits import identities, near_duplicates, neighbours
 from stages import identities as identities_stage
 from stages import manifest as manifest_stage
 from stages import split as split_stage
