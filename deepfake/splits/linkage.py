@@ -1,6 +1,6 @@
 """Average linkage of many vectors, cut at a distance, without a matrix of all distances.
 
-Clusters are merged from the nearest to the farthest, so the clusters at half the distance are a
+Clusters are merged from the nearest to the farthest, so the clusters at a shorter distance are a
 state on the way to those at the full one. They are found first, inside sets that are connected by
 short distances. From there on only clusters are compared whose centroids are near: the mean distance
 of two clusters is never less than the distance of their centroids. The result is that of
@@ -21,6 +21,7 @@ from deepfake.core.labels import Integers
 from deepfake.splits.neighbours import near_pairs
 
 MAX_DENSE = 4096  # vectors of which all distances are kept, which takes 70 MB
+SHORTER = 0.75  # of the distance, for the clusters that are found first
 MIN_THRESHOLD = 1e-4  # nearer vectors start as one cluster only if they are identical
 
 Vectors = NDArray[np.floating]
@@ -38,7 +39,7 @@ def average_linkage(vectors: Vectors, threshold: float) -> Integers:
     if len(vectors) <= MAX_DENSE:
         numbers = fcluster(linkage(vectors, "average"), threshold, "distance") - 1
         return numbers.astype(np.int64)
-    return _merge(vectors, _tight_clusters(vectors, threshold / 2), threshold)
+    return _merge(vectors, _tight_clusters(vectors, SHORTER * threshold), threshold)
 
 
 def _tight_clusters(vectors: Vectors, threshold: float) -> Integers:
@@ -81,7 +82,9 @@ def _merge(vectors: Vectors, numbers: Integers, threshold: float) -> Integers:
             return known
         return float(cdist(vectors[clusters[one]], vectors[clusters[other]]).mean())
 
-    centroids = np.array([vectors[rows].mean(axis=0, dtype=np.float64) for rows in clusters.values()])
+    centroids = np.array(
+        [vectors[rows].mean(axis=0, dtype=np.float64) for rows in clusters.values()]
+    )
     heap = []
     for one, other in near_pairs(centroids, threshold * (1 + 1e-9)).tolist():
         distance = mean_distance(one, other)

@@ -15,7 +15,7 @@ from deepfake.core.labels import Integers
 
 CELL = 256  # vectors of an average cell
 PROBES = 128  # cells in which a vector is looked for
-BLOCK = 4096  # vectors whose cells are found at a time
+BLOCK = 2048  # vectors that are compared at a time
 # Bound of the rounding error of a squared distance in float32, relative to the squared length.
 ROUNDING = 1e-5
 
@@ -36,22 +36,36 @@ def near_pairs(vectors: NDArray[np.floating], threshold: float) -> Integers:
     size = len(vectors)
     if size < 2:
         return np.empty((0, 2), np.int64)
-    centred = (vectors - vectors.mean(axis=0, dtype=np.float64)).astype(np.float32)
-    lengths = np.einsum("ij,ij->i", centred, centred)
-    limit = threshold**2 + ROUNDING * float(lengths.max())
+    table = _with_lengths(vectors)
+    limit = threshold**2 / 2 + ROUNDING * float(table[:, -2].max())
     homes, visits = _cells(vectors)
     order = np.argsort(homes, kind="stable")
     keys = [np.empty(0, np.int64)]
     for members in np.split(order, np.flatnonzero(np.diff(homes[order])) + 1):
         begin, end = visits.indptr[homes[members[0]] : homes[members[0]] + 2]
-        visitors = visits.indices[begin:end]
-        products = centred[members] @ centred[visitors].T
-        squares = lengths[members, None] + lengths[visitors] - 2 * products
-        rows, columns = np.nonzero(squares <= limit)
-        pairs = np.sort(np.stack([members[rows], visitors[columns]], axis=1), axis=1)
-        keys.append(_confirmed(vectors, pairs, threshold))
+        here = table[members]
+        here[:, :-2] *= -1
+        here[:, -2:] = here[
+            :, :-3:-1
+        ].copy()  # so that the products are halves of squared distances
+        for start in range(begin, end, BLOCK):
+            visitors = visits.indices[start : min(start + BLOCK, end)]
+            rows, columns = np.nonzero(here @ table[visitors].T <= limit)
+            pairs = np.sort(np.stack([members[rows], visitors[columns]], axis=1), axis=1)
+            keys.append(_confirmed(vectors, pairs, threshold))
     found = np.unique(np.concatenate(keys))
     return np.stack(np.divmod(found, size), axis=1)
+
+
+def _with_lengths(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
+    """The vectors less their mean, and two more columns: half of the squared length, and 1."""
+    mean = vectors.mean(axis=0, dtype=np.float64)
+    table = np.ones((len(vectors), len(mean) + 2), np.float32)
+    for start in range(0, len(vectors), BLOCK):
+        block = table[start : start + BLOCK]
+        block[:, :-2] = vectors[start : start + BLOCK] - mean
+        block[:, -2] = np.einsum("ij,ij->i", block[:, :-2], block[:, :-2]) / 2
+    return table
 
 
 def _cells(vectors: NDArray[np.floating]) -> tuple[Integers, csr_matrix]:
