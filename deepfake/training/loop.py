@@ -269,7 +269,10 @@ class TrainingRun:
                 # Of the whole batch, also in a process whose share of the last one is empty.
                 size = int(self.processes.sum(torch.tensor(len(crops), device=self.device)))
                 logits = self.fabric_model(crops).squeeze(1)
-                loss = binary_cross_entropy_with_logits(logits, labels, reduction="sum") / size
+                loss = logits.sum()  # 0, if there are none
+                if len(crops):
+                    mean = binary_cross_entropy_with_logits(logits, labels)
+                    loss = mean * (len(crops) / size)
                 self.fabric_optimizer.zero_grad()
                 self.fabric.backward(loss)
                 self.processes.sum_gradients(self.network)
