@@ -266,13 +266,8 @@ class TrainingRun:
         hidden = self.processes.rank > 0
         with tqdm(total=total, initial=done, desc=title, unit="crop", disable=hidden) as bar:
             for crops, labels in self._batches():
-                # Of the whole batch, also in a process whose share of the last one is empty.
                 size = int(self.processes.sum(torch.tensor(len(crops), device=self.device)))
-                logits = self.fabric_model(crops).squeeze(1)
-                loss = logits.sum()  # 0, if there are none
-                if len(crops):
-                    mean = binary_cross_entropy_with_logits(logits, labels)
-                    loss = mean * (len(crops) / size)
+                loss = self._loss(crops, labels, size)
                 self.fabric_optimizer.zero_grad()
                 self.fabric.backward(loss)
                 self.processes.sum_gradients(self.network)
@@ -284,6 +279,13 @@ class TrainingRun:
                 bar.update(size)
                 bar.set_postfix(loss=f"{loss_sum / count:.3f}")
         return loss_sum / count
+
+    def _loss(self, crops: Tensor, labels: Tensor, size: int) -> Tensor:
+        """The part of these crops in the mean loss of a batch of `size` crops of all processes."""
+        logits = self.fabric_model(crops).squeeze(1)
+        if not len(crops):  # the last batch can be smaller than the number of processes
+            return logits.sum()
+        return binary_cross_entropy_with_logits(logits, labels) * (len(crops) / size)
 
     def predict(self, images: Sequence[bytes]) -> Floats:
         """One logit of the averaged network per JPEG crop; every process computes its share."""
