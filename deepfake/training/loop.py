@@ -198,10 +198,9 @@ class TrainingRun:
         torch.manual_seed(params.seed)
         self.params = params
         self.processes = processes
-        several_gpus = processes.count > 1 and torch.cuda.is_available()
-        devices = [processes.local_rank] if several_gpus else 1
+        accelerator, devices = processes.device()
         precision = cast(Any, _precision(params))
-        self.fabric = Fabric(accelerator="auto", devices=devices, precision=precision)
+        self.fabric = Fabric(accelerator=accelerator, devices=devices, precision=precision)
         self.device = self.fabric.device
         self.precision = self.fabric.strategy.precision  # holds the scaler of the loss in 16 bit
         # On its device before it is copied for the average and given to the optimiser.

@@ -44,6 +44,12 @@ class Processes:
     local_rank: int = 0
     local_count: int = 1
 
+    def device(self) -> tuple[str, list[int] | int]:
+        """The accelerator and devices of this process, as Lightning Fabric names them."""
+        if self.count == 1:
+            return "auto", 1
+        return ("cuda", [self.local_rank]) if torch.cuda.is_available() else ("cpu", 1)
+
     def share(self, items: S) -> S:
         """The part of the items that this process handles; the shares in order are all items."""
         begin, end = (number * len(items) // self.count for number in (self.rank, self.rank + 1))
@@ -193,7 +199,10 @@ def _run_here(count: int, work: Callable[..., T], arguments: tuple[Any, ...]) ->
                 other.join()
             return result
         except RuntimeError as error:  # of the communication, if another process ended
-            raise _error_of(others) or error from error
+            cause = _error_of(others)
+            if cause is None:
+                raise
+            raise cause from error
         finally:
             for other, _ in others:
                 other.terminate()
@@ -218,18 +227,23 @@ def _work_beside(
 
 def _error_of(others: Sequence[tuple[BaseProcess, Connection]]) -> Exception | None:
     """Why another process ended; None if none did."""
-    for rank, (other, reports) in enumerate(others, start=1):
+    ended: list[BaseProcess] = []
+    for other, reports in others:
         try:
             if reports.poll(SECONDS_TO_REPORT):
                 error: Exception = reports.recv()
                 return error
         except EOFError:
             other.join(SECONDS_TO_REPORT)
-            return TrainingError(
-                f"training process {rank} ended (exit status {other.exitcode}), possibly out of"
-                " memory: start again to resume, or lower train.processes or train.batch_size"
-            )
-    return None
+            ended.append(other)
+    if not ended:
+        return None
+    # One that was killed has a negative exit status; others end because it is missing.
+    status = min(other.exitcode or 0 for other in ended)
+    return TrainingError(
+        f"a training process ended (exit status {status}), possibly out of memory: start again to"
+        " resume, or lower train.processes or train.batch_size"
+    )
 
 
 @contextmanager

@@ -62,7 +62,7 @@ def test_a_step_of_two_processes_is_that_of_one() -> None:
     ("how", "error", "message"),
     [
         ("error", ArchiveError, "a.tar is not a complete archive"),
-        ("killed", TrainingError, r"process 1 ended \(exit status -9\), possibly out of memory"),
+        ("killed", TrainingError, r"process ended \(exit status -9\), possibly out of memory"),
     ],
 )
 def test_a_process_that_ends_ends_all(how: str, error: type[Exception], message: str) -> None:
