@@ -97,11 +97,10 @@ def _merge(vectors: Vectors, numbers: Integers, threshold: float) -> Integers:
         _, one, other = heappop(heap)
         if one not in clusters or other not in clusters:
             continue
-        sizes = len(clusters[one]), len(clusters[other])
+        share = len(clusters[one]) / (len(clusters[one]) + len(clusters[other]))
         distances = {}
         for third in sorted((near[one].keys() | near[other].keys()) - {one, other}):
-            parts = [mean_distance(part, third) for part in (one, other)]
-            distance = float(np.average(parts, weights=sizes))
+            distance = share * mean_distance(one, third) + (1 - share) * mean_distance(other, third)
             if distance <= threshold:
                 distances[third] = distance
         for part in (one, other):
