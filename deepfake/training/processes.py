@@ -194,7 +194,13 @@ def _run_here(count: int, work: Callable[..., T], arguments: tuple[Any, ...]) ->
                 others.append((other, reports))
             first = Processes(0, count, 0, count)
             with _joined(first, address):
-                result = work(first, *arguments)
+                try:
+                    result = work(first, *arguments)
+                except RuntimeError:  # if another process ended, its error is asked for below
+                    raise
+                except BaseException:  # before they notice that this one is missing
+                    _terminate(others)
+                    raise
             for other, _ in others:
                 other.join()
             return result
@@ -204,9 +210,13 @@ def _run_here(count: int, work: Callable[..., T], arguments: tuple[Any, ...]) ->
                 raise
             raise cause from error
         finally:
-            for other, _ in others:
-                other.terminate()
-                other.join()
+            _terminate(others)
+
+
+def _terminate(others: Sequence[tuple[BaseProcess, Connection]]) -> None:
+    for other, _ in others:
+        other.terminate()
+        other.join()
 
 
 def _work_beside(

