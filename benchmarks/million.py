@@ -21,11 +21,12 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 from bench import markdown_table
+from numpy.typing import NDArray
 
 from deepfake.core.labels import FAKE, REAL
 from deepfake.core.tables import read_csv, write_csv
@@ -74,7 +75,7 @@ def make_rows(count: int) -> pd.DataFrame:
     )
 
 
-def make_embeddings(people: np.ndarray) -> np.ndarray:
+def make_embeddings(people: NDArray[Any]) -> NDArray[np.float32]:
     """An embedding per video, given the number of the person whom each shows."""
     rng = np.random.default_rng(1)
     spread = np.exp(-np.arange(LENGTH) / DECAY)
@@ -120,8 +121,8 @@ def prepare(rows: int) -> None:
 def run_stage(name: str, params: Params) -> None:
     """Run a stage in this folder and print its CPU seconds, seconds and peak memory as JSON."""
     manifest = read_csv(Path("data/manifest.csv")) if name == "identities" else pd.DataFrame()
-    identities.map_videos = partial(embedding_results, manifest)
-    near_duplicates.map_videos = partial(hash_results, len(manifest))
+    cast(Any, identities).map_videos = partial(embedding_results, manifest)
+    cast(Any, near_duplicates).map_videos = partial(hash_results, len(manifest))
     stage = {
         "manifest": manifest_stage.main,
         "identities": identities_stage.main,

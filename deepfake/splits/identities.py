@@ -70,7 +70,7 @@ def embed_videos(
     return tracks, np.frombuffer(numbers, np.float32).reshape(-1, embedding.LENGTH)
 
 
-def cluster(embeddings: NDArray[np.floating], threshold: float) -> NDArray[np.int64]:
+def cluster(embeddings: NDArray[np.floating[Any]], threshold: float) -> NDArray[np.int64]:
     """Cluster number of each face, from 0, in order of first appearance.
 
     Args:
@@ -82,7 +82,7 @@ def cluster(embeddings: NDArray[np.floating], threshold: float) -> NDArray[np.in
 
 def name_people(
     tracks: pd.DataFrame,
-    embeddings: NDArray[np.floating],
+    embeddings: NDArray[np.floating[Any]],
     manifest: pd.DataFrame,
     params: IdentitiesParams,
 ) -> pd.DataFrame:

@@ -9,6 +9,7 @@ of two clusters is never less than the distance of their centroids. The result i
 
 from collections.abc import Iterator
 from heapq import heapify, heappop, heappush
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ MAX_DENSE = 4096  # vectors of which all distances are kept, which takes 70 MB
 SHORTER = 0.75  # of the distance, for the clusters that are found first
 MIN_THRESHOLD = 1e-4  # nearer vectors start as one cluster only if they are identical
 
-Vectors = NDArray[np.floating]
+Vectors = NDArray[np.floating[Any]]
 
 
 def average_linkage(vectors: Vectors, threshold: float) -> Integers:

@@ -7,6 +7,8 @@ compared with those vectors only that have this cell among their nearest `PROBES
 share that is found.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
@@ -20,7 +22,7 @@ BLOCK = 2048  # vectors that are compared at a time
 ROUNDING = 1e-5
 
 
-def near_pairs(vectors: NDArray[np.floating], threshold: float) -> Integers:
+def near_pairs(vectors: NDArray[np.floating[Any]], threshold: float) -> Integers:
     """Pairs of vectors whose Euclidean distance is at most a threshold.
 
     The result does not depend on the number of threads: the cells are found in float64, and pairs
@@ -57,7 +59,7 @@ def near_pairs(vectors: NDArray[np.floating], threshold: float) -> Integers:
     return np.stack(np.divmod(found, size), axis=1)
 
 
-def _with_lengths(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
+def _with_lengths(vectors: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     """The vectors less their mean, and two more columns: half of the squared length, and 1."""
     mean = vectors.mean(axis=0, dtype=np.float64)
     table = np.ones((len(vectors), len(mean) + 2), np.float32)
@@ -68,7 +70,7 @@ def _with_lengths(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
     return table
 
 
-def _cells(vectors: NDArray[np.floating]) -> tuple[Integers, csr_matrix]:
+def _cells(vectors: NDArray[np.floating[Any]]) -> tuple[Integers, csr_matrix]:
     """The nearest cell of each vector, and cells x vectors: whether the vector is looked for there."""
     size = len(vectors)
     count = max(1, size // CELL)
@@ -87,7 +89,7 @@ def _cells(vectors: NDArray[np.floating]) -> tuple[Integers, csr_matrix]:
     return homes, by_vector.tocsc().T
 
 
-def _confirmed(vectors: NDArray[np.floating], pairs: Integers, threshold: float) -> Integers:
+def _confirmed(vectors: NDArray[np.floating[Any]], pairs: Integers, threshold: float) -> Integers:
     """One number per pair of two vectors that are near in float64: first * count + second."""
     pairs = pairs[pairs[:, 0] < pairs[:, 1]]
     kept = [np.empty(0, np.int64)]

@@ -15,7 +15,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 import torch.distributed as dist
@@ -57,7 +57,10 @@ class Processes:
 
     def sum(self, values: Tensor) -> Tensor:
         """The sum of the values of all processes; differentiable, if the loss is such a sum too."""
-        return values if self.count == 1 else _Sum.apply(values)
+        if self.count == 1:
+            return values
+        total: Tensor = cast(Any, _Sum).apply(values)
+        return total
 
     def sum_gradients(self, network: nn.Module) -> None:
         """Replace the gradients by their sums over all processes."""
@@ -88,8 +91,8 @@ class _Sum(torch.autograd.Function):
         return total
 
     @staticmethod
-    def backward(_: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
-        return _Sum.forward(_, gradient)
+    def backward(_: Any, *gradients: Any) -> Tensor:
+        return _Sum.forward(_, gradients[0])
 
 
 class SharedBatchNorm2d(nn.BatchNorm2d):
@@ -116,10 +119,10 @@ class SharedBatchNorm2d(nn.BatchNorm2d):
         centred = features - (sums[0] / total)[:, None, None]
         variance = self.processes.sum(centred.square().sum(dims)) / total
         with torch.no_grad():
-            momentum = float(self.momentum or 0)
-            self.running_mean.lerp_(sums[0] / total, momentum)
-            self.running_var.lerp_(variance * total / (total - 1), momentum)
-            self.num_batches_tracked += 1
+            buffers, momentum = dict(self.named_buffers()), float(self.momentum or 0)
+            buffers["running_mean"].lerp_(sums[0] / total, momentum)
+            buffers["running_var"].lerp_(variance * total / (total - 1), momentum)
+            buffers["num_batches_tracked"].add_(1)
         scale = self.weight * torch.rsqrt(variance + self.eps)
         return centred * scale[:, None, None] + self.bias[:, None, None]
 
@@ -134,7 +137,7 @@ def share_batch_norm(network: nn.Module, processes: Processes) -> None:
     for layer in network.modules():
         if isinstance(layer, nn.BatchNorm2d):
             layer.__class__ = SharedBatchNorm2d
-            layer.processes = processes
+            cast(SharedBatchNorm2d, layer).processes = processes
 
 
 def is_first_process() -> bool:
@@ -186,12 +189,12 @@ def _run_here(count: int, work: Callable[..., T], arguments: tuple[Any, ...]) ->
             for rank in range(1, count):
                 reports, sender = context.Pipe(duplex=False)
                 processes = Processes(rank, count, rank, count)
-                other = context.Process(
+                process = context.Process(
                     target=_work_beside, args=(processes, address, sender, work, arguments)
                 )
-                other.start()
+                process.start()
                 sender.close()
-                others.append((other, reports))
+                others.append((process, reports))
             first = Processes(0, count, 0, count)
             with _joined(first, address):
                 try:
