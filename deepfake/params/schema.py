@@ -167,6 +167,7 @@ class TrainParams(Section):
     label_smoothing: Annotated[float, Field(ge=0, lt=0.5)]
     ema: Annotated[float, Field(ge=0, lt=1)]
     precision: Literal["auto", "float32", "bfloat16"]
+    processes: Positive
     seed: int
 
     @model_validator(mode="after")
