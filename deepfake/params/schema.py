@@ -248,6 +248,7 @@ class Params(Section):
     evaluate: EvaluateParams
     robustness: RobustnessParams
     gate: GateParams
+    numerics: Literal["machine", "anywhere"]
 
     @model_validator(mode="after")
     def _check_crop_size(self) -> "Params":
