@@ -7,6 +7,7 @@ Libraries choose their instructions and threads while they are loaded, so `stage
 import os
 import platform
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -43,18 +44,22 @@ def fix_numerics(params: Path) -> None:
     """
     if "numpy" in sys.modules or _numerics(params) != ANYWHERE:
         return
-    flags = processor_flags()
-    if not flags >= {"avx2", "fma"}:
+    if not processor_flags() >= {"avx2", "fma"}:
         print(
             "note: numerics: anywhere holds on Linux on x86-64 with AVX2. This machine computes"
             " results that differ slightly (docs/reproducing.md)",
             file=sys.stderr,
         )
-    for name in UNWANTED:
-        os.environ.pop(name, None)
-    os.environ.update(SETTINGS, **{VARIABLE: ANYWHERE})
-    if "avx512f" in flags:
-        os.environ.update(WITH_AVX512)
+    settings = anywhere_environment(os.environ)
+    os.environ.clear()
+    os.environ.update(settings)
+
+
+def anywhere_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment in which every x86-64 processor with AVX2 computes the same bytes."""
+    kept = {name: value for name, value in environment.items() if name not in UNWANTED}
+    avx512 = WITH_AVX512 if "avx512f" in processor_flags() else {}
+    return {**kept, **SETTINGS, **avx512, VARIABLE: ANYWHERE}
 
 
 def numerics_note() -> list[str]:
