@@ -92,17 +92,25 @@ def read_table() -> pd.DataFrame:
     return pd.read_csv(TABLE, index_col=INDEX, dtype=str)
 
 
-def expected() -> dict[str, set[str]]:
-    """The digests of each block that any processor of the table computed with `anywhere`."""
-    rows = read_table().loc[ANYWHERE]
-    return {str(block): {*row.dropna()} for block, row in rows.iterrows()}
+def known_digests(table: pd.DataFrame) -> dict[tuple[str, str], dict[str, str]]:
+    """For each (numerics, block), the digest by processor."""
+    rows = table.to_dict("index").items()
+    return {
+        (str(key[0]), str(key[1])): {str(n): str(d) for n, d in row.items() if isinstance(d, str)}  # type: ignore[index]
+        for key, row in rows
+    }
 
 
-def differing_blocks() -> list[str]:
-    """Blocks that this machine, with `anywhere`, computes otherwise than all of the table."""
-    known = expected()
-    digests = compute(ANYWHERE, [*known]).digest
-    return [block for block, digest in digests.items() if known[block] != {digest}]
+def differing_blocks(blocks: Sequence[str] = (), emulate: str | None = None) -> list[str]:
+    """Blocks that a processor, with `anywhere`, computes otherwise than the table says.
+
+    Args:
+        blocks: their names; none means all.
+        emulate: as for `compute`.
+    """
+    known = known_digests(read_table())
+    digests = compute(ANYWHERE, blocks, emulate).digest
+    return [b for b, digest in digests.items() if {*known[ANYWHERE, b].values()} != {digest}]
 
 
 def main() -> None:
@@ -114,13 +122,13 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help=f"Add the digests to {TABLE.name}.")
     options = parser.parse_args()
     table, column = read_table(), column_name(options.emulate)
+    known = known_digests(table)
     modes = [options.numerics] if options.numerics else MODES
     for mode in modes:
         result = compute(mode, options.blocks, options.emulate)
         print(f"numerics: {mode}, {column}, {sum(result.seconds.values()):.1f} processor seconds")
         for block, digest in result.digest.items():
-            others = table.loc[(mode, block)].dropna() if (mode, block) in table.index else []
-            others = {str(name): other for name, other in dict(others).items() if name != column}
+            others = {name: d for name, d in known.get((mode, block), {}).items() if name != column}
             differs = [name for name, other in others.items() if other != digest]
             note = f"differs from {', '.join(differs)}" if differs else f"as {len(others)} others"
             print(f"{block:24} {digest} {result.seconds[block]:7.2f} s  {note}")

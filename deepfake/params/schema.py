@@ -235,7 +235,7 @@ def _format_mapping(entries: list[Any]) -> str:
 
 
 class Params(Section):
-    """The whole of params.yaml, one field per section."""
+    """The whole of params.yaml, one field per section, and `numerics` (`base.numerics`)."""
 
     dataset: Annotated[dict[DatasetName, DatasetParams], Field(min_length=1)]
     execution: ExecutionParams
