@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from benchmarks.crossing import differing_blocks
 
+from benchmarks.crossing import differing_blocks
 from deepfake.base.numerics import ANYWHERE
 
 TOP = Path(__file__).parents[1]

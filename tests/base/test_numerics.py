@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from benchmarks.crossing import EMULATOR, differing_blocks
 
+from benchmarks.crossing import EMULATOR, differing_blocks
 from deepfake.base.code import code_version
 from deepfake.base.numerics import ANYWHERE, SETTINGS, VARIABLE
 from deepfake.core import sampling
