@@ -1,5 +1,6 @@
 """Shared fixtures: the repository, a real face, tiny clips, a random model, and no processes."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -52,10 +53,12 @@ def repository() -> Path:
 def demo_root(repository: Path) -> Path:
     """The demo data set. If it is missing, it is built (a minute, needs a package index)."""
     demo = repository / "data" / "demo"
-    if not (demo / "raw" / "labels.csv").is_file() or not (demo / "downloads").is_dir():
-        command = [sys.executable, "-m", "dvc", "repro", "data/demo/dvc.yaml"]
-        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-        subprocess.run(command, cwd=repository, check=True, env={**os.environ, "PATH": path})
+    with (repository / "tests" / "conftest.py").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # one process of `pytest -n 2` builds it
+        if not (demo / "raw" / "labels.csv").is_file() or not (demo / "downloads").is_dir():
+            command = [sys.executable, "-m", "dvc", "repro", "data/demo/dvc.yaml"]
+            path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+            subprocess.run(command, cwd=repository, check=True, env={**os.environ, "PATH": path})
     return demo / "raw"
 
 
