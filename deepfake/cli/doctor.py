@@ -147,7 +147,7 @@ def check_params(name: str) -> Iterator[Check]:
         remedy = "fix params.yaml" if lines else ""  # an error of one line has its own
         yield Check(name, State.FAILED, f"{title} {'; '.join(lines)}".rstrip(), remedy)
         return
-    yield Check(name, State.OK, "params.yaml is valid")
+    yield Check(name, State.OK, f"params.yaml is valid, numerics: {params.numerics}")
     for dataset, settings in params.dataset.items():
         root = Path(settings.root)
         if root.is_dir() and any(root.iterdir()):

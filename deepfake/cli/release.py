@@ -142,7 +142,11 @@ def _message(tag: str) -> str:
         raise ReleaseError(f"{LOCK} is missing: run this at the top of the repository")
     metrics = _read_json(METRICS).get(OF_TEST, {})
     lines = [f"{OF_TEST}.{name}: {value}" for name, value in metrics.items()]
-    machine = [f"{LOCK}: {lock_digest()}", f"machine: {describe_machine()}"]
+    machine = [
+        f"{LOCK}: {lock_digest()}",
+        f"machine: {describe_machine()}",
+        f"numerics: {load_params().numerics}",
+    ]
     return "\n".join([tag.replace("@", " "), "", *lines, "", *machine, ""])
 
 

@@ -236,7 +236,7 @@ def _format_mapping(entries: list[Any]) -> str:
 
 
 class Params(Section):
-    """The whole of params.yaml, one field per section."""
+    """The whole of params.yaml, one field per section, and `numerics` (`base.numerics`)."""
 
     dataset: Annotated[dict[DatasetName, DatasetParams], Field(min_length=1)]
     execution: ExecutionParams
@@ -249,6 +249,7 @@ class Params(Section):
     evaluate: EvaluateParams
     robustness: RobustnessParams
     gate: GateParams
+    numerics: Literal["machine", "anywhere"]
 
     @model_validator(mode="after")
     def _check_crop_size(self) -> "Params":
