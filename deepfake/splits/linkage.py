@@ -39,7 +39,7 @@ def average_linkage(vectors: Vectors, threshold: float) -> Integers:
         return np.zeros(len(vectors), np.int64)
     if len(vectors) <= MAX_DENSE:
         numbers = fcluster(linkage(vectors, "average"), threshold, "distance") - 1
-        return numbers.astype(np.int64)
+        return np.asarray(numbers, np.int64)
     return _merge(vectors, _tight_clusters(vectors, SHORTER * threshold), threshold)
 
 

@@ -281,7 +281,7 @@ class TrainingRun:
 
     def _loss(self, crops: Tensor, labels: Tensor, size: int) -> Tensor:
         """The part of these crops in the mean loss of a batch of `size` crops of all processes."""
-        logits = self.fabric_model(crops).squeeze(1)
+        logits: Tensor = self.fabric_model(crops).squeeze(1)
         if not len(crops):  # the last batch can be smaller than the number of processes
             return logits.sum()
         return binary_cross_entropy_with_logits(logits, labels) * (len(crops) / size)

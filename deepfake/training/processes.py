@@ -53,7 +53,7 @@ class Processes:
     def share(self, items: S) -> S:
         """The part of the items that this process handles; the shares in order are all items."""
         begin, end = (number * len(items) // self.count for number in (self.rank, self.rank + 1))
-        return items[begin:end]
+        return cast(S, items[begin:end])
 
     def sum(self, values: Tensor) -> Tensor:
         """The sum of the values of all processes; differentiable, if the loss is such a sum too."""
@@ -68,7 +68,7 @@ class Processes:
             return
         gradients = [weights.grad for weights in network.parameters() if weights.grad is not None]
         flat = self.sum(torch.cat([gradient.flatten() for gradient in gradients]))
-        parts = flat.split([gradient.numel() for gradient in gradients])
+        parts = torch.split_with_sizes(flat, [gradient.numel() for gradient in gradients])
         for gradient, part in zip(gradients, parts, strict=True):
             gradient.copy_(part.view(gradient.shape))
 
@@ -113,18 +113,18 @@ class SharedBatchNorm2d(nn.BatchNorm2d):
     def _normalised(self, features: Tensor) -> Tensor:
         dims = (0, 2, 3)
         count = features.new_tensor([features.numel() / self.num_features])
-        *sums, total = self.processes.sum(torch.cat([features.sum(dims), count])).split(
-            [self.num_features, 1]
-        )
-        centred = features - (sums[0] / total)[:, None, None]
+        sums = self.processes.sum(torch.cat([features.sum(dims), count]))
+        mean, total = sums[:-1] / sums[-1], sums[-1]
+        centred = features - mean[:, None, None]
         variance = self.processes.sum(centred.square().sum(dims)) / total
         with torch.no_grad():
             buffers, momentum = dict(self.named_buffers()), float(self.momentum or 0)
-            buffers["running_mean"].lerp_(sums[0] / total, momentum)
+            buffers["running_mean"].lerp_(mean, momentum)
             buffers["running_var"].lerp_(variance * total / (total - 1), momentum)
             buffers["num_batches_tracked"].add_(1)
         scale = self.weight * torch.rsqrt(variance + self.eps)
-        return centred * scale[:, None, None] + self.bias[:, None, None]
+        normalised: Tensor = centred * scale[:, None, None] + self.bias[:, None, None]
+        return normalised
 
 
 def share_batch_norm(network: nn.Module, processes: Processes) -> None:

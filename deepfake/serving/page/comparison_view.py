@@ -80,6 +80,8 @@ def _analysed(service: Service, file: ChosenFile) -> Analysis | None:
     return analysis
 
 
-@st.cache_resource(show_spinner="Loading the second model", max_entries=2)
-def _load_other(_service: Service, place: str) -> Service:
+def _make_other(_service: Service, place: str) -> Service:
     return _service.with_model(place)
+
+
+_load_other = st.cache_resource(show_spinner="Loading the second model", max_entries=2)(_make_other)

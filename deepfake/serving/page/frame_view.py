@@ -18,7 +18,6 @@ SHAPES = ["triangle", "circle", "diamond"]  # of FAKE, REAL and UNDECIDED, as `p
 HEIGHT = 220  # pixels of the chart
 
 
-@st.fragment
 def show_timeline(service: Service, analysis: Analysis) -> None:
     """Show the scores of a person over time, and the frame whose point was clicked.
 
@@ -86,8 +85,10 @@ def timeline_chart(face: Face, thresholds: Thresholds, palette: Palette) -> alt.
     )
     edges = pd.DataFrame({"score": sorted({thresholds.real_below, thresholds.fake_from})})
     rules = alt.Chart(edges).mark_rule(strokeDash=[6, 4], color=palette.ink).encode(y="score:Q")
-    text = {"labelFontSize": SMALLEST_TEXT, "titleFontSize": SMALLEST_TEXT}
-    return (line + rules + points).properties(height=HEIGHT).configure_axis(**text)
+    chart: alt.LayerChart = line + rules + points
+    return chart.properties(height=HEIGHT).configure_axis(
+        labelFontSize=SMALLEST_TEXT, titleFontSize=SMALLEST_TEXT
+    )
 
 
 def chosen_frame(face: Face, selected: list[dict[str, Any]]) -> FaceFrame:

@@ -129,8 +129,14 @@ def _show_progress(file_list: FileList, listed: Sequence[ListedFile]) -> None:
     cancel_all.button(
         "Cancel all",
         key="file-list-cancel-all",
-        on_click=lambda: [file_list.cancel(key) for key in unfinished],
+        on_click=_cancel,
+        args=[file_list, unfinished],
     )
+
+
+def _cancel(file_list: FileList, keys: Sequence[str]) -> None:
+    for key in keys:
+        file_list.cancel(key)
 
 
 def table_of(files: Sequence[ListedFile]) -> pd.DataFrame:
@@ -185,8 +191,8 @@ def _offer_downloads(analyses: Sequence[Analysis]) -> None:
 
 
 def _later(
-    make: Callable[[Sequence[Analysis]], str | bytes], analyses: Sequence[Analysis]
-) -> Callable[[], str | bytes]:
+    make: Callable[[Sequence[Analysis]], object], analyses: Sequence[Analysis]
+) -> Callable[[], object]:
     """A function that makes a download when somebody asks for it."""
     return lambda: make(analyses)
 

@@ -40,10 +40,10 @@ def show_model(service: Service, model: OfferedModel) -> None:
     st.download_button("Save the model card", content, name, on_click="ignore")
 
 
-@st.cache_resource(show_spinner=False)
-def _at_point(_service: Service, place: str, name: str) -> Service:  # noqa: ARG001 – `place` is of the key
+def _make_at_point(_service: Service, place: str, name: str) -> Service:  # noqa: ARG001 – `place` is of the key
     """The same service for the same model and point, which keeps the list of files."""
     return _service.with_point(name)
 
 
+_at_point = st.cache_resource(show_spinner=False)(_make_at_point)
 _date = st.cache_data(show_spinner=False)(model_date)

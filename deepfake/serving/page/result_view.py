@@ -29,7 +29,7 @@ def show_details(service: Service, analysis: Analysis) -> None:
     st.html(verdict_part(analysis.result))
     _show_pictures(analysis)
     if analysis.result.frames > 1 and analysis.people:
-        show_timeline(service, analysis)
+        st.fragment(show_timeline)(service, analysis)
     _show_people(analysis)
 
 
