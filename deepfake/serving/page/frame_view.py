@@ -91,3 +91,29 @@ def timeline_chart(face: Face, thresholds: Thresholds, palette: Palette) -> alt.
         .configure_axis(labelFontSize=SMALLEST_TEXT, titleFontSize=SMALLEST_TEXT)
     )
     return chart
+
+
+def chosen_frame(face: Face, selected: list[dict[str, Any]]) -> FaceFrame:
+    """The selected frame of a person; the one with the highest score if none is selected."""
+    numbers = {one["frame"] for one in selected if "frame" in one}
+    return next((one for one in face.frames if one.frame in numbers), face.most_suspicious(1)[0])
+
+
+def _show_frame(service: Service, analysis: Analysis, frame: FaceFrame) -> None:
+    try:
+        view = service.frame_view(frame)
+    except DeepfakeError as error:
+        st.error(str(error))
+        return
+    time = "" if frame.seconds is None else f", {frame.seconds:.1f} s"
+    st.caption(
+        f"Click a point to see its frame. Frame {frame.frame}{time}: score {frame.score:.2f}"
+    )
+    whole, crop, heat = st.columns([2, 1, 1])
+    if frame.frame in analysis.pictures.frames:
+        whole.image(analysis.pictures.frames[frame.frame], caption="The frame")
+    crop.image(view.image, caption="The face as the model sees it")
+    heat.image(
+        view.heat,
+        caption="No region raised the score" if view.is_cold else "Where the score was raised",
+    )
