@@ -4,9 +4,8 @@ There are no hand-drawn boxes. The reference faces of a frame are the boxes on w
 detector families agree (IoU above 0.5). "Extra" boxes come from one family only: mostly false
 positives, sometimes a face that the others miss. Check them with --sheet.
 
-Harder images are made of the largest reference face of some frames: the face reduced to a few
-pixels; the frame cut to the face, or to four fifths of it; copies that are shifted and scaled, in
-which the jitter of the box's centre is measured, relative to the face.
+Harder images (`harder_images.py`) are made of the largest reference face of some frames. In moved
+copies, the jitter of the box's centre is measured, relative to the face.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from bench import bench_parser, list_media, markdown_table, report_missing
+from harder_images import COPIES, Box, cut_to_face, moved_copies, with_small_face
 from numpy.typing import NDArray
 
 from deepfake.core.image import Image
@@ -37,7 +37,6 @@ THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95)
 SAME_FACE = 0.5  # IoU above which two boxes are one face
 SMALL_FACES = (10, 13, 16, 20, 24, 32)  # pixels
 CLOSE_UPS = (1.0, 0.8)  # side of the image over that of the face
-COPIES, MAX_SCALE_CHANGE, MAX_SHIFT = 12, 0.15, 0.02  # of a frame whose face is moved
 
 
 @dataclass(frozen=True)
@@ -312,40 +311,14 @@ def accuracy_cells(boxes: Sequence[Boxes], faces: Sequence[Boxes]) -> list[str]:
     return [f"{len(hits)} / {len(overlaps)}", f"{extra:.3f}", f"{np.mean(hits or [0]):.2f}"]
 
 
-def with_small_face(image: Image, face: NDArray[np.float64], pixels: int) -> tuple[Image, Boxes]:
-    """A grey 640 x 360 image with the frame in it, so that its face has this height; and its box."""
-    scale = pixels / (face[3] - face[1])
-    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)[:360, :640]
-    canvas = np.full((360, LONG_SIDE, 3), 90, np.uint8)
-    start = (np.array(canvas.shape[1::-1]) - small.shape[1::-1]) // 2
-    canvas[start[1] : start[1] + small.shape[0], start[0] : start[0] + small.shape[1]] = small
-    return canvas, as_boxes([[*(face[:4] * scale + np.tile(start, 2)), 1]])
-
-
-def cut_to_face(image: Image, face: NDArray[np.float64], ratio: float) -> tuple[Image, Boxes]:
-    """The part of the image that the box of the face covers, scaled by `ratio`; and the box."""
-    center, half = (face[:2] + face[2:4]) / 2, (face[2:4] - face[:2]) * ratio / 2
-    start = np.maximum(center - half, 0).round().astype(int)
-    end = (center + half).round().astype(int)
-    part = np.ascontiguousarray(image[start[1] : end[1], start[0] : end[0]])
-    return part, as_boxes([[0, 0, part.shape[1], part.shape[0], 1]])
-
-
 def jitter(detect: Detect, image: Image, face: NDArray[np.float64], seed: int) -> float:
     """Standard deviation of the box's centre over moved copies of the image, in sides of the face.
 
     A copy in which the face is missed is left out; NaN if fewer than half of them are found.
     """
-    rng = np.random.default_rng(seed)
     centers = []
-    for _ in range(COPIES):
-        scale = rng.uniform(1 - MAX_SCALE_CHANGE, 1 + MAX_SCALE_CHANGE)
-        shift = rng.uniform(-MAX_SHIFT, MAX_SHIFT, 2) * image.shape[1::-1]
-        move = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
-        move[:, 2] += (scale - 1) / 2  # boxes start at the edge of a pixel, a warp at its middle
-        size = image.shape[1::-1]
-        moved = cv2.warpAffine(image, move, size, borderMode=cv2.BORDER_REPLICATE)
-        boxes = detect(np.asarray(moved, np.uint8))
+    for moved, scale, shift in moved_copies(image, seed):
+        boxes = detect(moved)
         overlaps = iou(face[:4] * scale + np.tile(shift, 2), boxes)
         if overlaps.max(initial=0) > SAME_FACE:
             best = boxes[overlaps.argmax()]
@@ -360,10 +333,10 @@ def hard_cells(
 ) -> list[str]:
     """Cells of a table: small faces found by size, close-ups found, jitter."""
 
-    def found(images: Sequence[tuple[Image, Boxes]]) -> str:
+    def found(images: Sequence[tuple[Image, Box]]) -> str:
         hits = [
-            bool(match_faces(at_least(detect(image), candidate.threshold), face)[0])
-            for image, face in images
+            bool(match_faces(at_least(detect(image), candidate.threshold), box[None])[0])
+            for image, box in images
         ]
         return str(sum(hits))
 

@@ -84,7 +84,7 @@ def run_pipeline(name: str, params: Params, work: Path) -> PipelineResults:
     return PipelineResults(
         manifest,
         tracks[main_person].merge(manifest, on="video_id", sort=False),
-        embeddings[main_person],
+        embeddings[main_person].astype(np.float64),
         hash_videos(manifest, frames, execution),
         frames,
     )

@@ -36,3 +36,7 @@ def use_project_environment() -> None:
 
 
 use_project_environment()
+
+from deepfake.base.numerics import fix_numerics  # noqa: E402  whose packages are there only now
+
+fix_numerics(Path(__file__).parents[1] / "params.yaml")

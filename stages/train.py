@@ -14,6 +14,7 @@ from deepfake.params.loading import load_params
 from deepfake.params.schema import Params
 from deepfake.training.crop_set import read_crop_set
 from deepfake.training.loop import HISTORY_COLUMNS, summarize_training, train
+from deepfake.training.processes import is_first_process
 
 SCRATCH = Path(".scratch/train")
 
@@ -28,6 +29,8 @@ def main(params: Params) -> None:
     val_set = read_crop_set("val", margin, main_track_only=False)
     workers = params.execution.worker_count - 1
     result = train(train_set, val_set, params.train, params.score, SCRATCH, workers)
+    if not is_first_process():
+        return
     frames = val_set.table.assign(logit=result.val_logits)
     calibration = calibrate(frames, params.score, params.train.head)
     print(describe(calibration))

@@ -18,7 +18,8 @@ PROBE = "import sys; print(sys.prefix, *sys.argv[1:])"
 def project(tmp_path: Path) -> Path:
     """A project with a stage that prints which environment it runs in."""
     folder = tmp_path / "project"
-    for name in ("stages/__init__.py", "deepfake/__init__.py", "data/demo/environment.py"):
+    names = ("stages/__init__.py", "deepfake/__init__.py", "deepfake/base/numerics.py")
+    for name in (*names, "data/demo/environment.py"):
         (folder / name).parent.mkdir(parents=True)
         shutil.copy(TOP / name, folder / name)
     (folder / "stages/probe.py").write_text(PROBE)

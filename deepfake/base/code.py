@@ -9,6 +9,8 @@ from importlib.metadata import PackageNotFoundError, packages_distributions, ver
 from pathlib import Path
 from typing import Any
 
+from deepfake.base.numerics import numerics_note
+
 PROJECT = "deepfake"
 TOP = Path(__file__).parents[2]  # the folder that holds deepfake/
 # Left out of `imported_files`, and so of the deps in dvc.yaml: `base` computes no result, and DVC
@@ -36,7 +38,7 @@ def code_version(
     """A digest of all code that a function's results depend on.
 
     It covers the project files that the function's module imports, without comments and docstrings,
-    and the versions of the packages that those files import.
+    the versions of the packages that those files import, and the `numerics` of the stage.
 
     Args:
         function: a function of this project.
@@ -49,6 +51,7 @@ def code_version(
     distributions = {name.lower() for name in (*packages, *_distributions(modules))}
     lines = [f"{name} {_source_digest(TOP / name)}" for name, _ in files]
     lines += [f"{name}=={version(name)}" for name in sorted(distributions)]
+    lines += numerics_note()
     lines += [hashlib.sha256(model.read_bytes()).hexdigest() for model in models]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 

@@ -9,6 +9,7 @@ import typer
 from deepfake.base.errors import DeepfakeError
 from deepfake.cli import model_commands
 from deepfake.cli.api_keys import api_key
+from deepfake.cli.feedback import feedback as feedback_command
 from deepfake.cli.gate import gate
 from deepfake.cli.list_files import list_files
 from deepfake.cli.review import review
@@ -33,12 +34,18 @@ TorchModel = Annotated[
         f" revision, or REPOSITORY@REVISION. {DEFAULT_MODEL}"
     ),
 ]
+RuntimeName = Literal["torch", "onnx", "auto"] | None
+RUNTIMES_HELP = (
+    "Library that runs the model: torch, onnx (ONNX Runtime, which starts faster and has no GPU), or"
+    " auto (onnx on a CPU if the model is a folder, else torch)."
+)
 Runtime = Annotated[
-    Literal["torch", "onnx"] | None,
-    typer.Option(
-        help="Library that runs the model: torch, or onnx (ONNX Runtime, which needs model.onnx)."
-        " Default: torch, or onnx if --model is an ONNX file."
-    ),
+    RuntimeName,
+    typer.Option(help=f"{RUNTIMES_HELP} Default: auto, or torch with --report."),
+]
+ServeRuntime = Annotated[
+    RuntimeName,
+    typer.Option(help=f"{RUNTIMES_HELP} Default: torch, or onnx if --model is an ONNX file."),
 ]
 OperatingPoint = Annotated[
     Literal["balanced", "strict", "screening", "cautious"] | None,
@@ -200,17 +207,33 @@ def page(
     megabytes: Megabytes = 100,
     minutes: Minutes = 10,
     waiting: Waiting = 8,
+    addresses: Annotated[
+        bool | None,
+        typer.Option(
+            "--fetch/--no-fetch",
+            help="Let people name an http or https address on the public internet instead of a"
+            " file. Default: only if the page listens on this machine alone.",
+        ),
+    ] = None,
+    feedback: Annotated[
+        bool,
+        typer.Option(
+            help="Let people note wrong verdicts in data/feedback. Always off if the page listens"
+            " beyond this machine."
+        ),
+    ] = True,
 ) -> None:
     """Serve a web page that gives verdicts on images and videos.
 
-    Files are sent nowhere, and deleted after the analysis. See docs/page.md.
+    Files are sent nowhere, and deleted after the analysis, unless a person asks to keep
+    one as feedback. See docs/page.md.
 
     Exit code: 0 if interrupted, else that of the server.
 
     Example: deepfake app --port 8501
     """
     from deepfake.predict.source import is_onnx
-    from deepfake.serving.page_command import PageSettings, serve_page
+    from deepfake.serving.page_command import PageSettings, is_local, serve_page
     from deepfake.serving.uploads import UploadLimits
 
     if model is not None and is_onnx(model):
@@ -219,13 +242,21 @@ def page(
         )
         raise typer.Exit(1)
     limits = UploadLimits(megabytes=megabytes, minutes=minutes, waiting=waiting)
-    raise typer.Exit(serve_page(PageSettings(model, limits, operating_point), address, port))
+    local = is_local(address)
+    settings = PageSettings(
+        model,
+        limits,
+        operating_point,
+        addresses=local if addresses is None else addresses,
+        feedback=local and feedback,
+    )
+    raise typer.Exit(serve_page(settings, address, port))
 
 
 @app.command()
 def serve(
     model: Model = None,
-    runtime: Runtime = None,
+    runtime: ServeRuntime = None,
     operating_point: OperatingPoint = None,
     address: Address = "127.0.0.1",
     port: Port = 8000,
@@ -284,6 +315,7 @@ app.command("import-model")(model_commands.import_model)
 app.command()(review)
 app.command()(gate)
 app.command("list-files")(list_files)
+app.command("feedback")(feedback_command)
 app.command()(sweep)
 
 

@@ -5,7 +5,7 @@ from enum import Enum
 
 from deepfake.base.text import printable
 
-MAX_NAMES = 4
+MAX_NAMES = 4  # in a line
 
 
 class State(Enum):
@@ -35,13 +35,3 @@ class Check:
     def __str__(self) -> str:
         remedy = f": {self.remedy}" if self.remedy else ""
         return printable(f"{self.state.value:<8} {self.name:<14} {self.detail}{remedy}")
-
-
-def some(names: list[str]) -> str:
-    """The first names, and how many more there are.
-
-    >>> some(["a", "b", "c", "d", "e"])
-    'a, b, c, d, 1 more'
-    """
-    more = f", {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
-    return ", ".join(names[:MAX_NAMES]) + more

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from deepfake.base.cores import usable_cores
 from deepfake.base.errors import DeepfakeError
-from deepfake.cli.checks import Check, State, some
+from deepfake.base.text import first_names
+from deepfake.cli.checks import MAX_NAMES, Check, State
 from deepfake.cli.doctor_dvc import check_dvc, check_objects
 from deepfake.cli.machine import LOCK, describe_machine, lock_digest
 
@@ -68,10 +69,10 @@ def check_packages(name: str) -> Iterator[Check]:
         if found not in (None, pinned[package])
     ]
     if missing:
-        detail = f"{len(missing)} of {len(pinned)} missing ({some(missing)})"
+        detail = f"{len(missing)} of {len(pinned)} missing ({first_names(missing, MAX_NAMES)})"
         yield Check(name, State.FAILED, detail, "run `make setup`")
     if other:
-        detail = f"other versions than in {LOCK} ({some(other)})"
+        detail = f"other versions than in {LOCK} ({first_names(other, MAX_NAMES)})"
         yield Check(name, State.WARNING, detail, "run `make setup` for the tested ones")
     if not missing and not other:
         yield Check(name, State.OK, f"{len(pinned)}, all as in {LOCK} ({lock_digest()})")
@@ -146,7 +147,7 @@ def check_params(name: str) -> Iterator[Check]:
         remedy = "fix params.yaml" if lines else ""  # an error of one line has its own
         yield Check(name, State.FAILED, f"{title} {'; '.join(lines)}".rstrip(), remedy)
         return
-    yield Check(name, State.OK, "params.yaml is valid")
+    yield Check(name, State.OK, f"params.yaml is valid, numerics: {params.numerics}")
     for dataset, settings in params.dataset.items():
         root = Path(settings.root)
         if root.is_dir() and any(root.iterdir()):

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from deepfake.cli.checks import Check, State, some
+from deepfake.base.text import first_names
+from deepfake.cli.checks import MAX_NAMES, Check, State
 from deepfake.review.lock import changed_stages
 from deepfake.sharing.access import HOW_TO_ADD, Access, ask
 from deepfake.sharing.verify import Outcome, verify
@@ -107,7 +108,8 @@ def check_lock(repo: Any) -> Iterator[Check]:
         yield Check("dvc.lock", State.FAILED, str(error).splitlines()[0], remedy)
         return
     if changed:
-        detail = f"{len(changed)} of {len(repo.index.stages)} stages would run ({some(changed)})"
+        stages, names = len(repo.index.stages), first_names(changed, MAX_NAMES)
+        detail = f"{len(changed)} of {stages} stages would run ({names})"
         yield Check("dvc.lock", State.WARNING, detail, "run `dvc repro`")
     else:
         yield Check("dvc.lock", State.OK, "current; no stage would run")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from deepfake.base.errors import DeepfakeError
+from deepfake.base.text import first_names
 from deepfake.cli.machine import LOCK, describe_machine, lock_digest
 from deepfake.params.loading import load_params
 from deepfake.predict.releases import release_tags, versions_of
@@ -17,6 +18,7 @@ from deepfake.review.gate import METRICS, Finding, Judgement, State, judge
 
 ARTIFACT = "model"  # its name in dvc.yaml
 PARITY = ("metrics/export.json", "largest_difference_millionths")
+MAX_NAMES = 3  # of files in a line
 OF_TEST = "test"  # its metrics are in the message of the tag
 
 
@@ -92,9 +94,8 @@ def check_commit() -> Iterator[Finding]:
     """Whether everything is committed, so that the tag has what is checked."""
     changed = _git("status", "--porcelain").splitlines()
     if changed:
-        names = ", ".join(line[3:] for line in changed[:3])
-        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
-        text = f"the work tree differs from the last commit ({names}{more}): commit or discard it"
+        names = first_names([line[3:] for line in changed], MAX_NAMES)
+        text = f"the work tree differs from the last commit ({names}): commit or discard it"
         yield Finding(State.REFUSED, text)
     else:
         yield Finding(State.PASSED, "the work tree is committed")
@@ -141,7 +142,11 @@ def _message(tag: str) -> str:
         raise ReleaseError(f"{LOCK} is missing: run this at the top of the repository")
     metrics = _read_json(METRICS).get(OF_TEST, {})
     lines = [f"{OF_TEST}.{name}: {value}" for name, value in metrics.items()]
-    machine = [f"{LOCK}: {lock_digest()}", f"machine: {describe_machine()}"]
+    machine = [
+        f"{LOCK}: {lock_digest()}",
+        f"machine: {describe_machine()}",
+        f"numerics: {load_params().numerics}",
+    ]
     return "\n".join([tag.replace("@", " "), "", *lines, "", *machine, ""])
 
 

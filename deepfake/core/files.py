@@ -11,6 +11,7 @@ from typing import Any
 from deepfake.core.folders import walk
 
 TEMPORARY_PREFIX = ".writing-"  # of the names of files that are being written
+EMPTY_DIGEST = hashlib.sha256().hexdigest()  # of a file without content
 METRIC_DIGITS = 4  # otherwise `dvc metrics diff` prints differences of 1e-10
 
 

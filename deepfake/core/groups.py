@@ -6,7 +6,7 @@ from deepfake.core.labels import FAKE, REAL, Integers, Labels
 
 MIN_GROUPS = 10  # with each label; fewer say too little about other people (docs/metrics.md)
 # Of equal size that say as much: a chain of links can join most videos to one group, beside which a
-# hundred small ones say little. Groups as uneven as those of `dfdc_faces` have about half their number.
+# hundred small ones say little.
 MIN_EFFECTIVE_GROUPS = 5
 
 

@@ -1,6 +1,5 @@
 """Scan one data set: choose its importer, list its videos, check their paths, compute digests."""
 
-import hashlib
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,7 @@ from tqdm import tqdm
 from deepfake.base.errors import ManifestError, format_list
 from deepfake.base.remote_listing import is_listing, read_listing
 from deepfake.base.text import utf8
-from deepfake.core.files import content_digest
+from deepfake.core.files import EMPTY_DIGEST, content_digest
 from deepfake.core.media import ARCHIVE_SUFFIXES, IMAGE_SUFFIXES, VIDEO_SUFFIXES, kind_by_name
 from deepfake.datasets.importers import (
     celebdf,
@@ -57,7 +56,6 @@ AUTO = "auto"
 GENERAL = "folders"
 DIGEST_THREADS = 8  # the disk is the limit, not the processor
 BESIDE_A_VIDEO = "~image"  # ends the video_id of an image that is called like a video
-EMPTY_DIGEST = hashlib.sha256().hexdigest()
 
 
 def scan(root: Path, name: str, layout: str, include: str, slices: Sequence[str] = ()) -> Listing:

@@ -7,6 +7,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from deepfake.core import archive
@@ -20,6 +21,7 @@ MAX_DETECT_INTERVAL = 8  # frames from one search of a whole frame to the next
 EMBED_MARGIN, EMBED_SIZE = 1.3, 150  # dlib's network expects faces of 150 x 150 pixels
 MIN_EMBEDDED_SIZE = 32  # pixels; smaller faces are not recognised
 COLOR_SIDE = 12  # pixels, of the small crops whose colours are compared
+COLOR_SHIFT = 2  # of these pixels; a nod or a turn moves the face in its box
 MAX_WARP_REDUCTION = 2  # above it, blocks of pixels are averaged before the warp
 
 
@@ -136,10 +138,17 @@ class FrameAppearance:
     def color_difference(
         self, position: int, face: Face, other_position: int, other: Face
     ) -> float:
-        """Mean difference of two aligned, very small faces in CIELAB of 8 bits (0..255)."""
-        colors = self._face_colors(position, face)
-        other_colors = self._face_colors(other_position, other)
-        return float(np.abs(colors - other_colors).mean())
+        """Mean difference of two aligned, very small faces in CIELAB of 8 bits (0..255).
+
+        One of them is shifted by up to `COLOR_SHIFT` pixels, to where the difference is smallest.
+        """
+        inner = slice(COLOR_SHIFT, COLOR_SHIFT + COLOR_SIDE)
+        colors = self._face_colors(position, face)[inner, inner]
+        windows = sliding_window_view(
+            self._face_colors(other_position, other), colors.shape[:2], axis=(0, 1)
+        )
+        differences = np.abs(windows - colors.transpose(2, 0, 1)).mean(axis=(2, 3, 4))
+        return float(differences.min())
 
     def embedding_distance(
         self, position: int, face: Face, other_position: int, other: Face
@@ -153,8 +162,9 @@ class FrameAppearance:
 
     def _face_colors(self, position: int, face: Face) -> NDArray[np.float32]:
         if (position, face) not in self._colors:
-            crop = crop_face(self._images[position], face, 1.0, 4 * COLOR_SIDE)
-            patch = cv2.resize(crop, (COLOR_SIDE, COLOR_SIDE), interpolation=cv2.INTER_AREA)
+            side = COLOR_SIDE + 2 * COLOR_SHIFT
+            crop = crop_face(self._images[position], face, side / COLOR_SIDE, 4 * side)
+            patch = cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA)
             lab = cv2.cvtColor(patch, cv2.COLOR_RGB2LAB)
             self._colors[position, face] = np.asarray(lab, np.float32)
         return self._colors[position, face]

@@ -24,10 +24,10 @@ SAME_PERSON_DISTANCE_ELSEWHERE = 0.5
 COMPARED_FACES = 3  # latest faces of a track that are compared: one of them may be in profile
 # Mean difference of the faces' colours (CIELAB in 8 bits). Above it, a face in the expected
 # position may still be another person. The first threshold applies after a cut or among several
-# faces (98 of 100 strangers exceed it); the second to a single face without a cut (9 of 10
-# strangers exceed it, and 1 of 80 faces in the next frame).
+# faces (96 of 100 strangers exceed it); the second to a single face without a cut (94 of 100
+# strangers exceed it, and 1 of 130 faces in the next frame).
 MAX_COLOR_DIFFERENCE_AMBIGUOUS = 10
-MAX_COLOR_DIFFERENCE = 13
+MAX_COLOR_DIFFERENCE = 12
 THUMBNAIL_SIDE = 16  # pixels
 # Mean difference of thumbnails in grey levels above which there is a cut between two frames. 24 of
 # 25 pairs of clips exceed it; 1 of 30 pairs of frames of one clip does too, which only costs time.

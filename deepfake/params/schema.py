@@ -167,6 +167,7 @@ class TrainParams(Section):
     label_smoothing: Annotated[float, Field(ge=0, lt=0.5)]
     ema: Annotated[float, Field(ge=0, lt=1)]
     precision: Literal["auto", "float32", "bfloat16"]
+    processes: Positive
     seed: int
 
     @model_validator(mode="after")
@@ -235,7 +236,7 @@ def _format_mapping(entries: list[Any]) -> str:
 
 
 class Params(Section):
-    """The whole of params.yaml, one field per section."""
+    """The whole of params.yaml, one field per section, and `numerics` (`base.numerics`)."""
 
     dataset: Annotated[dict[DatasetName, DatasetParams], Field(min_length=1)]
     execution: ExecutionParams
@@ -248,6 +249,7 @@ class Params(Section):
     evaluate: EvaluateParams
     robustness: RobustnessParams
     gate: GateParams
+    numerics: Literal["machine", "anywhere"]
 
     @model_validator(mode="after")
     def _check_crop_size(self) -> "Params":

@@ -1,6 +1,6 @@
-"""What a user can do about a file without a verdict."""
+"""What a user can do about a file without a verdict, or with pictures that are hard to judge."""
 
-from deepfake.predict.result import Result, UndecidedCause
+from deepfake.predict.result import Result, UndecidedCause, Weakness
 
 ADVICE = {
     UndecidedCause.UNREADABLE: (
@@ -21,8 +21,19 @@ ADVICE = {
         " balanced gives a verdict on every score, and is wrong more often."
     ),
 }
+WEAKNESS_ADVICE = {
+    Weakness.SMALL: "Try a larger version of the file: the first upload, not a copy.",
+    Weakness.BLURRED: "Try a sharper version of the file, or a part where the face moves less.",
+    Weakness.DARK: "Try a part, or another picture, in better light; brightening it does not help.",
+    Weakness.TURNED_AWAY: "Try a part, or another picture, in which the face looks at the camera.",
+    Weakness.FEW_FRAMES: "Cut the video to the part that shows the person, and try that.",
+}
 
 
 def advice(result: Result) -> str:
-    """A sentence or two on what to try; "" if the file has a verdict."""
+    """A sentence or two on what to try; "" if the file has a verdict, and no weakness."""
+    if result.cause is not None and result.score is None:
+        return ADVICE[result.cause]
+    if result.weaknesses:
+        return WEAKNESS_ADVICE[result.weaknesses[0]]
     return "" if result.cause is None else ADVICE[result.cause]

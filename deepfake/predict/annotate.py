@@ -7,6 +7,7 @@ more at more frames, and between these the boxes are interpolated linearly.
 import tempfile
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -23,7 +24,8 @@ from deepfake.core.image import MAX_PIXELS, Image
 from deepfake.core.labels import FAKE, LABEL_NAMES, REAL, UNDECIDED
 from deepfake.jobs.step import Failure
 from deepfake.model.operating_points import Thresholds
-from deepfake.predict.result import Face, Result
+from deepfake.predict.palette import LIGHT, rgb
+from deepfake.predict.result import Face, Result, by_suspicion
 from deepfake.video.decoded import check_file
 from deepfake.video.pixels import displayed_rgb, displayed_stream, pixel_aspect_of
 
@@ -34,11 +36,12 @@ ANALYSED_PER_SECOND = 6  # frames
 MAX_ANALYSED = 300  # frames of a long video
 MAX_ANALYSED_BYTES = 1.5e9  # of frames in memory, of a video with large frames
 MAX_GAP_SECONDS = 2.0  # a face that is missed for longer has no box in between
+DASH_THICKNESSES = 9  # length of a dash and the space behind it, in thicknesses of the line
 QUALITY = "20"  # constant rate factor of x264; 18 looks like the original
-COLORS = {  # RGB
-    LABEL_NAMES[FAKE]: (230, 60, 50),
-    LABEL_NAMES[REAL]: (40, 170, 90),
-    UNDECIDED: (120, 120, 120),
+COLORS = {  # RGB, dark enough for white text
+    LABEL_NAMES[FAKE]: rgb(LIGHT.fake),
+    LABEL_NAMES[REAL]: rgb(LIGHT.real),
+    UNDECIDED: rgb(LIGHT.undecided),
 }
 
 Box = tuple[float, float, float, float]
@@ -56,11 +59,13 @@ class Label:
         box: left, top, right, bottom in pixels.
         text: the text above the box.
         verdict: REAL, FAKE or UNDECIDED, by the score of this frame; decides the colour.
+        interpolated: whether the frame itself was not analysed; its box is dashed.
     """
 
     box: Box
     text: str
     verdict: str
+    interpolated: bool = False
 
 
 @dataclass(frozen=True)
@@ -168,24 +173,31 @@ def write_annotated(
     Raises:
         AnnotateError: the video cannot be decoded, or the MP4 cannot be written.
     """
-    check_file(path)
-    options = {"protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS)}
     try:
-        with av.open(f"file:{path}", options=options) as source:
-            stream = displayed_stream(source)
-            rate = Fraction(stream.average_rate or ANALYSED_PER_SECOND).limit_denominator(1001)
+        with open_video(path) as (source, stream, rate):
             annotated = (
                 draw(image, labels_at(number, faces, thresholds, max_gap), caption)
-                for number, image in enumerate(_frames(source, stream))
+                for number, image in enumerate(displayed_frames(source, stream))
             )
             with av.open(out, "w", format="mp4", options={"movflags": "faststart"}) as target:
-                _encode(annotated, target, rate)
+                encode(annotated, target, rate, {"crf": QUALITY})
     except (FFmpegError, OSError, ValueError) as error:
         raise AnnotateError(f"{path} cannot be annotated: {error}") from error
     return b""
 
 
-def _frames(source: Any, stream: Any) -> Iterator[Image]:
+@contextmanager
+def open_video(path: Path) -> Iterator[tuple[Any, Any, Fraction]]:
+    """A video as a container, the stream that players display, and its frames per second."""
+    check_file(path)
+    options = {"protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS)}
+    with av.open(f"file:{path}", options=options) as source:
+        stream = displayed_stream(source)
+        rate = Fraction(stream.average_rate or ANALYSED_PER_SECOND).limit_denominator(1001)
+        yield source, stream, rate
+
+
+def displayed_frames(source: Any, stream: Any) -> Iterator[Image]:
     """All frames as they are displayed, up to the first decoding error; raises it if there is no frame before."""
     any_decoded = False
     try:
@@ -197,9 +209,9 @@ def _frames(source: Any, stream: Any) -> Iterator[Image]:
             raise
 
 
-def _encode(frames: Iterator[Image], target: Any, rate: Any) -> None:
-    """Write frames at a constant rate; an odd last row or column is cut off, as H.264 requires."""
-    stream = target.add_stream("libx264", rate=rate, options={"crf": QUALITY, "preset": "veryfast"})
+def encode(frames: Iterator[Image], target: Any, rate: Any, quality: dict[str, str]) -> None:
+    """Write frames at a constant rate with options of x264; an odd last row or column is cut off, as H.264 requires."""
+    stream = target.add_stream("libx264", rate=rate, options={"preset": "veryfast", **quality})
     stream.pix_fmt = "yuv420p"
     for number, image in enumerate(frames):
         if number == 0:
@@ -224,12 +236,13 @@ def labels_at(
         max_gap: maximum number of frames between two analysed frames to interpolate.
     """
     labels = []
-    for face in faces:
+    for person, face in enumerate(by_suspicion(faces), 1):
         interpolated = _interpolate(number, face, max_gap)
         if interpolated is not None:
             box, score = interpolated
-            text = f"Person {face.number}: {score:.2f}"
-            labels.append(Label(box, text, thresholds.verdict(score)))
+            text = f"Person {person}: {score:.2f}"
+            analysed = any(one.frame == number for one in face.frames)
+            labels.append(Label(box, text, thresholds.verdict(score), not analysed))
     return labels
 
 
@@ -239,13 +252,12 @@ def _interpolate(number: int, face: Face, max_gap: float) -> tuple[Box, float] |
     position = bisect_right(numbers, number)
     before = face.frames[position - 1] if position else None
     after = face.frames[position] if position < len(numbers) else None
-    if before is None or after is None:
-        closest = before or after
+    if before is None or after is None or after.frame - before.frame > max_gap:
+        around = [one for one in (before, after) if one]
+        closest = min(around, key=lambda one: abs(one.frame - number), default=None)
         if closest is None or abs(closest.frame - number) > max_gap / 4:
             return None
         return closest.box, closest.score
-    if after.frame - before.frame > max_gap and number != before.frame:
-        return None
     part = (number - before.frame) / (after.frame - before.frame)
     left, top, right, bottom = (
         (1 - part) * old + part * new for old, new in zip(before.box, after.box, strict=True)
@@ -253,19 +265,39 @@ def _interpolate(number: int, face: Face, max_gap: float) -> tuple[Box, float] |
     return (left, top, right, bottom), (1 - part) * before.score + part * after.score
 
 
-def draw(image: Image, labels: Sequence[Label], caption: Caption) -> Image:
-    """A copy of the image with the boxes, their texts and the caption."""
+def draw(image: Image, labels: Sequence[Label], caption: Caption | None) -> Image:
+    """A copy of the image with the boxes, their texts and the caption, if there is one."""
     annotated = image.copy()
     scale = min(image.shape[:2]) / 720
     thickness = max(1, round(3 * scale))
     for label in labels:
         left, top, right, bottom = map(round, label.box)
         color = COLORS[label.verdict]
-        cv2.rectangle(annotated, (left, top), (right, bottom), color, thickness)
+        if label.interpolated:
+            _dashed_rectangle(annotated, (left, top, right, bottom), color, thickness)
+        else:
+            cv2.rectangle(annotated, (left, top), (right, bottom), color, thickness)
         _write_text(annotated, label.text, (left, top), scale, color)
-    corner = (0, image.shape[0])
-    _write_text(annotated, caption.text, corner, scale, COLORS[caption.verdict])
+    if caption is not None:
+        corner = (0, image.shape[0])
+        _write_text(annotated, caption.text, corner, scale, COLORS[caption.verdict])
     return annotated
+
+
+def _dashed_rectangle(
+    image: Image, box: tuple[int, int, int, int], color: Any, thickness: int
+) -> None:
+    """A rectangle whose sides are dashes, each twice as long as the space between them."""
+    left, top, right, bottom = box
+    dash = DASH_THICKNESSES * thickness
+    for x in range(left, right, dash):
+        end = min(x + 2 * dash // 3, right)
+        for y in (top, bottom):
+            cv2.line(image, (x, y), (end, y), color, thickness)
+    for y in range(top, bottom, dash):
+        end = min(y + 2 * dash // 3, bottom)
+        for x in (left, right):
+            cv2.line(image, (x, y), (x, end), color, thickness)
 
 
 def _write_text(

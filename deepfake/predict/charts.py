@@ -1,18 +1,30 @@
 """Small charts of scores as SVG, made without a library, for reports to hold inline.
 
-Their colours are CSS variables of the page, which sets them for light and dark mode. Their margins
-leave room for the larger text that charts.css sets on narrow screens.
+Their colours are CSS variables of the page, which sets them for light and dark mode. Horizontal
+positions are in percent and vertical ones in pixels, so that a chart is as wide as its place while its
+text keeps the size that charts.css sets.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
+from deepfake.core.labels import FAKE, LABEL_NAMES, REAL, UNDECIDED
 from deepfake.model.operating_points import Thresholds
 from deepfake.predict.result import FaceFrame, Interval
 
-WIDTH = 640  # of a chart, in units of its SVG, as all lengths here
-GAUGE_HEIGHT, BAR_TOP, BAR_HEIGHT = 74, 26, 16
-LINE_HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 150, 56, 8, 10, 24  # of the timeline, with its margins
-TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
+WIDTH = 100  # of a chart, in percent, as all horizontal positions
+GAUGE_HEIGHT, BAR_TOP, BAR_HEIGHT = 92, 26, 18  # pixels, as all vertical positions
+END = 2  # percent left and right of the gauge
+LINE_HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 170, 14, 2, 12, 28  # of the timeline, with its margins
+INSET = 2  # percent between the margins of the timeline and its first and last frame
+TICKS = (0.0, 0.5, 1.0)
+# Half of the width of the text that may be cut off, in percent of the narrowest chart (280 pixels).
+HALF_SCORE, HALF_THRESHOLDS = 6, 31
+MARKS = {  # a shape for each verdict, around 0, 0
+    LABEL_NAMES[FAKE]: '<path d="M0 -6 6 5 -6 5Z"/>',
+    LABEL_NAMES[REAL]: '<circle r="5"/>',
+    UNDECIDED: '<path d="M0 -6 6 0 0 6 -6 0Z"/>',
+}
 
 
 def gauge(score: float | None, thresholds: Thresholds, interval: Interval | None) -> str:
@@ -26,20 +38,20 @@ def gauge(score: float | None, thresholds: Thresholds, interval: Interval | None
         _rect(edges[-1], BAR_TOP, end - edges[-1], BAR_HEIGHT, "fake"),
         *(_line(x, BAR_TOP - 6, x, BAR_TOP + BAR_HEIGHT + 6, "threshold") for x in edges),
     ]
-    x = _inside((edges[0] + edges[-1]) / 2, 80)
-    parts.append(_text(x, GAUGE_HEIGHT - 8, threshold_text(thresholds), "middle"))
-    if x > 0.25 * WIDTH:
-        parts.append(_text(start, GAUGE_HEIGHT - 8, "0 REAL", "start"))
-    if x < 0.75 * WIDTH:
-        parts.append(_text(end, GAUGE_HEIGHT - 8, "FAKE 1", "end"))
+    x = _inside((edges[0] + edges[-1]) / 2, HALF_THRESHOLDS)
+    parts.append(_text(x, GAUGE_HEIGHT - 6, threshold_text(thresholds), "middle"))
+    parts.append(_text(start, BAR_TOP + BAR_HEIGHT + 20, "0 REAL", "start"))
+    parts.append(_text(end, BAR_TOP + BAR_HEIGHT + 20, "FAKE 1", "end"))
     if interval is not None:
         low, high = map(_gauge_x, interval)
         parts.append(_line(low, middle, high, middle, "interval"))
-        parts += [_line(end, middle - 6, end, middle + 6, "interval") for end in (low, high)]
+        parts += [_line(edge, middle - 6, edge, middle + 6, "interval") for edge in (low, high)]
     if score is not None:
         x = _gauge_x(score)
-        parts.append(f'<circle class="score" cx="{x:.1f}" cy="{middle:.1f}" r="7"/>')
-        parts.append(_text(_inside(x, 34), BAR_TOP - 10, f"{score:.2f}", "middle", "strong"))
+        parts.append(f'<circle class="score" cx="{x:.2f}%" cy="{middle:.1f}" r="7"/>')
+        parts.append(
+            _text(_inside(x, HALF_SCORE), BAR_TOP - 10, f"{score:.2f}", "middle", "strong")
+        )
     label = "no score" if score is None else f"score {score:.2f}, {threshold_text(thresholds)}"
     return _svg(GAUGE_HEIGHT, label, parts)
 
@@ -73,18 +85,18 @@ def timeline(frames: Sequence[FaceFrame], thresholds: Thresholds) -> str:
         _line(LEFT, _timeline_y(value), WIDTH - RIGHT, _timeline_y(value), "grid")
         for value in TICKS
     ]
-    parts += [_text(LEFT - 6, _timeline_y(value) + 4, f"{value:g}", "end") for value in TICKS]
+    parts += [_text(LEFT - 2, _timeline_y(value) + 5, f"{value:g}", "end") for value in TICKS]
     for threshold in _edges(thresholds):
         y = _timeline_y(threshold)
         parts.append(_line(LEFT, y, WIDTH - RIGHT, y, "threshold dashed"))
-    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    parts.append(f'<polyline class="curve" points="{path}"/>')
+    parts += [_line(*start, *end, "curve") for start, end in pairwise(points)]
     for (x, y), one in zip(points, frames, strict=True):
-        side = thresholds.verdict(one.score).lower()
-        title = f"<title>frame {one.frame}: {one.score:.2f}</title>"
-        parts.append(f'<circle class="dot {side}" cx="{x:.1f}" cy="{y:.1f}" r="4">{title}</circle>')
-    ends = [(LEFT + 8, first, "start")]
-    ends += [(WIDTH - RIGHT - 8, last, "end")] if last > first else []
+        verdict = thresholds.verdict(one.score)
+        mark = f"<title>frame {one.frame}: {one.score:.2f}</title>{MARKS[verdict]}"
+        place = f'x="{x:.2f}%" y="{y:.1f}" overflow="visible"'
+        parts.append(f'<svg class="dot {verdict.lower()}" {place}>{mark}</svg>')
+    ends = [(LEFT + INSET, first, "start")]
+    ends += [(WIDTH - RIGHT - INSET, last, "end")] if last > first else []
     parts += [
         _text(x, LINE_HEIGHT - 6, f"{time:.1f}{unit}" if unit else f"frame {time:.0f}", anchor)
         for x, time, anchor in ends
@@ -93,13 +105,13 @@ def timeline(frames: Sequence[FaceFrame], thresholds: Thresholds) -> str:
 
 
 def timeline_points(frames: Sequence[FaceFrame]) -> list[tuple[float, float]]:
-    """The position of each frame on the timeline: x and y from its upper left corner."""
+    """The position of each frame on the timeline: percent from the left, pixels from the top."""
     times = _times(frames)
     first, last = min(times, default=0.0), max(times, default=0.0)
     span = (last - first) or 1.0
     inner = WIDTH - LEFT - RIGHT
     return [
-        (LEFT + 8 + (inner - 16) * (time - first) / span, _timeline_y(one.score))
+        (LEFT + INSET + (inner - 2 * INSET) * (time - first) / span, _timeline_y(one.score))
         for time, one in zip(times, frames, strict=True)
     ]
 
@@ -110,7 +122,7 @@ def _times(frames: Sequence[FaceFrame]) -> list[float]:
 
 
 def _gauge_x(score: float) -> float:
-    return 10 + (WIDTH - 20) * score
+    return END + (WIDTH - 2 * END) * score
 
 
 def _inside(x: float, half_width: float) -> float:
@@ -124,20 +136,22 @@ def _timeline_y(score: float) -> float:
 
 def _svg(height: int, label: str, parts: Sequence[str]) -> str:
     return (
-        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{label}">'
+        f'<svg class="plot" height="{height}" role="img" aria-label="{label}">'
         + "".join(parts)
         + "</svg>"
     )
 
 
 def _rect(x: float, y: float, width: float, height: float, css_class: str) -> str:
-    position = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"'
+    position = f'x="{x:.2f}%" y="{y:.1f}" width="{width:.2f}%" height="{height:.1f}"'
     return f'<rect class="{css_class}" {position}/>'
 
 
 def _line(x: float, y: float, to_x: float, to_y: float, css_class: str) -> str:
-    return f'<line class="{css_class}" x1="{x:.1f}" y1="{y:.1f}" x2="{to_x:.1f}" y2="{to_y:.1f}"/>'
+    ends = f'x1="{x:.2f}%" y1="{y:.1f}" x2="{to_x:.2f}%" y2="{to_y:.1f}"'
+    return f'<line class="{css_class}" {ends}/>'
 
 
 def _text(x: float, y: float, text: str, anchor: str, css_class: str = "") -> str:
-    return f'<text class="{css_class}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{text}</text>'
+    position = f'x="{x:.2f}%" y="{y:.1f}" text-anchor="{anchor}"'
+    return f'<text class="{css_class}" {position}>{text}</text>'

@@ -40,7 +40,8 @@ class PredictOptions:
 
     Attributes:
         paths: as `names` of `inputs.expand`.
-        model, runtime, operating_point: as for `Detector.load`.
+        model, operating_point: as for `Detector.load`.
+        runtime: as for `Detector.load`; None for "auto", or for torch with `report`.
         output_format: table, json or csv.
         with_frames: print the scores of single frames too.
         report: folder for one HTML report per file.
@@ -82,10 +83,11 @@ def run(options: PredictOptions) -> int:
     preprocessor = Preprocessor(options.limits)  # its process starts while torch is loaded
     try:
         from deepfake.predict.detector import Detector
+        from deepfake.predict.loading import AUTO
 
-        detector = Detector.load(
-            options.model, preprocessor, options.runtime, options.operating_point
-        )
+        # Without a runtime, a report has the one that can draw heat maps.
+        runtime = options.runtime or (None if options.report else AUTO)
+        detector = Detector.load(options.model, preprocessor, runtime, options.operating_point)
         if options.report is not None:
             _ = detector.network  # fail before the first file if there can be no heat maps
         place = options.model or default_folder()

@@ -1,6 +1,7 @@
 """A verdict on any file, by the same path that the pipeline's own videos take."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,28 +11,20 @@ from deepfake.base.errors import ModelError
 from deepfake.core.labels import Floats
 from deepfake.faces.crops import crop_settings
 from deepfake.jobs.step import Failure
-from deepfake.model.card import WEIGHTS, ModelCard
-from deepfake.model.onnx_model import OnnxModel, load_onnx
+from deepfake.model.card import ModelCard
+from deepfake.model.onnx_model import OnnxModel
 from deepfake.model.operating_points import (
     BALANCED,
     CAUTIOUS,
     MEASURED,
     Measured,
     OperatingPoint,
-    read_measured,
 )
 from deepfake.params.schema import CropsParams, FramesParams
 from deepfake.predict.inputs import InputFile
-from deepfake.predict.onnx_export import exported_file
+from deepfake.predict.loading import load_network
 from deepfake.predict.preprocess import Preprocessed, Preprocessor
 from deepfake.predict.result import ModelVersion, Result
-from deepfake.predict.source import (
-    default_folder,
-    is_onnx,
-    model_folder,
-    model_version,
-    pinned,
-)
 from deepfake.predict.verdict import make_result
 from deepfake.video.frames import frame_settings
 from deepfake.video.record import VideoMeta
@@ -39,8 +32,6 @@ from deepfake.video.record import VideoMeta
 if TYPE_CHECKING:
     import torch
     from torch import nn
-
-RUNTIMES = ("torch", "onnx")
 
 
 class Detector:
@@ -105,8 +96,9 @@ class Detector:
             model: as for `source.pinned`; None for the model in models/, or the starter if none is
                 trained yet.
             preprocessor: with its own limits; None for one with `preprocess.LIMITS`.
-            runtime: "torch", or "onnx" for ONNX Runtime, which gives no heat maps; None for torch,
-                or for ONNX Runtime if `model` is an ONNX file.
+            runtime: "torch"; "onnx" for ONNX Runtime, which gives no heat maps; or "auto" for ONNX
+                Runtime on a CPU if `model` is a folder, and else torch. None for torch, or for ONNX
+                Runtime if `model` is an ONNX file.
             operating_point: one of `OPERATING_POINTS`; None for cautious, or for balanced and a note
                 if the model has no cautious.
 
@@ -114,29 +106,17 @@ class Detector:
             ModelError: the model is missing or of another version.
             OperatingPointError: the model does not have the operating point.
         """
-        given = str(model or default_folder())
-        place, release = pinned(given)
-        runtime = runtime or ("onnx" if is_onnx(place) else "torch")
-        if runtime not in RUNTIMES:
-            raise ModelError(f"unknown runtime {runtime}: use {' or '.join(RUNTIMES)}")
-        notes = [] if release is None else [str(release)]
-        network: nn.Module | OnnxModel
-        device: torch.device | str
-        if runtime == "onnx":
-            with exported_file(place) as (path, weights):
-                exported, measured = load_onnx(path), read_measured(path.parent)
-                version = model_version(given, release, weights)
-                notes += [] if path == weights else [f"{weights} was exported to {path}"]
-            network, card, device = exported, exported.card, "cpu"
-        else:
-            from deepfake.model.network import load_model, pick_device  # not with ONNX Runtime
-
-            with model_folder(place) as folder:
-                (network, card), measured = load_model(folder), read_measured(folder)
-                version = model_version(given, release, folder / WEIGHTS)
-            device = pick_device()
-        detector = cls(network, card, device, version, preprocessor, operating_point, measured)
-        detector.notes[:0] = notes
+        loaded = load_network(model, runtime)
+        detector = cls(
+            loaded.network,
+            loaded.card,
+            loaded.device,
+            loaded.version,
+            preprocessor,
+            operating_point,
+            loaded.measured,
+        )
+        detector.notes[:0] = loaded.notes
         return detector
 
     def _checked(self, measured: Mapping[str, Measured]) -> Mapping[str, Measured]:
@@ -164,6 +144,12 @@ class Detector:
             OperatingPointError: the model does not have it.
         """
         return OperatingPoint(name, self.card.thresholds(name), self._measured.get(name))
+
+    def with_point(self, name: str) -> "Detector":
+        """This detector at another operating point; raises OperatingPointError as `point` does."""
+        other = copy(self)
+        other.operating_point = self.point(name)
+        return other
 
     def __enter__(self) -> "Detector":
         return self

@@ -201,23 +201,23 @@ def add_rows(table: Table, result: Result, with_frames: bool) -> None:
         Text(printable(result.path)),
         Text(_remarks(result)),
     )
-    for face in result.faces:
+    for number, face in enumerate(result.people, 1):
         if with_frames or len(result.faces) > 1:
-            _add_person(table, result, face)
+            _add_person(table, result, face, number)
         for one in face.frames if with_frames else ():
             time = "" if one.seconds is None else f", {one.seconds:.1f} s"
             name = Text(f"    frame {one.frame}{time}")
             table.add_row("", _two_decimals(one.score), "", "", "", name, "", style="dim")
 
 
-def _add_person(table: Table, result: Result, face: Face) -> None:
+def _add_person(table: Table, result: Result, face: Face, number: int) -> None:
     table.add_row(
         "",
         _two_decimals(face.score),
         _range_text(face.interval),
         "",
         f"{len(face.frames)} of {result.frames}",
-        Text(f"  Person {face.number}"),
+        Text(f"  Person {number}"),
         face.reason,
         style="dim",
     )

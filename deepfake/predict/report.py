@@ -13,9 +13,16 @@ from deepfake.base.text import printable
 from deepfake.core.image import decode_image, encode_jpeg
 from deepfake.model.heat_maps import Heat, blend_heat_map, heat_maps
 from deepfake.model.operating_points import Thresholds
+from deepfake.predict.advice import advice
 from deepfake.predict.charts import gauge, timeline
+from deepfake.predict.palette import FONT, SMALLEST_TEXT, css_variables
 from deepfake.predict.result import Face, FaceFrame, Result
-from deepfake.predict.worth import describe_thresholds, describe_worth
+from deepfake.predict.worth import (
+    describe_sureness,
+    describe_thresholds,
+    describe_verdict_worth,
+    plain_verdict,
+)
 
 if TYPE_CHECKING:
     from deepfake.predict.detector import Detector
@@ -44,8 +51,9 @@ class FrameView:
 
 @dataclass(frozen=True)
 class PersonView:
-    """A person as shown in a report: the timeline as SVG and the most suspicious frames."""
+    """A person as shown in a report: number, timeline as SVG and the most suspicious frames."""
 
+    number: int
     face: Face
     timeline: Markup
     crops: list[FrameView]
@@ -70,7 +78,7 @@ def html_report(
     people = person_views(result, detector) if people is None else people
     return render(
         "report.html",
-        **worth_values(result),
+        **verdict_values(result),
         name=printable(result.path),
         result=result,
         reason=printable(result.reason),
@@ -82,10 +90,15 @@ def html_report(
     )
 
 
-def worth_values(result: Result) -> dict[str, str]:
-    """The sentences on the operating point that a template with the verdict shows."""
-    point = result.operating_point
-    return {"thresholds_sentence": describe_thresholds(point), "worth": describe_worth(point)}
+def verdict_values(result: Result) -> dict[str, str]:
+    """The words that a template with the verdict shows."""
+    return {
+        "plain_verdict": plain_verdict(result),
+        "worth": describe_verdict_worth(result),
+        "sureness": describe_sureness(result),
+        "thresholds_sentence": describe_thresholds(result.operating_point),
+        "advice": advice(result),
+    }
 
 
 def render(template: str, *packages: str, **values: Any) -> str:
@@ -100,21 +113,30 @@ def render(template: str, *packages: str, **values: Any) -> str:
     environment = Environment(
         loader=ChoiceLoader(loaders), autoescape=True, undefined=StrictUndefined
     )
-    return environment.get_template(template).render(**values)
+    look = {"colours": css_variables(), "font": FONT, "chart_text": SMALLEST_TEXT}
+    return environment.get_template(template).render(**look, **values)
 
 
 def person_views(result: Result, detector: "Detector") -> list[PersonView]:
     """At most `MAX_PEOPLE` people with heat maps, the most suspicious first."""
-    faces = sorted(result.faces, key=lambda face: (-(face.score or 0), face.track))[:MAX_PEOPLE]
-    return [_person_view(face, detector, result.thresholds) for face in faces]
+    return [
+        _person_view(number, face, detector, result.thresholds)
+        for number, face in enumerate(result.people[:MAX_PEOPLE], 1)
+    ]
 
 
-def _person_view(face: Face, detector: "Detector", thresholds: Thresholds) -> PersonView:
-    frames = face.most_suspicious(MAX_CROPS)
+def _person_view(
+    number: int, face: Face, detector: "Detector", thresholds: Thresholds
+) -> PersonView:
+    crops = frame_views(face.most_suspicious(MAX_CROPS), detector)
+    return PersonView(number, face, Markup(timeline(face.frames, thresholds)), crops)
+
+
+def frame_views(frames: Sequence[FaceFrame], detector: "Detector") -> list[FrameView]:
+    """Frames with their heat maps; raises ModelError as `html_report`."""
     images = [frame.image for frame in frames]
     heats = heat_maps(detector.network, images, detector.card.image_size, detector.device)
-    crops = [_frame_view(frame, heat) for frame, heat in zip(frames, heats, strict=True)]
-    return PersonView(face, Markup(timeline(face.frames, thresholds)), crops)
+    return [_frame_view(frame, heat) for frame, heat in zip(frames, heats, strict=True)]
 
 
 def _frame_view(frame: FaceFrame, heat: Heat) -> FrameView:

@@ -1,5 +1,6 @@
 """The result for a file, for each person in it, and for each frame of a person."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -37,6 +38,16 @@ class UndecidedCause(Enum):
     NOT_CERTAIN = "not_certain"  # the score is between the thresholds
 
 
+class Weakness(Enum):
+    """What makes the pictures of a face hard to judge."""
+
+    SMALL = "small"
+    BLURRED = "blurred"
+    DARK = "dark"
+    TURNED_AWAY = "turned_away"
+    FEW_FRAMES = "few_frames"
+
+
 @dataclass(frozen=True)
 class FaceFrame:
     """One face in one frame.
@@ -61,7 +72,8 @@ class Face:
     """One person, tracked through the frames of a file.
 
     Attributes:
-        track: number of the face track, counted from 0; 0 is the most visible person.
+        track: number of the face track, counted from 0; 0 is the most visible person. Texts for
+            people number them in the order of `Result.people`.
         score: 0..1; None if too few frames show the person.
         interval: as for `Result`.
         reason: why there is no score, else "".
@@ -76,14 +88,14 @@ class Face:
     coverage: float
     frames: tuple[FaceFrame, ...]
 
-    @property
-    def number(self) -> int:
-        """Number of the person in texts for people, counted from 1."""
-        return self.track + 1
-
     def most_suspicious(self, count: int) -> list[FaceFrame]:
         """The frames with the highest scores, the highest first."""
         return sorted(self.frames, key=lambda one: (-one.score, one.frame))[:count]
+
+
+def by_suspicion(faces: Iterable[Face]) -> list[Face]:
+    """People in the order of their numbers: the highest score first, those without one last."""
+    return sorted(faces, key=lambda face: (face.score is None, -(face.score or 0), face.track))
 
 
 @dataclass(frozen=True)
@@ -111,6 +123,7 @@ class Result:
         model: the model that gave the score.
         cause: why the file is UNDECIDED, for programs; None if it has a verdict.
         calibrated: whether the score is a probability on files like those of the model's val.
+        weaknesses: of the pictures of the deciding person; `note` says them in words.
     """
 
     path: str
@@ -129,6 +142,12 @@ class Result:
     model: ModelVersion
     cause: UndecidedCause | None = None
     calibrated: bool = False
+    weaknesses: tuple[Weakness, ...] = ()
+
+    @property
+    def people(self) -> list[Face]:
+        """`faces` in the order of their numbers, which begin with 1."""
+        return by_suspicion(self.faces)
 
     @property
     def thresholds(self) -> Thresholds:

@@ -49,8 +49,9 @@ def make_result(
     verdict = UNDECIDED if score is None else thresholds.verdict(score)
     undecided = verdict == UNDECIDED
     notes = [file.video.reason if file.video.indices else ""]
+    remarks = quality_remarks(deciding, card, len(file.video.indices)) if deciding else {}
     if deciding:
-        notes += [crowd_remark(faces, thresholds.fake_from), *quality_remarks(deciding, card)]
+        notes += [crowd_remark(faces, thresholds.fake_from), *remarks.values()]
     return Result(
         path=path,
         verdict=verdict,
@@ -68,6 +69,7 @@ def make_result(
         model=model,
         cause=_cause(file, score) if undecided else None,
         calibrated=card.calibrated,
+        weaknesses=tuple(remarks),
     )
 
 

@@ -1,6 +1,34 @@
-"""What a verdict is worth: how often the operating point was wrong on test, in words."""
+"""What a verdict says, and what it is worth: how often the operating point was wrong on test."""
 
-from deepfake.model.operating_points import OperatingPoint, Rate
+from deepfake.core.labels import FAKE, LABEL_NAMES, REAL, UNDECIDED
+from deepfake.model.operating_points import Measured, OperatingPoint, Rate
+from deepfake.predict.result import Result
+
+PLAIN_VERDICTS = {  # for people who do not know the labels
+    LABEL_NAMES[FAKE]: "Looks manipulated",
+    LABEL_NAMES[REAL]: "No sign of manipulation found",
+    UNDECIDED: "Cannot say",
+}
+
+
+def plain_verdict(result: Result) -> str:
+    """The verdict in everyday words."""
+    return PLAIN_VERDICTS[result.verdict]
+
+
+def describe_sureness(result: Result) -> str:
+    """Whether other frames could change the verdict, and why; "" without a score."""
+    if result.score is None:
+        return ""
+    if result.interval is None:
+        return "There are too few frames for a score range."
+    low, high = result.interval
+    sentence = f"Score range over frames (95 %): {low:.2f} to {high:.2f}"
+    if result.frames_agree is None:
+        return f"{sentence}."
+    if result.frames_agree:
+        return f"{sentence}, all {result.verdict}: other frames would hardly change the verdict, which can still be wrong."
+    return f"{sentence}, on both sides of a threshold: other frames could change the verdict."
 
 
 def describe_thresholds(point: OperatingPoint) -> str:
@@ -36,15 +64,43 @@ def describe_worth(point: OperatingPoint) -> str:
     if left and point.thresholds.leave_undecided:
         sentences.append(f"Of 100 videos, {left} left UNDECIDED.")
     rates = (measured.false_positive_rate, measured.false_negative_rate)
+    if sentences:
+        sentences.append(_how_measured(measured, *rates))
+    return " ".join(filter(None, sentences))
+
+
+def describe_verdict_worth(result: Result) -> str:
+    """How often the other label gets this verdict on test; "" if it was not measured.
+
+    Of an UNDECIDED file it is how often that happens.
+    """
+    measured = result.operating_point.measured
+    if measured is None or result.score is None:
+        return ""
+    if result.verdict == UNDECIDED:
+        rate, videos, called = measured.undecided, "videos", "left UNDECIDED"
+    elif result.verdict == LABEL_NAMES[FAKE]:
+        rate, videos, called = measured.false_positive_rate, "real videos", "called FAKE"
+    else:
+        rate, videos, called = measured.false_negative_rate, "fake videos", "called REAL"
+    number = _of_100(rate)
+    if not number:
+        return ""
+    sentence = (
+        f"Of 100 {videos} like those of the test set, {number} also {called} at this setting."
+    )
+    return f"{sentence} {_how_measured(measured, rate)}".rstrip()
+
+
+def _how_measured(measured: Measured, *rates: Rate) -> str:
+    """What the brackets are; or the numbers of videos and people if they are too few."""
     if any(rate.low is not None for rate in rates):
-        sentences.append("In brackets: 95 % intervals.")
-    elif sentences:
-        groups = min(measured.real_groups, measured.fake_groups)
-        sentences.append(
-            f"That was measured on {measured.real_videos} real and {measured.fake_videos} fake"
-            f" videos of {groups} people, too few for an interval, or most videos are of a few."
-        )
-    return " ".join(sentences)
+        return "In brackets: 95 % intervals."
+    groups = min(measured.real_groups, measured.fake_groups)
+    return (
+        f"That was measured on {measured.real_videos} real and {measured.fake_videos} fake"
+        f" videos of {groups} people, too few for an interval, or most videos are of a few."
+    )
 
 
 def _of_100(rate: Rate) -> str:

@@ -7,6 +7,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from deepfake.base.text import first_names
 from deepfake.params.schema import GateParams
 from deepfake.review.comparison import TESTED, Outcome, compare_metrics
 from deepfake.review.lock import changed_stages
@@ -103,7 +104,7 @@ def check_lock(new: Revision) -> Iterator[Finding]:
     others = [name for name in changed if name != CARD_STAGE]
     if others:
         yield _refused(
-            f"dvc.lock is not current, {_some(others)} would run: run `dvc repro`, and commit dvc.lock,"
+            f"dvc.lock is not current, {first_names(others, MAX_NAMES)} would run: run `dvc repro`, and commit dvc.lock,"
             " metrics and plots"
         )
     elif not changed:
@@ -134,7 +135,9 @@ def check_storage(new: Revision) -> Iterator[Finding]:
         yield _refused(f"the DVC remote {remote} cannot be read ({reason}): see `deepfake doctor`")
         return
     if missing:
-        yield _refused(f"the DVC remote {remote} lacks {_some(missing)}: run `dvc push`")
+        yield _refused(
+            f"the DVC remote {remote} lacks {first_names(missing, MAX_NAMES)}: run `dvc push`"
+        )
     else:
         yield Finding(State.PASSED, f"the DVC remote {remote} has all {len(outs)} outputs")
 
@@ -233,8 +236,3 @@ def _test_metrics(side: Revision) -> dict[str, Any] | None:
 
 def _refused(text: str) -> Finding:
     return Finding(State.REFUSED, text)
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
-    return ", ".join(names[:MAX_NAMES]) + more

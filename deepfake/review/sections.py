@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
+from deepfake.base.text import first_names
 from deepfake.core.groups import MIN_GROUPS, enough_groups
 from deepfake.core.labels import LABEL_NAMES
 from deepfake.review.changes import DataChanges, StageChange, ValueChange
@@ -254,9 +255,7 @@ def data_section(data: DataChanges | None) -> Section:
     if data.counts.empty:
         return Section("Data", [*notes, "no difference"])
     if data.relabelled:
-        more = len(data.relabelled) - MAX_NAMES
-        names = ", ".join(data.relabelled[:MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
-        notes.append(f"relabelled: {names}")
+        notes.append(f"relabelled: {first_names(data.relabelled, MAX_NAMES)}")
     columns = ["change", "data set", "method", "label", "videos"]
     rows = [[str(cell) for cell in row] for row in data.counts.itertuples(index=False)]
     return Section("Data", notes, [Table("Videos that differ", columns, rows)])

@@ -1,26 +1,48 @@
-"""Two results side by side, in words and numbers."""
+"""Two results side by side, in words and numbers: of two files, or of two models for one file."""
 
+from deepfake.core.labels import UNDECIDED
 from deepfake.predict.result import Interval, Result
+from deepfake.predict.worth import describe_thresholds, describe_worth
 
 Row = tuple[str, str, str]
 
 
 def comparison(first: Result, second: Result) -> list[Row]:
     """Rows of property, value of the first file, value of the second file."""
-    values = [_values(result) for result in (first, second)]
-    return [(name, values[0][name], values[1][name]) for name in values[0]]
+    return _rows(_file_values(first), _file_values(second))
 
 
-def _values(result: Result) -> dict[str, str]:
+def model_comparison(first: Result, second: Result) -> list[Row]:
+    """Rows of property, value of the first model, value of the second model, for one file."""
+    return _rows(_model_values(first), _model_values(second))
+
+
+def _rows(first: dict[str, str], second: dict[str, str]) -> list[Row]:
+    return [(name, first[name], second[name]) for name in first]
+
+
+def _file_values(result: Result) -> dict[str, str]:
     size = f"{result.video.width} × {result.video.height}" if result.video.width else "-"
+    people = {"people": str(len(result.faces)), "image size": size}
+    return {"file": result.path, **_verdict_values(result), **people}
+
+
+def _model_values(result: Result) -> dict[str, str]:
+    point = result.operating_point
     return {
-        "file": result.path,
+        "model": f"{result.model.name}, version {result.model.version}",
+        **_verdict_values(result),
+        "operating point": f"{point.name}. {describe_thresholds(point)}",
+        "measured error rates": describe_worth(point) or "unknown",
+    }
+
+
+def _verdict_values(result: Result) -> dict[str, str]:
+    return {
         "verdict": result.verdict,
         "score": "-" if result.score is None else f"{result.score:.2f}",
         "score range over frames (95 %)": _range_text(result.interval),
-        "people": str(len(result.faces)),
         "frames with a face": f"{result.frames_with_face} of {result.frames}",
-        "image size": size,
         "remark": "; ".join(filter(None, (result.reason, result.note))) or "-",
     }
 
@@ -44,3 +66,18 @@ def difference(first: Result, second: Result) -> str:
     if low[1] >= high[0]:
         return f"{sentence}, but the score ranges overlap: other frames could reverse the order."
     return f"{sentence}, and the score ranges do not overlap."
+
+
+def agreement(first: Result, second: Result) -> str:
+    """A sentence on whether two models give a file the same verdict, and what that means."""
+    if first.verdict == second.verdict == UNDECIDED:
+        return "Neither model gives a verdict."
+    if first.verdict == second.verdict:
+        return (
+            f"Both models say {first.verdict}. Models that learnt from the same data can be wrong for"
+            " the same reason."
+        )
+    return (
+        f"The models differ: {first.verdict} and {second.verdict}. Compare their error rates. Scores"
+        " of different models have different scales."
+    )

@@ -12,7 +12,6 @@ from typing import Any
 from markupsafe import Markup
 
 from deepfake.model.card import ModelCard
-from deepfake.predict.advice import advice
 from deepfake.predict.charts import (
     LINE_HEIGHT,
     WIDTH,
@@ -21,10 +20,10 @@ from deepfake.predict.charts import (
     timeline_points,
 )
 from deepfake.predict.detector import Detector
-from deepfake.predict.report import PersonView, data_url, render, worth_values
+from deepfake.predict.report import PersonView, data_url, render, verdict_values
 from deepfake.predict.result import Face, Result
 from deepfake.predict.worth import describe_thresholds, describe_worth
-from deepfake.serving.comparison import comparison, difference
+from deepfake.serving.comparison import agreement, comparison, difference, model_comparison
 from deepfake.serving.uploads import UploadLimits
 
 
@@ -56,12 +55,18 @@ def verdict_part(result: Result) -> str:
     svg = gauge(result.score, result.thresholds, result.interval)
     score = "" if result.score is None else f"score {result.score:.2f}, "
     image = chart_image(svg, f"{score}{threshold_text(result.thresholds)}")
-    values = worth_values(result)
-    return _render("page_verdict.html", result=result, gauge=image, advice=advice(result), **values)
+    values = verdict_values(result)
+    return _render("page_verdict.html", result=result, gauge=image, **values)
 
 
-def people_part(result: Result, people: Sequence[PersonView]) -> str:
-    """People side by side, each with heat maps and a timeline whose dots show the frames."""
+def people_part(result: Result, people: Sequence[PersonView], hidden_people: int = 0) -> str:
+    """People side by side, each with heat maps and a timeline whose dots show the frames.
+
+    Args:
+        result: of the file.
+        people: those to show.
+        hidden_people: number of those that are shown nowhere, to be told.
+    """
     return _render(
         "page_people.html",
         result=result,
@@ -71,7 +76,7 @@ def people_part(result: Result, people: Sequence[PersonView]) -> str:
             for person in people
         },
         dots={person.face.track: timeline_dots(person.face) for person in people},
-        hidden_people=len(result.faces) - len(people),
+        hidden_people=hidden_people,
     )
 
 
@@ -109,6 +114,32 @@ def comparison_part(first: Result, second: Result) -> str:
         rows=comparison(first, second),
         sentence=difference(first, second),
     )
+
+
+def model_comparison_part(first: Result, second: Result) -> str:
+    """The results of two models for one file side by side."""
+    return _render(
+        "page_comparison.html",
+        rows=model_comparison(first, second),
+        sentence=agreement(first, second),
+    )
+
+
+def answering_part(detector: Detector, date: str) -> str:
+    """What model answers: name, version, date and data, and what is to be known about it.
+
+    Args:
+        detector: the model.
+        date: of the model; "" if unknown.
+    """
+    return _render(
+        "page_answering.html", detector=detector, date=date, data=data_text(detector.card)
+    )
+
+
+def data_text(card: ModelCard) -> str:
+    """The data sets of a model."""
+    return ", ".join(card.origin.get("datasets", [])) or "unknown data"
 
 
 def model_part(detector: Detector) -> str:
@@ -163,7 +194,7 @@ def card_sections(card: ModelCard) -> list[tuple[str, list[tuple[str, str]]]]:
         (
             "Training",
             [
-                ("data sets", ", ".join(card.origin.get("datasets", [])) or "unknown"),
+                ("data sets", data_text(card)),
                 ("initial weights", str(trained.get("init", "unknown"))),
                 ("epochs", str(trained.get("epochs", "unknown"))),
                 ("self-blended fakes", f"{_blended_share(trained):.0%} of the pairs"),

@@ -1,5 +1,6 @@
 """How `deepfake app` starts the web page."""
 
+import ipaddress
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from deepfake.serving import page_server
+from deepfake.serving.theme import theme_options
 from deepfake.serving.uploads import UploadLimits, delete_uploads_of
 
 PAGE = Path(__file__).parent / "page" / "main.py"
@@ -26,11 +28,15 @@ class PageSettings:
     Attributes:
         model, operating_point: as for `Detector.load`.
         limits: of uploads.
+        addresses: whether the page fetches files at addresses.
+        feedback: whether people may note wrong verdicts in files on this machine.
     """
 
     model: str | None = None
     limits: UploadLimits = field(default_factory=UploadLimits)
     operating_point: str | None = None
+    addresses: bool = False
+    feedback: bool = False
 
     def to_text(self) -> str:
         """The settings as JSON."""
@@ -43,6 +49,18 @@ class PageSettings:
             return cls()
         settings = json.loads(environment[SETTINGS_VARIABLE])
         return cls(**{**settings, "limits": UploadLimits(**settings["limits"])})
+
+
+def is_local(address: str) -> bool:
+    """Whether a server that listens on an address is reached from this machine alone.
+
+    >>> is_local("127.0.0.1"), is_local("0.0.0.0")
+    (True, False)
+    """
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:  # a name, or "" for all addresses
+        return address == "localhost"
 
 
 def streamlit_command(limits: UploadLimits, address: str, port: int) -> list[str]:
@@ -61,6 +79,7 @@ def streamlit_command(limits: UploadLimits, address: str, port: int) -> list[str
         "client.showErrorLinks": "false",
         "client.toolbarMode": "minimal",
         "global.developmentMode": "false",
+        **theme_options(),
     }
     arguments = [f"--{name}={value}" for name, value in options.items()]
     return [sys.executable, "-m", page_server.__name__, "run", str(PAGE), *arguments]

@@ -11,9 +11,10 @@ import numpy as np
 from deepfake.core.media import HEAD_BYTES, kind_by_content
 from deepfake.jobs.step import OUT_OF_MEMORY, TIMED_OUT, Failure
 from deepfake.predict.detector import Detector
+from deepfake.predict.pictures import Pictures, make_pictures
 from deepfake.predict.preprocess import Preprocessed, Preprocessor
-from deepfake.predict.report import PersonView, html_report, person_views
-from deepfake.predict.result import Result, UndecidedCause
+from deepfake.predict.report import FrameView, PersonView, frame_views, html_report, person_views
+from deepfake.predict.result import FaceFrame, Result, UndecidedCause
 from deepfake.predict.verdict import make_result
 from deepfake.serving.queue import PredictionQueue
 from deepfake.serving.uploads import (
@@ -29,6 +30,7 @@ from deepfake.video.record import UNREADABLE, VideoMeta
 ReportProgress = Callable[[str], None]
 
 DETECTING, DRAWING = "Detecting and scoring faces", "Drawing heat maps"  # progress messages
+DRAWING_BOXES = "Drawing boxes on the file"
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,13 @@ class Analysis:
         result: the result.
         people: the most suspicious people, with crops and heat maps.
         report: the HTML that `deepfake predict --report` writes.
+        pictures: the file with boxes.
     """
 
     result: Result
     people: list[PersonView]
     report: str
+    pictures: Pictures
 
 
 class Service:
@@ -52,12 +56,15 @@ class Service:
     Args:
         detector: the model; it is closed with the service.
         limits: of each upload, and of the queue.
+        queue: that of another service; None for one of its own.
     """
 
-    def __init__(self, detector: Detector, limits: UploadLimits) -> None:
+    def __init__(
+        self, detector: Detector, limits: UploadLimits, queue: PredictionQueue | None = None
+    ) -> None:
         self.detector = detector
         self.limits = limits
-        self._queue = PredictionQueue(limits.waiting)
+        self._queue = queue or PredictionQueue(limits.waiting)
         delete_stale_uploads()
 
     @classmethod
@@ -71,6 +78,23 @@ class Service:
         """Load the model that `Detector.load` finds; raises ModelError as that does."""
         preprocessor = Preprocessor(limits.execution)
         return cls(Detector.load(model, preprocessor, runtime, operating_point), limits)
+
+    def with_model(self, model: str) -> "Service":
+        """A service with another model, and the queue and the decoder of this one.
+
+        Raises:
+            ModelError: as `Detector.load`.
+        """
+        detector = Detector.load(model, self.detector.preprocessor)
+        return Service(detector, self.limits, self._queue)
+
+    def with_point(self, name: str) -> "Service":
+        """This service at another operating point.
+
+        Raises:
+            OperatingPointError: the model does not have it.
+        """
+        return Service(self.detector.with_point(name), self.limits, self._queue)
 
     @property
     def queue_length(self) -> int:
@@ -120,13 +144,21 @@ class Service:
     def analyse(
         self, stream: BinaryIO, name: str, report_progress: ReportProgress = lambda _: None
     ) -> Analysis:
-        """As `predict`, with heat maps and the report."""
+        """As `predict`, with heat maps, the report, and the file with boxes."""
         with temporary_copy(stream, self.limits) as path, self._turn(report_progress):
             point = self.detector.operating_point.name
             result = self._predict(path, display_name(name), report_progress, point)
             report_progress(DRAWING)
             people = person_views(result, self.detector)
-            return Analysis(result, people, html_report(result, self.detector, people))
+            report = html_report(result, self.detector, people)
+            report_progress(DRAWING_BOXES)
+            pictures = make_pictures(result, path, path.parent, self.detector)
+            return Analysis(result, people, report, pictures)
+
+    def frame_view(self, frame: FaceFrame) -> FrameView:
+        """A frame with its heat map, in turn; raises QueueFullError."""
+        with self._turn(lambda _: None):
+            return frame_views([frame], self.detector)[0]
 
     def _turn(self, report_progress: ReportProgress) -> AbstractContextManager[None]:
         return self._queue.turn(lambda ahead: report_progress(waiting_message(ahead)))

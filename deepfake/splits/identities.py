@@ -1,22 +1,12 @@
-"""People in videos, recognised by their faces: clusters of face embeddings.
-
-The clusters are those of average linkage, cut at a distance. No cluster can join faces that are not
-connected by distances up to the cut, so the linkage is computed inside each connected set of faces.
-The result is the same, and memory grows with the largest set, not with the square of all faces.
-"""
+"""People in videos, recognised by their faces: clusters of face embeddings."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
-from sklearn.metrics import pairwise_distances_chunked
 
 from deepfake.base.code import code_version
 from deepfake.core.labels import REAL
@@ -25,9 +15,9 @@ from deepfake.faces.dlib_models import DLIB_PACKAGES
 from deepfake.jobs.pool import map_videos
 from deepfake.jobs.step import Failure, Step, Video, videos_of_archives
 from deepfake.params.schema import ExecutionParams, IdentitiesParams
+from deepfake.splits.linkage import average_linkage
 
 COLUMNS = ["video_id", "track", "faces", "identity"]
-CHUNK_MEGABYTES = 64  # of distances in memory at a time
 
 
 def embedding_step() -> Step:
@@ -49,7 +39,7 @@ def embed_videos(
     margin: float,
     params: IdentitiesParams,
     execution: ExecutionParams,
-) -> tuple[pd.DataFrame, NDArray[np.float64]]:
+) -> tuple[pd.DataFrame, NDArray[np.float32]]:
     """Embeddings of the people in all videos, or in those of `params.datasets`.
 
     Args:
@@ -66,61 +56,33 @@ def embed_videos(
     if params.datasets:
         manifest = manifest[manifest["dataset"].isin(params.datasets)]
     inputs = embedding_inputs(manifest, crops, margin, params)
-    rows: list[dict[str, Any]] = []
+    rows: list[tuple[str, int, int]] = []
+    numbers = bytearray()  # of the embeddings; lists of them would take ten times the memory
     results = map_videos(embedding_step(), inputs, execution, "embeddings")
     for video_id, result in zip(manifest["video_id"], results, strict=True):
         if isinstance(result, Failure):
             print(f"{video_id}: faces not compared ({result.status}): {result.reason}")
         else:
-            rows += [{"video_id": video_id, **row} for row in json.loads(result)]
-    embeddings = np.array([row["embedding"] for row in rows], np.float64)
+            for row in json.loads(result):
+                rows.append((video_id, row["track"], row["faces"]))
+                numbers += np.array(row["embedding"], np.float32).tobytes()
     tracks = pd.DataFrame(rows, columns=COLUMNS[:3])
-    return tracks, embeddings.reshape(-1, embedding.LENGTH)
+    return tracks, np.frombuffer(numbers, np.float32).reshape(-1, embedding.LENGTH)
 
 
-def cluster(embeddings: NDArray[np.float64], threshold: float) -> NDArray[np.int64]:
+def cluster(embeddings: NDArray[np.floating[Any]], threshold: float) -> NDArray[np.int64]:
     """Cluster number of each face, from 0, in order of first appearance.
 
     Args:
         embeddings: faces x 128.
         threshold: two clusters are merged if the mean distance between their faces is at most this.
     """
-    if not len(embeddings):
-        return np.zeros(0, np.int64)
-    numbers = np.zeros(len(embeddings), np.int64)
-    largest = 0
-    for members in _connected_sets(embeddings, threshold):
-        if len(members) == 1:
-            local = np.ones(1, np.int64)
-        else:
-            local = fcluster(linkage(embeddings[members], "average"), threshold, "distance")
-        numbers[members] = largest + local
-        largest += int(local.max())
-    return pd.factorize(numbers)[0].astype(np.int64)
-
-
-def _connected_sets(
-    embeddings: NDArray[np.float64], threshold: float
-) -> Iterator[NDArray[np.int64]]:
-    """Positions of the faces in each set that is connected by distances up to the threshold."""
-    pairs = [np.empty((0, 2), np.int64)]
-    start = 0
-    for block in pairwise_distances_chunked(embeddings, working_memory=CHUNK_MEGABYTES):
-        rows, columns = np.nonzero(block <= threshold)
-        later = columns > rows + start
-        pairs.append(np.stack([rows[later] + start, columns[later]], axis=1))
-        start += len(block)
-    near = np.concatenate(pairs)
-    size = len(embeddings)
-    graph = coo_matrix((np.ones(len(near), bool), (near[:, 0], near[:, 1])), (size, size))
-    _, component = connected_components(graph, directed=False)
-    order = np.argsort(component, kind="stable")
-    yield from np.split(order, np.flatnonzero(np.diff(component[order])) + 1)
+    return pd.factorize(average_linkage(embeddings, threshold))[0].astype(np.int64)
 
 
 def name_people(
     tracks: pd.DataFrame,
-    embeddings: NDArray[np.float64],
+    embeddings: NDArray[np.floating[Any]],
     manifest: pd.DataFrame,
     params: IdentitiesParams,
 ) -> pd.DataFrame:

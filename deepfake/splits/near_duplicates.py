@@ -5,6 +5,7 @@ other bytes. Neither may be in another split, and both are found here without an
 """
 
 import json
+from collections.abc import Iterator
 from itertools import chain, pairwise
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from deepfake.splits.frame_hashes import HASH_BITS, hash_frames
 COLUMNS = ["video_id", "content"]
 MAX_DISTANCE = 4  # differing bits; measured in docs/identities.md
 MIN_SHARE = 0.5  # of the frames of one of two videos
+BLOCK = 10_000  # videos that are compared with all at a time
 
 
 def hash_step() -> Step:
@@ -74,14 +76,24 @@ def find_near_duplicates(
         Rows with video_id and content ("content#<number>") of the videos that have near-duplicates.
     """
     ids = list(hashes)
-    values = np.array(sorted({*chain.from_iterable(hashes.values())}), np.uint64)
-    shows = _incidence([hashes[video_id] for video_id in ids], values)
-    shows_similar = ((_near(values, max_distance) @ shows.T) > 0).astype(np.int32)
-    shared = (shows @ shows_similar).tocoo()  # frames of the row's video that the column's shows
+    flat = np.fromiter(chain.from_iterable(hashes.values()), np.uint64)
+    rows = np.repeat(np.arange(len(ids)), [len(of_video) for of_video in hashes.values()])
+    values, columns = np.unique(flat, return_inverse=True)
+    # Videos x distinct hashes: 1 where the video has the hash
+    shows = csr_matrix((np.ones(len(flat), np.int32), (rows, columns)), (len(ids), len(values)))
+    shows.data[:] = 1
+    similar = _near(values, max_distance) @ shows.T
+    similar.data[:] = 1
     frames = np.asarray(shows.sum(axis=1)).ravel()
-    same = shared.data >= min_share * frames[shared.row]
-    size = len(ids)
-    graph = coo_matrix((same[same], (shared.row[same], shared.col[same])), (size, size))
+    edges = [np.empty((0, 2), np.int64)]
+    for start in range(0, len(ids), BLOCK):
+        # Frames of the row's video that the column's shows
+        shared = (shows[start : start + BLOCK] @ similar).tocoo()
+        row = shared.row + start
+        same = shared.data >= min_share * frames[row]
+        edges.append(np.stack([row[same], shared.col[same]], axis=1))
+    one, other = np.concatenate(edges).T
+    graph = coo_matrix((np.ones(len(one), bool), (one, other)), (len(ids), len(ids)))
     _, component = connected_components(graph, directed=False)
     table = pd.DataFrame({"video_id": ids, "component": component})
     table = table[table.duplicated("component", keep=False)]
@@ -99,41 +111,45 @@ def summarize_near_duplicates(content: pd.DataFrame) -> dict[str, int]:
     }
 
 
-def _incidence(hashes: list[list[int]], values: NDArray[np.uint64]) -> csr_matrix:
-    """Videos x distinct hashes: 1 where the video has the hash."""
-    rows = [row for row, of_video in enumerate(hashes) for _ in {*of_video}]
-    flat = np.array([value for of_video in hashes for value in sorted({*of_video})], np.uint64)
-    columns = np.searchsorted(values, flat)
-    ones = np.ones(len(rows), np.int32)
-    return coo_matrix((ones, (rows, columns)), (len(hashes), len(values))).tocsr()
-
-
 def _near(values: NDArray[np.uint64], max_distance: int) -> csr_matrix:
     """Hashes x hashes: 1 where they differ in at most `max_distance` bits.
 
-    Two such hashes agree in at least one of `max_distance` + 1 segments of their bits (pigeonhole
-    principle), so only hashes with a common segment are compared.
+    Of `max_distance` + 2 segments of their bits, two such hashes agree in at least two (pigeonhole
+    principle), so only hashes that agree in two segments are compared, for each choice of the two.
     """
-    edges = np.linspace(0, HASH_BITS, max_distance + 2).astype(int)
+    edges = np.linspace(0, HASH_BITS, max_distance + 3).astype(int)
+    masks = [np.uint64((1 << high) - (1 << low)) for low, high in pairwise(edges.tolist())]
     pairs = [np.empty((0, 2), np.int64)]
-    for low, high in pairwise(edges.tolist()):
-        segment = (values >> np.uint64(low)) & np.uint64((1 << (high - low)) - 1)
-        order = np.argsort(segment, kind="stable")
-        buckets = np.split(order, np.flatnonzero(np.diff(segment[order])) + 1)
-        pairs += [_near_pairs(values, bucket, max_distance) for bucket in buckets]
+    for second, mask in enumerate(masks):
+        for first in range(second):
+            # A pair that agrees in an earlier segment too was found there.
+            earlier = [masks[number] for number in range(second) if number != first]
+            pairs += _near_pairs(values, masks[first] | mask, earlier, max_distance)
     near = np.concatenate(pairs)
     size = len(values)
     links = coo_matrix((np.ones(len(near), np.int32), (near[:, 0], near[:, 1])), (size, size))
-    return ((links + links.T + identity(size, np.int32, "csr")) > 0).astype(np.int32).tocsr()
+    return (links + links.T + identity(size, np.int32, "csr")).tocsr()
 
 
 def _near_pairs(
-    values: NDArray[np.uint64], bucket: NDArray[np.int64], max_distance: int
-) -> NDArray[np.int64]:
-    pairs = [np.empty((0, 2), np.int64)]
-    for position, first in enumerate(bucket[:-1]):
-        others = bucket[position + 1 :]
-        differing = (values[first] ^ values[others]).view(np.uint8).reshape(-1, 8)
-        near = others[np.unpackbits(differing, axis=1).sum(axis=1) <= max_distance]
-        pairs.append(np.stack([np.full(len(near), first), near], axis=1))
-    return np.concatenate(pairs)
+    values: NDArray[np.uint64],
+    common: np.uint64,
+    different: list[np.uint64],
+    max_distance: int,
+) -> Iterator[NDArray[np.int64]]:
+    """Pairs of near hashes that agree in the bits `common`, but in none of the masks `different`."""
+    order = np.argsort(values & common, kind="stable")
+    ordered = values[order]
+    rows = np.arange(len(values))
+    # Equal keys are neighbours: compare each hash with the next one, the next but one, and so on.
+    for step in range(1, len(values)):
+        rows = rows[: np.searchsorted(rows, len(values) - step)]
+        differing = ordered[rows] ^ ordered[rows + step]
+        agree = differing & common == 0
+        rows, differing = rows[agree], differing[agree]
+        if not len(rows):
+            return
+        near = np.bitwise_count(differing) <= max_distance
+        for mask in different:
+            near &= differing & mask != 0
+        yield np.stack([order[rows[near]], order[rows[near] + step]], axis=1)

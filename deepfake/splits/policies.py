@@ -50,10 +50,10 @@ def with_links(
         The same rows with `clusters` (identities, separated by spaces) and `content`, "" if nothing
         was found.
     """
-    people = identities.groupby("video_id")["identity"].agg(
-        lambda names: " ".join(sorted({*names}))
-    )
-    content = duplicates.set_index("video_id")["content"]
+    names = identities[["video_id", "identity"]].drop_duplicates()
+    names = names.sort_values(["video_id", "identity"])
+    people = names.groupby("video_id")["identity"].agg(" ".join).to_dict()
+    content = dict(zip(duplicates["video_id"], duplicates["content"], strict=True))
     ids = manifest["video_id"]
     return manifest.assign(
         clusters=[people.get(video_id, "") for video_id in ids],

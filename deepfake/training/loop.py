@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, cast
@@ -27,11 +28,13 @@ from deepfake.model.calibration import Calibration
 from deepfake.model.inputs import stored_images
 from deepfake.model.logits import predict_logits
 from deepfake.model.network import build_model, init_digest, parameter_groups
+from deepfake.model.onnx_model import BATCH_SIZE
 from deepfake.params.schema import ScoreParams, TrainParams
 from deepfake.training.crop_set import CropSet
 from deepfake.training.dataset import CropDataset
 from deepfake.training.domains import check_domains
-from deepfake.training.sampler import EpochSampler
+from deepfake.training.processes import Processes, run_in_processes, share_batch_norm
+from deepfake.training.sampler import BatchShares, EpochSampler
 from deepfake.training.schedule import cosine_with_warmup, ema_with_warmup
 from deepfake.training.state import load_state, save_state, state_path
 from deepfake.training.validation import val_domains, val_metrics
@@ -76,7 +79,8 @@ def train(
     """Train a ResNet-18 and return the epoch with the highest ROC-AUC on val, by domain.
 
     After each epoch the whole state is written to a file in `scratch` that is named after the inputs
-    and the code. A run that finds this file resumes from it and ends with the same weights.
+    and the code. A run that finds this file resumes from it and ends with the same weights, up to
+    rounding if `params.processes` is another one.
 
     Args:
         train_set: crops to train on.
@@ -98,7 +102,21 @@ def train(
     state_file = state_path(
         scratch, (train_set, val_set), (params, score_params), code_version(train), initial_weights
     )
-    run = TrainingRun(train_set, params, workers)
+    inputs = (train_set, val_set, params, score_params, state_file, workers)
+    return run_in_processes(params.processes, _train, *inputs)
+
+
+def _train(
+    processes: Processes,
+    train_set: CropSet,
+    val_set: CropSet,
+    params: TrainParams,
+    score_params: ScoreParams,
+    state_file: Path,
+    workers: int,
+) -> TrainingResult:
+    """The part of `train` that all processes do together; only the first writes and prints."""
+    run = TrainingRun(train_set, params, workers, processes)
     images = stored_images(val_set.folder, val_set.table)
     domains = val_domains(val_set, params)
     progress = load_state(state_file, run)
@@ -113,8 +131,9 @@ def train(
             progress["best_epoch"] = epoch + 1
             weights = run.average.module.state_dict()
             progress["weights"] = {name: value.cpu().clone() for name, value in weights.items()}
-        save_state(state_file, run, progress)
-        print(" ".join(f"{name} {value:.4g}" for name, value in row.items()), flush=True)
+        if processes.rank == 0:
+            save_state(state_file, run, progress)
+            print(" ".join(f"{name} {value:.4g}" for name, value in row.items()), flush=True)
     run.average.module.load_state_dict(progress["weights"])
     return TrainingResult(
         progress["weights"],
@@ -161,20 +180,32 @@ class TrainingRun:
     Args:
         train_set: crops to train on.
         params: the train section of params.yaml.
-        workers: processes that decode and augment crops; with 0, this process does.
+        workers: processes that decode and augment crops; with 0, this process does. Those that
+            train on this machine divide them.
+        processes: this process among those that train.
     """
 
-    def __init__(self, train_set: CropSet, params: TrainParams, workers: int) -> None:
+    def __init__(
+        self,
+        train_set: CropSet,
+        params: TrainParams,
+        workers: int,
+        processes: Processes = Processes(),  # noqa: B008  which is frozen
+    ) -> None:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
         torch.backends.cudnn.benchmark = False
         torch.manual_seed(params.seed)
         self.params = params
-        self.fabric = Fabric(accelerator="auto", devices=1, precision=cast(Any, _precision(params)))
+        self.processes = processes
+        accelerator, devices = processes.device()
+        precision = cast(Any, _precision(params))
+        self.fabric = Fabric(accelerator=accelerator, devices=devices, precision=precision)
         self.device = self.fabric.device
         self.precision = self.fabric.strategy.precision  # holds the scaler of the loss in 16 bit
         # On its device before it is copied for the average and given to the optimiser.
         network = build_model(params.init, params.head).to(memory_format=torch.channels_last)
+        share_batch_norm(network, processes)
         self.network = self.fabric.to_device(network)
         self.average = AveragedModel(
             self.network, multi_avg_fn=ema_with_warmup(params.ema), use_buffers=True
@@ -195,12 +226,11 @@ class TrainingRun:
         self.normalise = Normalise()
         dataset = CropDataset(train_set.folder, table, landmarks, transform)
         self.sampler = EpochSampler(table, train_set.blendable(), params)
-        workers = _startable(workers)
+        workers = _startable(workers // processes.local_count)
         self.loader = DataLoader(
             dataset,
-            batch_size=params.batch_size,
-            sampler=self.sampler,
-            collate_fn=_as_arrays,
+            batch_sampler=BatchShares(self.sampler, params.batch_size, processes),
+            collate_fn=partial(_as_arrays, size=params.image_size),
             num_workers=workers,
             persistent_workers=workers > 0,
             # OpenCV and OpenMP may hang in a process that was forked after they started threads.
@@ -232,23 +262,41 @@ class TrainingRun:
         loss_sum, count = 0.0, 0
         # The bar is of all epochs, so the time left that it shows is that of the whole run.
         total, done = (count * len(self.sampler) for count in (self.params.epochs, epoch))
-        with tqdm(total=total, initial=done, desc=title, unit="crop") as bar:
+        hidden = self.processes.rank > 0
+        with tqdm(total=total, initial=done, desc=title, unit="crop", disable=hidden) as bar:
             for crops, labels in self._batches():
-                loss = binary_cross_entropy_with_logits(self.fabric_model(crops).squeeze(1), labels)
+                size = int(self.processes.sum(torch.tensor(len(crops), device=self.device)))
+                loss = self._loss(crops, labels, size)
                 self.fabric_optimizer.zero_grad()
                 self.fabric.backward(loss)
+                self.processes.sum_gradients(self.network)
                 self.fabric_optimizer.step()
                 self.schedule.step()
                 self.average.update_parameters(self.network)
-                loss_sum += float(loss.detach()) * len(crops)
-                count += len(crops)
-                bar.update(len(crops))
+                loss_sum += float(self.processes.sum(loss.detach())) * size
+                count += size
+                bar.update(size)
                 bar.set_postfix(loss=f"{loss_sum / count:.3f}")
         return loss_sum / count
 
+    def _loss(self, crops: Tensor, labels: Tensor, size: int) -> Tensor:
+        """The part of these crops in the mean loss of a batch of `size` crops of all processes."""
+        logits: Tensor = self.fabric_model(crops).squeeze(1)
+        if not len(crops):  # the last batch can be smaller than the number of processes
+            return logits.sum()
+        return binary_cross_entropy_with_logits(logits, labels) * (len(crops) / size)
+
     def predict(self, images: Sequence[bytes]) -> Floats:
-        """One logit of the averaged network per JPEG crop."""
-        return predict_logits(self.average.module, images, self.params.image_size, self.device)
+        """One logit of the averaged network per JPEG crop; every process computes its share."""
+        network, size, device = self.average.module, self.params.image_size, self.device
+        if self.processes.count == 1:
+            return predict_logits(network, images, size, device)
+        logits = torch.zeros(len(images), dtype=torch.float64)
+        share = self.processes.share(range(len(images)))
+        for start in range(share.start, share.stop, BATCH_SIZE):
+            rows = slice(start, min(start + BATCH_SIZE, share.stop))
+            logits[rows] = torch.from_numpy(predict_logits(network, images[rows], size, device))
+        return self.processes.sum(logits.to(device)).cpu().numpy()
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Normalised crops in the network's memory layout, and smoothed labels, on its device."""
@@ -259,12 +307,14 @@ class TrainingRun:
             yield self.normalise(on_device), smoothed.to(self.device)
 
 
-def _as_arrays(examples: list[tuple[Tensor, int]]) -> tuple[NDArray[np.uint8], Labels]:
-    """A batch as arrays, which a loading process sends through a pipe.
+def _as_arrays(examples: list[tuple[Tensor, int]], size: int) -> tuple[NDArray[np.uint8], Labels]:
+    """A batch of crops of `size` pixels as arrays, which a loading process sends through a pipe.
 
     It would put tensors in /dev/shm, where a container has 64 MB by default, too little for a dozen
     processes with large crops. A pipe is about as fast.
     """
+    if not examples:
+        return np.zeros((0, 3, size, size), np.uint8), np.zeros(0, np.int64)
     crops, labels = zip(*examples, strict=True)
     return torch.stack(crops).numpy(), np.array(labels)
 

@@ -1,6 +1,7 @@
 """Which crops an epoch of training reads, and in what order: pairs of a REAL and a FAKE crop."""
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch.utils.data import Sampler
 from deepfake.core.labels import REAL, Floats, Integers
 from deepfake.params.schema import TrainParams
 from deepfake.training.domains import list_domains
+from deepfake.training.processes import Processes
 
 UNCHANGED: Final = "unchanged"
 BLENDED: Final = "blended"
@@ -78,6 +80,27 @@ class EpochSampler(Sampler[ExampleKey]):
         ]
         for position in interleaved(counts):
             yield from pairs[position]
+
+
+class BatchShares(Sampler[list[ExampleKey]]):
+    """The examples of one process in each batch of an epoch.
+
+    Args:
+        examples: of an epoch.
+        batch_size: number of examples in a batch of all processes.
+        processes: this process among those that train.
+    """
+
+    def __init__(self, examples: EpochSampler, batch_size: int, processes: Processes) -> None:
+        self.examples, self.batch_size, self.processes = examples, batch_size, processes
+
+    def __len__(self) -> int:
+        return -(-len(self.examples) // self.batch_size)
+
+    def __iter__(self) -> Iterator[list[ExampleKey]]:
+        examples = iter(self.examples)
+        while batch := list(islice(examples, self.batch_size)):
+            yield self.processes.share(batch)
 
 
 def share_out(count: int, shares: Sequence[float]) -> list[int]:

@@ -13,6 +13,8 @@ from deepfake.params.schema import ScoreParams, TrainParams
 from deepfake.training.crop_set import CropSet
 
 STATE_FILE = "state.pt"
+# Parameters that may be others when a run is resumed.
+SPEED_ONLY = {"processes"}
 STATEFUL = (
     "network",
     "average",
@@ -45,7 +47,7 @@ def state_path(
         digest.update(crops.table.to_csv(index=False).encode())
         digest.update(crops.version.encode())
     for section in params:
-        digest.update(section.model_dump_json().encode())
+        digest.update(section.model_dump_json(exclude=SPEED_ONLY).encode())
     digest.update(code.encode())
     digest.update(weights.encode())
     return folder / digest.hexdigest()[:32] / STATE_FILE
@@ -71,10 +73,13 @@ def load_state(path: Path, run: Any) -> dict[str, Any]:
     Returns:
         The progress that was stored; an empty history, and `run` unchanged, without a stored state.
     """
-    if not path.is_file():
+    # The first process reads it for all, which may be on machines without this file.
+    content = run.processes.from_first(path.read_bytes() if path.is_file() else b"")
+    if not content:
         return {"history": []}
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     for name in STATEFUL:
         getattr(run, name).load_state_dict(state.pop(name))
-    print(f"resuming after epoch {len(state['history'])}", flush=True)
+    if run.processes.rank == 0:
+        print(f"resuming after epoch {len(state['history'])}", flush=True)
     return cast(dict[str, Any], state)

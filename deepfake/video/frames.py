@@ -1,6 +1,5 @@
 """Extract the frames of all videos of a manifest."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -13,6 +12,7 @@ from deepfake.base.code import code_version
 from deepfake.base.errors import CacheError
 from deepfake.base.remote_listing import RemoteListingError, is_listing, read_listing
 from deepfake.core import archive
+from deepfake.core.files import EMPTY_DIGEST
 from deepfake.jobs import step
 from deepfake.jobs.cache import Cache
 from deepfake.jobs.downloads import RemoteVideo
@@ -21,7 +21,6 @@ from deepfake.jobs.step import DIGEST, VERSION, Failure, Step, Video, content_ke
 from deepfake.params.schema import ExecutionParams, FramesParams
 from deepfake.video import frame_archive, record
 
-EMPTY_DIGEST = hashlib.sha256().hexdigest()
 FAILURES = ["video_id", "path", "status", "reason", "frame_count"]
 STATUSES = (
     *(record.OK, record.TRUNCATED, record.DAMAGED, record.TOO_SHORT, record.UNREADABLE),

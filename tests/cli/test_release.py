@@ -103,8 +103,8 @@ def test_a_release_and_the_next_one(here: Path) -> None:
     assert (kind, title) == ("tag", "model v1.0.0")
     metrics = json.loads(Path("metrics/evaluate.json").read_text())["test"]
     assert lines[: len(metrics)] == [f"test.{name}: {value}" for name, value in metrics.items()]
-    machine = [line.partition(":")[0] for line in lines if line][-2:]
-    assert machine == ["requirements.lock", "machine"]
+    machine = [line.partition(":")[0] for line in lines if line][-3:]
+    assert machine == ["requirements.lock", "machine", "numerics"]
     assert lines[-1 if lines[-1] else -2].endswith(" threads")
 
     code, out = run("1.0.0")

@@ -13,6 +13,7 @@ from deepfake.core import archive
 from deepfake.core.image import Image, decode_image, encode_jpeg
 from deepfake.faces import cropping
 from deepfake.faces.detection import Face, find_faces
+from deepfake.faces.tracking import MAX_COLOR_DIFFERENCE
 
 SETTINGS: dict[str, Any] = {
     "detector": "yunet",
@@ -260,3 +261,15 @@ def h264(images: Sequence[Image], crf: int) -> list[Image]:
     stream.seek(0)
     with av.open(stream) as clip:
         return [frame.to_ndarray(format="rgb24") for frame in clip.decode(video=0)]
+
+
+def test_colours_are_compared_where_two_faces_fit_best() -> None:
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(60, 200, (2, 12, 12, 3), np.uint8)
+    one, other = (cv2.resize(part, (240, 240), interpolation=cv2.INTER_CUBIC) for part in coarse)
+    nodded = np.roll(one, 8, axis=0)  # pixels, a fifteenth of the face
+    box = Face((60, 60, 180, 180), 0.9, ((140, 100), (130, 100), (90, 100), (100, 100), (120, 130)))
+    appearance = cropping.FrameAppearance([one, nodded, other])
+    assert appearance.color_difference(0, box, 0, box) == 0
+    assert appearance.color_difference(0, box, 1, box) < MAX_COLOR_DIFFERENCE / 4
+    assert appearance.color_difference(0, box, 2, box) > MAX_COLOR_DIFFERENCE

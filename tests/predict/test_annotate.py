@@ -122,7 +122,8 @@ def test_odd_sides_lose_one_pixel(tmp_path: Path) -> None:
         (20, 50, 25.0),  # shortly before the first one
         (10, 50, None),
         (70, 50, None),
-        (30, 20, None),  # too far from both
+        (32, 20, None),  # too far from both
+        (29, 20, 25.0),  # close to one of two that are too far apart
         (25, 20, 25.0),
     ],
 )
@@ -134,13 +135,13 @@ def test_boxes_are_interpolated(number: int, max_gap: float, left: float | None)
 def test_labels_have_person_score_and_verdict() -> None:
     labels = labels_at(50, THREE_PEOPLE.faces, HALF, 50)
     assert [(label.text, label.verdict) for label in labels] == [
-        ("Person 1: 0.10", "REAL"),
-        ("Person 2: 0.90", "FAKE"),
+        ("Person 1: 0.90", "FAKE"),
+        ("Person 2: 0.10", "REAL"),
         ("Person 3: 0.90", "FAKE"),
     ]
     assert labels_at(50, [], HALF, 50) == []
     cautious = labels_at(50, THREE_PEOPLE.faces, Thresholds(0.05, 0.9), 50)
-    assert [label.verdict for label in cautious] == ["UNDECIDED", "FAKE", "FAKE"]
+    assert [label.verdict for label in cautious] == ["FAKE", "UNDECIDED", "FAKE"]
 
 
 def test_drawing_changes_a_copy_and_keeps_its_size() -> None:

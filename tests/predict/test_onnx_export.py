@@ -1,17 +1,20 @@
 """A model without ONNX file: exported on first use, once, and never in part."""
 
+import json
 import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from torch import nn
 
 from deepfake import Detector
 from deepfake.base.errors import ModelError
 from deepfake.model.card import CARD, ONNX, WEIGHTS
 from deepfake.model.operating_points import MEASURED
-from deepfake.predict import onnx_export
+from deepfake.predict import loading, onnx_export
 from deepfake.predict.onnx_export import exported_file
 
 RATES = '{"operating_points": {}}'  # of a model that was not measured
@@ -44,6 +47,33 @@ def test_a_model_is_exported_once(
     (model / CARD).write_text(f"{card} ")
     with pytest.raises(TypeError), exported_file(str(model)):
         pass  # another card is another model
+
+
+def test_auto_gives_the_scores_of_torch_and_falls_back_to_it(
+    model: Path, detector: Detector, demo_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "has_accelerator", lambda: False)
+    clip = demo_root / "real/orl01_1.mp4"
+    fast, expected = Detector.load(model, detector.preprocessor, "auto"), detector.predict(clip)
+    found = fast.predict(clip)
+    assert found.score == pytest.approx(expected.score, abs=1e-4)
+    assert found.model == replace(expected.model, name=model.name), "whatever runs it"
+    with pytest.raises(ModelError, match="heat maps and reports need runtime torch"):
+        _ = fast.network
+
+    exported = next(model.parent.rglob(ONNX))
+    shutil.copy(exported, model / ONNX)
+    card = json.loads((model / CARD).read_text())
+    (model / CARD).write_text(json.dumps({**card, "temperature": 2.0}))
+    stale = Detector.load(model, detector.preprocessor, "auto")
+    assert f"{ONNX} is of another model than" in stale.notes[0]
+    assert isinstance(stale.network, nn.Module)
+    (model / ONNX).unlink()
+    monkeypatch.setattr(onnx_export, "user_cache", lambda: model / CARD)
+    unwritable = Detector.load(model, detector.preprocessor, "auto")
+    assert "set XDG_CACHE_HOME" in unwritable.notes[0]
+    monkeypatch.setattr(loading, "has_accelerator", lambda: True)
+    assert isinstance(Detector.load(model, detector.preprocessor, "auto").network, nn.Module)
 
 
 def test_two_processes_at_once_and_one_that_is_killed(

@@ -32,6 +32,7 @@ def crop(frame: int, track: int) -> dict[str, Any]:
         "track": track,
         "image": f"{track}-{frame:06d}.jpg",
         "box": [1, 2, 91, 102],
+        "landmarks": [[70, 40], [60, 40], [20, 40], [30, 40], [45, 60]],
         "sharpness": 100.0,
         "brightness": 100.0,
     }
@@ -81,7 +82,8 @@ def test_the_most_suspicious_person_decides(card: ModelCard) -> None:
     assert (result.frames, result.frames_with_face, result.coverage) == (4, 4, 1.0)
     assert result.cause is None
     face = result.faces[1]
-    assert (face.track, face.number, face.coverage) == (1, 2, 0.5)
+    assert (face.track, face.coverage) == (1, 0.5)
+    assert [person.track for person in result.people] == [1, 0], "the most suspicious first"
     assert [frame.seconds for frame in face.frames] == [1.0, 2.0]
     assert [frame.score for frame in face.frames] == pytest.approx([expit(0.5), expit(1.5)])
     assert [frame.image for frame in face.most_suspicious(1)] == [b"1-000050.jpg"]

@@ -1,10 +1,18 @@
-"""What a verdict is worth, in words."""
+"""What a verdict says and is worth, in words."""
+
+from dataclasses import replace
 
 import pytest
-from results import CAUTIOUS, HALF, measured
+from results import CAUTIOUS, HALF, NO_PEOPLE, NOT_CERTAIN, THREE_PEOPLE, measured
 
 from deepfake.model.operating_points import Measured, OperatingPoint, Rate, Thresholds
-from deepfake.predict.worth import describe_thresholds, describe_worth
+from deepfake.predict.worth import (
+    describe_sureness,
+    describe_thresholds,
+    describe_verdict_worth,
+    describe_worth,
+    plain_verdict,
+)
 
 UNKNOWN = Rate(None, None, None)
 
@@ -63,3 +71,37 @@ def test_a_label_that_test_lacks_is_left_out(name: str, left: str) -> None:
 def test_what_was_not_measured_is_not_claimed() -> None:
     assert worth(None) == ""
     assert worth(measured(false_positive_rate=UNKNOWN, false_negative_rate=UNKNOWN)) == ""
+
+
+@pytest.mark.parametrize(
+    ("verdict", "plain", "sentence"),
+    [
+        ("FAKE", "Looks manipulated", "Of 100 real videos like those of the test set, about 5 (2"),
+        ("REAL", "No sign of manipulation found", "Of 100 fake videos like those of the test"),
+        ("UNDECIDED", "Cannot say", "Of 100 videos like those of the test set, about 25 (20"),
+    ],
+)
+def test_a_verdict_in_everyday_words_and_what_it_is_worth(
+    verdict: str, plain: str, sentence: str
+) -> None:
+    result = replace(NOT_CERTAIN, verdict=verdict)
+    assert plain_verdict(result) == plain
+    assert describe_verdict_worth(result).startswith(sentence)
+    assert describe_verdict_worth(result).endswith("In brackets: 95 % intervals.")
+
+
+def test_an_unknown_worth_is_not_claimed() -> None:
+    assert describe_verdict_worth(THREE_PEOPLE) == ""
+    assert describe_verdict_worth(NO_PEOPLE) == ""
+    point = replace(CAUTIOUS, measured=measured(CAUTIOUS.thresholds, undecided=UNKNOWN))
+    assert describe_verdict_worth(replace(NOT_CERTAIN, operating_point=point)) == ""
+
+
+@pytest.mark.parametrize(
+    ("agree", "end"),
+    [(True, "which can still be wrong."), (False, "could change the verdict."), (None, "0.92.")],
+)
+def test_sureness_is_about_other_frames_only(agree: bool | None, end: str) -> None:
+    assert describe_sureness(replace(THREE_PEOPLE, frames_agree=agree)).endswith(end)
+    assert "too few frames" in describe_sureness(replace(THREE_PEOPLE, interval=None))
+    assert describe_sureness(NO_PEOPLE) == ""

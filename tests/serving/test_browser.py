@@ -28,6 +28,9 @@ from PIL import ImageChops
 from deepfake.core.image import Image
 from deepfake.model.card import ModelCard
 from deepfake.model.network import load_model
+from deepfake.predict.detector import Detector
+from deepfake.predict.palette import SMALLEST_TEXT
+from deepfake.predict.report import html_report
 from deepfake.serving.page_command import SHUTDOWN_SECONDS
 from deepfake.serving.uploads import FOLDER_PREFIX
 
@@ -39,6 +42,25 @@ SWAP = "fake/poisson/astronaut_pexels_1.mp4"
 COLOURS = 256  # of a screenshot, so that it is small enough for docs/pictures
 RESTING = "[data-testid=stApp][data-test-script-state=notRunning]"
 MARGIN = 30  # pixels below the content
+MAX_TABS = 20  # presses of the Tab key
+STREAMLIT_RULES = {
+    "presentation-role-conflict": "the place to drop files has a role and a label",
+    "image-alt": "st.image takes no alternative text; the caption is below the picture",
+}
+IS_OURS = "one => Boolean(one.closest('.deepfake') || !document.querySelector('.stApp'))"
+FOCUSED = "document.activeElement.ariaLabel || document.activeElement.innerText || ''"
+SMALL_TEXT = """smallest => {
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), found = [];
+  while (walker.nextNode()) {
+    const text = walker.currentNode.data.trim(), parent = walker.currentNode.parentElement;
+    const size = parseFloat(getComputedStyle(parent).fontSize);
+    const range = document.createRange();
+    range.selectNode(walker.currentNode);
+    const isSeen = parent.checkVisibility() && range.getBoundingClientRect().width > 1;
+    if (text && isSeen && size < smallest) found.push([text, size]);
+  }
+  return found;
+}"""
 
 pytestmark = [
     pytest.mark.browser,
@@ -163,7 +185,7 @@ def read(page: Any, words: str) -> str:
 
 
 def verdict(page: Any) -> str:
-    return str(page.locator(".verdict").first.inner_text())
+    return str(page.locator(".label strong").first.inner_text())
 
 
 def frames_of(path: Path) -> list[Image]:
@@ -330,7 +352,7 @@ def test_a_sample_clip_on_a_phone_in_dark_mode(visit: Any, shoot: Any) -> None:
 
 def test_two_files_are_compared(visit: Any, shoot: Any, demo_root: Path) -> None:
     page = visit()
-    page.get_by_role("tab", name="Compare two").click()
+    page.get_by_role("tab", name="Compare").click()
     upload(page, demo_root / "real/astronaut_1.mp4", 1)
     page.get_by_text("Seen in").first.wait_for()
     upload(page, demo_root / SWAP, 2)
@@ -348,6 +370,82 @@ def test_the_model(visit: Any, shoot: Any, card: ModelCard) -> None:
     shoot(page, "model")
     assert f"Scores of {card.threshold:.2f} or more are FAKE." in text
     assert "chosen on validation videos and fixed" in text
+
+
+@pytest.mark.parametrize(("size", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")])
+def test_accessibility(visit: Any, demo_root: Path, size: tuple[int, int], scheme: str) -> None:
+    page = visit(size, scheme)
+    read(page, "sent nowhere")
+    page.locator(RESTING).wait_for()
+    check_accessibility(page)
+    assert focused(page, ["Operating point", "Check files", "Upload"])
+    upload(page, demo_root / SWAP)
+    read(page, "Save the report")
+    page.locator(RESTING).wait_for()
+    check_accessibility(page)
+    tree = page.locator("body").aria_snapshot()
+    headings = re.findall(r'heading "(.+?)" \[level=(\d)\]', tree)
+    assert headings[0] == ("Was a face swapped?", "1")
+    assert ("Person 1", "2") in headings
+    assert 'tab "Check files" [selected]' in tree
+    assert re.search(r'img "score 0\.\d\d, threshold 0\.\d\d"', tree)
+    for tab, words in (("Compare", "Drop the second file"), ("The model", "Out of scope")):
+        page.get_by_role("tab", name=tab).click()
+        page.get_by_text(words).first.wait_for()
+        check_accessibility(page)
+
+
+def check_accessibility(page: Any) -> None:
+    """No violation of axe in our markup, only known ones in Streamlit's, and no small text."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    found = axe.Axe().run(page).response["violations"]
+    nodes = [(one["id"], node["target"][0], node["html"]) for one in found for node in one["nodes"]]
+    ours = [node for node in nodes if page.locator(node[1]).first.evaluate(IS_OURS)]
+    assert ours == []
+    assert {rule for rule, _, _ in nodes} <= STREAMLIT_RULES.keys()
+    assert page.evaluate(SMALL_TEXT, SMALLEST_TEXT) == []
+
+
+def focused(page: Any, names: list[str]) -> bool:
+    """Whether the Tab key reaches elements with these names, in this order."""
+    left = iter(names)
+    wanted = next(left)
+    for _ in range(MAX_TABS):
+        page.keyboard.press("Tab")
+        name = page.evaluate(FOCUSED)
+        if wanted in name:
+            wanted = next(left, "")
+            if not wanted:
+                return True
+    return False
+
+
+def test_a_report_on_screen_and_on_paper(
+    chromium: Any, trained: Path, demo_root: Path, tmp_path: Path
+) -> None:
+    with Detector.load(trained / "models") as detector:
+        text = html_report(detector.predict(demo_root / SWAP), detector)
+    path = tmp_path / "report.html"
+    path.write_text(text)
+    for size, scheme in ((DESKTOP, "light"), (PHONE, "dark")):
+        width, height = size
+        viewport = {"width": width, "height": height}
+        # The Content-Security-Policy of the report would not let axe run.
+        with chromium.new_context(
+            viewport=viewport, color_scheme=scheme, bypass_csp=True
+        ) as context:
+            page = context.new_page()
+            page.goto(path.as_uri())
+            check_accessibility(page)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            page.emulate_media(media="print", color_scheme=scheme)
+            colours = page.evaluate(
+                "[...document.querySelectorAll('section')].map(e => getComputedStyle(e).color)"
+            )
+            assert max(int(part) for one in colours for part in re.findall(r"\d+", one)) < 100, (
+                "dark text on paper, in dark mode too"
+            )
+            assert page.pdf(prefer_css_page_size=True).startswith(b"%PDF")
 
 
 def test_an_interrupt_stops_the_page_while_a_browser_is_open(

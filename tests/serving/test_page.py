@@ -1,5 +1,7 @@
 """The page in Streamlit's test runner, without a browser."""
 
+import csv
+import io
 import json
 import os
 import signal
@@ -8,6 +10,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +20,10 @@ from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
 
 from deepfake.cli.app import app
+from deepfake.core.labels import FAKE
 from deepfake.serving import page_command
+from deepfake.serving.address import AddressError, FetchedFile, FetchRules
+from deepfake.serving.page import file_input
 from deepfake.serving.page_command import (
     PAGE,
     SETTINGS_VARIABLE,
@@ -57,12 +63,12 @@ def upload(page: AppTest, data: bytes, name: str, place: int = 0) -> AppTest:
 
 def test_the_empty_page_and_the_model(page: AppTest) -> None:
     assert page.title[0].value == "Was a face swapped?"
-    assert [tab.label for tab in page.tabs] == ["Check a file", "Compare two", "The model"]
-    assert page.file_uploader[0].label == "Drop an image or a video, up to 1 MB and 10 minutes"
+    assert [tab.label for tab in page.tabs] == ["Check files", "Compare", "The model"]
+    assert page.file_uploader[0].label == "Drop images or videos, up to 1 MB and 10 minutes"
     assert "chosen on validation videos and fixed" in text_of(page)
-    notes = [one.value for one in page.caption if one.value.startswith("Note: ")]
-    assert len(notes) == 1, "once"
-    assert "operating point balanced: the model has no cautious" in notes[0]
+    assert text_of(page).count("operating point balanced: the model has no cautious") == 1
+    assert "trained on demo" in text_of(page)
+    assert page.selectbox(key="point").options == ["balanced"], "the model has no other"
     assert not page.slider, "the threshold cannot be moved"
     assert not page.number_input
 
@@ -82,7 +88,9 @@ def test_an_upload_and_its_downloads(page: AppTest, demo_root: Path) -> None:
     assert "Scores of 0.50 or more are FAKE" in text
     assert "Person 1" in text
     assert "<b>my" not in text
-    assert len(page.get("download_button")) == 2
+    assert len(page.get("download_button")) == 3, "JSON, the report, and the model card"
+    assert len(page.get("video")) == 1
+    assert len(page.get("vega_lite_chart")) == 1
 
 
 def test_a_broken_file(page: AppTest) -> None:
@@ -214,3 +222,99 @@ def test_only_the_page_loads_torch() -> None:
         " deepfake.predict.inputs, deepfake.predict.preprocess; sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
+
+
+@pytest.mark.slow
+def test_several_files_and_an_address(
+    page: AppTest, demo_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table of all, one opened by its row; the address is off unless the settings allow it."""
+    assert not page.text_input, "no address"
+    settings = PageSettings.from_environment(os.environ)
+    allowed = replace(settings, addresses=True, feedback=True)
+    monkeypatch.setattr(file_input, "fetch", fetch_clip)
+    monkeypatch.setenv(SETTINGS_VARIABLE, allowed.to_text())
+    page.run()
+    page.text_input[0].set_value("http://10.0.0.1/")
+    click(page, "Fetch")
+    assert page.error[0].value == "Not fetched: not public"
+    page.text_input[0].set_value("https://clips.example/broken.mp4")
+    click(page, "Fetch")
+    assert "neither an image nor a video" in text_of(page)
+    assert not page.dataframe, "one file needs no table"
+
+    clip = ("clip.mp4", (demo_root / "real/orl01_1.mp4").read_bytes(), "video/mp4")
+    page.file_uploader[0].set_value([clip])
+    page.run()
+    files = page.session_state["file-list"]
+    wait_until(lambda: all(one.analysis for one in files.files()))
+    page.run()
+    table = page.dataframe[0].value
+    assert table["File"].tolist() == ["clip.mp4", "broken.mp4"]
+    assert table["Verdict"][1] == "UNDECIDED"
+    titles = {one.label for one in page.get("download_button")}
+    assert titles >= {"Save all as CSV", "Save all as JSON lines", "Save all reports"}
+    page.session_state["file-list-opened"] = files.files()[0].file.key
+    click(page, "Remove")
+    assert "Person 1" in text_of(page), "the analysis of the one file that is left"
+
+
+def fetch_clip(url: str, rules: FetchRules) -> FetchedFile:
+    assert rules.max_bytes == 1_000_000
+    if "10.0.0.1" in url:
+        raise AddressError("not public")
+    return FetchedFile("broken.mp4", io.BytesIO(b"text"))
+
+
+def click(page: AppTest, label: str) -> None:
+    next(one for one in page.button if one.label == label).click()
+    page.run()
+
+
+def choose(page: AppTest, question: str, answer: int) -> None:
+    next(one for one in page.radio if one.label == question).set_value(answer)
+
+
+def test_feedback_is_saved_with_consent(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    upload(page, b"text", "a.mp4")
+    question = "What is it really?"
+    assert question not in {one.label for one in page.radio}, "off unless the settings allow it"
+    settings = replace(PageSettings.from_environment(os.environ), feedback=True)
+    monkeypatch.setenv(SETTINGS_VARIABLE, settings.to_text())
+    page.run()
+    click(page, "Save")
+    assert page.error[0].value == "Choose what the file really is."
+    choose(page, question, FAKE)
+    click(page, "Save")
+    assert page.success[0].value == "Saved, without the file."
+    (row,) = csv.DictReader(Path("data/feedback/feedback.csv").read_text().splitlines())
+    assert (row["label"], row["verdict"], row["file_name"]) == ("FAKE", "UNDECIDED", "a.mp4")
+    choose(page, question, FAKE)
+    page.checkbox[0].check()
+    click(page, "Save")
+    assert "neither an image nor a video" in page.error[0].value
+    assert not list(Path("data/feedback").glob("files/*"))
+
+
+@pytest.mark.parametrize(
+    ("address", "options", "addresses", "feedback"),
+    [
+        ("127.0.0.1", [], True, True),
+        ("localhost", ["--no-fetch", "--no-feedback"], False, False),
+        ("::1", [], True, True),
+        ("0.0.0.0", [], False, False),
+        ("", [], False, False),
+        ("192.168.1.2", ["--fetch", "--feedback"], True, False),
+    ],
+)
+def test_addresses_and_feedback_are_off_beyond_this_machine(
+    address: str,
+    options: list[str],
+    addresses: bool,
+    feedback: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    served: list[PageSettings] = []
+    monkeypatch.setattr(page_command, "serve_page", lambda settings, *_: served.append(settings))
+    CliRunner().invoke(app, ["app", "--address", address, *options])
+    assert [(one.addresses, one.feedback) for one in served] == [(addresses, feedback)]

@@ -14,7 +14,7 @@ from deepfake.base.errors import ModelError
 from deepfake.jobs.step import CRASHED, OUT_OF_MEMORY, TIMED_OUT, Failure
 from deepfake.model.operating_points import OperatingPointError
 from deepfake.predict.result import UndecidedCause
-from deepfake.serving.service import DETECTING, DRAWING, Service, waiting_message
+from deepfake.serving.service import DETECTING, DRAWING, DRAWING_BOXES, Service, waiting_message
 from deepfake.serving.uploads import TooLargeError, UploadLimits
 
 SMALL = UploadLimits(megabytes=1, minutes=0.5, waiting=1)
@@ -75,7 +75,7 @@ def test_an_analysis_has_heat_maps_and_a_report(service: Service, demo_root: Pat
     messages: list[str] = []
     data = (demo_root / "real/orl01_1.mp4").read_bytes()
     analysis = service.analyse(io.BytesIO(data), "clip.mp4", messages.append)
-    assert messages == [DETECTING, DRAWING]
+    assert messages == [DETECTING, DRAWING, DRAWING_BOXES]
     assert [person.face for person in analysis.people] == list(analysis.result.faces)
     assert analysis.people[0].crops[0].heat in analysis.report
 

@@ -1,4 +1,4 @@
-"""Clusters of faces: equal to average linkage, named per data set, evaluated by pairs."""
+"""Clusters of faces: named per data set, evaluated by pairs."""
 
 from pathlib import Path
 
@@ -6,9 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import execution
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy.cluster.hierarchy import fcluster, linkage
 
 from deepfake.core import archive
 from deepfake.core.image import Image, encode_jpeg
@@ -17,25 +14,6 @@ from deepfake.faces.cropping import crop_face
 from deepfake.faces.detection import find_faces
 from deepfake.params.schema import Params
 from deepfake.splits import identities
-
-
-def sets_of(labels: np.ndarray) -> set[frozenset[int]]:
-    return {frozenset(np.flatnonzero(labels == name).tolist()) for name in np.unique(labels)}
-
-
-@given(st.integers(2, 40), st.integers(0, 1000), st.sampled_from([0.2, 0.5, 1.0, 2.0]))
-def test_same_as_average_linkage_of_all_faces(count: int, seed: int, threshold: float) -> None:
-    embeddings = np.random.default_rng(seed).normal(size=(count, 3))
-    expected = fcluster(linkage(embeddings, "average"), threshold, "distance")
-    assert sets_of(identities.cluster(embeddings, threshold)) == sets_of(expected)
-
-
-def test_blocks_of_distances_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    embeddings = np.random.default_rng(0).normal(size=(300, 3))
-    whole = identities.cluster(embeddings, 0.5)
-    monkeypatch.setattr(identities, "CHUNK_MEGABYTES", 0.01)
-    assert identities.cluster(embeddings, 0.5).tolist() == whole.tolist()
-    assert 1 < len(set(whole.tolist())) < 300
 
 
 @pytest.mark.parametrize("count", [0, 1])

@@ -2,6 +2,7 @@
 
 import errno
 import math
+import multiprocessing
 import multiprocessing.synchronize
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -253,8 +254,10 @@ def test_the_model_is_the_average(run: Run) -> None:
     assert torch.allclose(one, other, atol=0.05)
 
 
-def interrupt(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the run `interrupted` end in its second epoch."""
+def interrupt(
+    run: Run, monkeypatch: pytest.MonkeyPatch, name: str = "interrupted", **changes: Any
+) -> None:
+    """Let a run end in its second epoch."""
     original = TrainingRun.train_epoch
 
     def interrupted(self: TrainingRun, epoch: int) -> float:
@@ -265,7 +268,7 @@ def interrupt(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(TrainingRun, "train_epoch", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            run("interrupted")
+            run(name, **changes)
 
 
 def test_an_interrupted_run_resumes_with_the_same_result(
@@ -283,6 +286,32 @@ def test_an_interrupted_run_resumes_with_the_same_result(
     assert " 24/48 " in bar[0]  # crops of the whole run, so that its time left is shown
     assert " 48/48 " in bar[-1]
     assert_same(resumed, uninterrupted)
+
+
+def assert_nearly_same(one: TrainingResult, other: TrainingResult) -> None:
+    """Equal up to the rounding of sums, which the first steps of Adam enlarge."""
+    assert one.best_epoch == other.best_epoch
+    pd.testing.assert_frame_equal(one.history, other.history, rtol=0.01, atol=0.01)
+    np.testing.assert_allclose(one.val_logits, other.val_logits, atol=0.2)
+
+
+@pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 2)])
+def test_a_run_resumes_with_another_number_of_processes(
+    run: Run,
+    uninterrupted: TrainingResult,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    before: int,
+    after: int,
+) -> None:
+    """Learning rates, losses and val metrics are those of one process; one process prints."""
+    name = f"{before} processes"
+    interrupt(run, monkeypatch, name, processes=before)
+    assert multiprocessing.active_children() == []
+    assert capsys.readouterr().out.count("epoch 1 learning_rate ") == 1
+    resumed = run(name, processes=after)
+    assert "resuming after epoch 1\nepoch 2 " in capsys.readouterr().out
+    assert_nearly_same(resumed, uninterrupted)
 
 
 def test_an_interrupted_run_with_domains_resumes_with_the_same_result(

@@ -1,0 +1,35 @@
+"""The form that notes a wrong verdict."""
+
+import streamlit as st
+
+from deepfake.core.labels import FAKE, LABEL_NAMES, REAL, UNDECIDED
+from deepfake.predict.result import Result
+from deepfake.serving.feedback import FOLDER, FeedbackError, add_feedback
+from deepfake.serving.page.file_input import ChosenFile
+
+TITLES = {REAL: "Real: nothing was manipulated", FAKE: "Fake: a face was manipulated"}
+
+
+def show_feedback(file: ChosenFile, result: Result) -> None:
+    """Ask what the file really is, and whether it may be kept; write that to `FOLDER`."""
+    title = "I know what this file is" if result.verdict == UNDECIDED else "This verdict is wrong"
+    with st.expander(title), st.form(f"{file.key}-feedback", border=False):
+        others = [label for label in TITLES if LABEL_NAMES[label] != result.verdict]
+        label = st.radio(
+            "What is it really?", others, index=None, format_func=lambda label: TITLES[label]
+        )
+        keep = st.checkbox("Keep a copy of the file on this computer, to train a better model")
+        st.caption(
+            "Saved on this computer and sent nowhere. A person reviews it before it is used."
+        )
+        if not st.form_submit_button("Save"):
+            return
+        if label is None:
+            st.error("Choose what the file really is.")
+            return
+        try:
+            kept = add_feedback(FOLDER, result, label, file.stream, keep)
+        except FeedbackError as error:
+            st.error(f"Not saved: {error}")
+            return
+        st.success(f"Saved{', with a copy of the file' if kept else ', without the file'}.")

@@ -1,0 +1,49 @@
+"""What model answers: the line at the top of the page, and the tab that describes it."""
+
+import json
+from dataclasses import asdict
+
+import streamlit as st
+
+from deepfake.model.card import CARD
+from deepfake.serving.html import answering_part, model_part
+from deepfake.serving.models import OfferedModel, card_text, model_date
+from deepfake.serving.page.analyses import forget_all_analyses
+from deepfake.serving.service import Service
+
+
+def choose_point(service: Service, model: OfferedModel) -> Service:
+    """Show the model and a choice of its operating points; returns the service at the chosen one."""
+    card, chosen = service.detector.card, service.detector.operating_point.name
+    names = [name for name, found in card.operating_points.items() if found is not None]
+    line, choice = st.columns([3, 1], vertical_alignment="bottom")
+    name = choice.selectbox(
+        "Operating point",
+        names,
+        names.index(chosen),
+        key="point",
+        on_change=forget_all_analyses,
+        help="Which scores are called FAKE or REAL. The tab The model has the error rates of each.",
+    )
+    service = _at_point(service, model.place, name)
+    with line:
+        st.html(answering_part(service.detector, _date(model.place)))
+    return service
+
+
+def show_model(service: Service, model: OfferedModel) -> None:
+    """Show the model's operating points, origin and limits, and a button that saves its card."""
+    st.html(model_part(service.detector))
+    written = card_text(model.place)
+    name = "model_card.md" if written else CARD
+    content = written or json.dumps(asdict(service.detector.card), indent=2)
+    st.download_button("Save the model card", content, name, on_click="ignore")
+
+
+def _make_at_point(_service: Service, place: str, name: str) -> Service:  # noqa: ARG001 – `place` is of the key
+    """The same service for the same model and point, which keeps the list of files."""
+    return _service.with_point(name)
+
+
+_at_point = st.cache_resource(show_spinner=False)(_make_at_point)
+_date = st.cache_data(show_spinner=False)(model_date)
