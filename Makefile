@@ -32,7 +32,7 @@ push: $(READY)  ## Put outputs and run cache into the default remote
 	@$(BIN)/python -m deepfake.sharing.push
 
 test: $(READY)  ## Run the tests
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: $(READY)  ## Check format, style and types
 	$(BIN)/ruff format --check
