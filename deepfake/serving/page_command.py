@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from deepfake.serving import page_server
+from deepfake.serving.page import server
 from deepfake.serving.theme import theme_options
 from deepfake.serving.uploads import UploadLimits, delete_uploads_of
 
@@ -68,21 +68,20 @@ def streamlit_command(limits: UploadLimits, address: str, port: int) -> list[str
     options = {
         "server.address": address,
         "server.port": port,
-        "server.headless": "true",
+        "server.headless": True,
         "server.maxUploadSize": limits.megabytes,
         "server.fileWatcherType": "none",
-        "server.enableXsrfProtection": "true",
-        "server.enableCORS": "true",
-        "server.enableStaticServing": "false",
-        "browser.gatherUsageStats": "false",
+        "server.enableXsrfProtection": True,
+        "server.enableCORS": True,
+        "server.enableStaticServing": False,
+        "browser.gatherUsageStats": False,
         "client.showErrorDetails": "none",
-        "client.showErrorLinks": "false",
+        "client.showErrorLinks": False,
         "client.toolbarMode": "minimal",
-        "global.developmentMode": "false",
+        "global.developmentMode": False,
         **theme_options(),
     }
-    arguments = [f"--{name}={value}" for name, value in options.items()]
-    return [sys.executable, "-m", page_server.__name__, "run", str(PAGE), *arguments]
+    return [sys.executable, "-m", server.__name__, json.dumps(options)]
 
 
 def serve_page(settings: PageSettings, address: str, port: int) -> int:
@@ -96,7 +95,7 @@ def run_until_interrupted(command: Sequence[str], environment: Mapping[str, str]
     """Run a server until it ends, or a signal ends it within `SHUTDOWN_SECONDS`.
 
     The server has its own process group, so that all processes that it has started end with it. Its
-    standard input stays open until this process ends, however it ends: see `page_server`.
+    standard input stays open until this process ends, however it ends: see `page.server`.
 
     Returns:
         The exit code of the server; 0 after a signal.

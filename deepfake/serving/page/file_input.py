@@ -79,7 +79,9 @@ def _choose_address(key: str, limits: UploadLimits) -> ChosenFile | None:
     if state not in st.session_state:
         with st.form(key, border=False):
             field, button = st.columns([5, 1], vertical_alignment="bottom")
-            url = field.text_input("Or the address (https://...) of an image or a video")
+            url = field.text_input(
+                "Or the address (https://...) of an image or a video", key=f"{key}-url"
+            )
             if not button.form_submit_button("Fetch", width="stretch"):
                 return None
         try:

@@ -5,7 +5,6 @@ import os
 import streamlit as st
 
 from deepfake.base.errors import DeepfakeError
-from deepfake.serving.html import style
 from deepfake.serving.models import offered_models
 from deepfake.serving.page.analyses import forget_other_analyses
 from deepfake.serving.page.check_view import show_check
@@ -20,7 +19,6 @@ SETTINGS = PageSettings.from_environment(os.environ)
 def main() -> None:
     """Show the page."""
     st.set_page_config("Deepfake detector", layout="wide")
-    st.html(style())
     st.title("Was a face swapped?")
     try:
         service = load_service(SETTINGS)

@@ -11,23 +11,26 @@ from deepfake.serving.models import OfferedModel, card_text, model_date
 from deepfake.serving.page.analyses import forget_all_analyses
 from deepfake.serving.service import Service
 
+POINT = "point"  # in the session state: the name of the operating point
+
 
 def choose_point(service: Service, model: OfferedModel) -> Service:
     """Show the model and a choice of its operating points; returns the service at the chosen one."""
     card, chosen = service.detector.card, service.detector.operating_point.name
     names = [name for name, found in card.operating_points.items() if found is not None]
+    service = _at_point(service, model.place, st.session_state.get(POINT, chosen))
+    date = _date(model.place)  # before anything is drawn, so that both columns appear at once
     line, choice = st.columns([3, 1], vertical_alignment="bottom")
-    name = choice.selectbox(
+    with line.container(key="answering"):
+        st.html(answering_part(service.detector, date))
+    choice.selectbox(
         "Operating point",
         names,
         names.index(chosen),
-        key="point",
+        key=POINT,
         on_change=forget_all_analyses,
         help="Which scores are called FAKE or REAL. The tab The model has the error rates of each.",
     )
-    service = _at_point(service, model.place, name)
-    with line:
-        st.html(answering_part(service.detector, _date(model.place)))
     return service
 
 
