@@ -18,7 +18,6 @@ from results import NO_PEOPLE, THREE_PEOPLE
 from deepfake.predict.output import FILE_COLUMNS, as_record
 from deepfake.predict.pictures import Pictures
 from deepfake.serving.page import file_list
-from deepfake.serving.page.visits import ChosenFile, MemoryFullError
 from deepfake.serving.page.file_list import (
     FileList,
     ListedFile,
@@ -30,6 +29,7 @@ from deepfake.serving.page.file_list import (
     time_left_text,
 )
 from deepfake.serving.page.list_view import table_of
+from deepfake.serving.page.visits import ChosenFile, MemoryFullError
 from deepfake.serving.queue import QueueFullError
 from deepfake.serving.service import Analysis
 from deepfake.serving.uploads import TooLargeError

@@ -49,6 +49,8 @@ def page(
     monkeypatch.chdir(tmp_path)
     settings = PageSettings(str(random_model), UploadLimits(megabytes=1))
     monkeypatch.setenv(SETTINGS_VARIABLE, settings.to_text())
+    monkeypatch.setattr(this_visit, "_cookies", dict)
+    monkeypatch.setattr(this_visit, "_session", lambda: "first")
     st.cache_resource.clear()
     return AppTest.from_file(str(PAGE), default_timeout=SECONDS).run()
 
@@ -61,8 +63,7 @@ def text_of(page: AppTest) -> str:
 def visit_of(page: AppTest) -> Visit:
     """The visit that the address of the page names."""
     memory = shared_memory(PageSettings().total_megabytes, PageSettings().keep_minutes)
-    (token,) = page.query_params[TOKEN]
-    return memory.visit(token, "", "test session id")
+    return memory.visit(page.query_params[TOKEN], "", this_visit._session())
 
 
 def upload(page: AppTest, data: bytes, name: str, place: int = 0) -> AppTest:
@@ -129,8 +130,7 @@ def test_a_reloaded_page_finds_files_and_results_in_the_same_browser_only(
 ) -> None:
     cookies: dict[str, str] = {this_visit.COOKIE: "one"}
     monkeypatch.setattr(this_visit, "_cookies", lambda: cookies)
-    monkeypatch.setattr(this_visit, "_session", lambda: "first")
-    page.run()
+    page.query_params.clear()
     upload(page, b"text", "a.mp4")
     (analysis,) = visit_of(page).analyses.values()
 

@@ -111,7 +111,7 @@ def test_lost_visits_make_room_the_oldest_first_and_connected_ones_stay(page: Pa
     assert page.server.closed == ["b"]
     page.memory.make_room(70_000)
     assert page.server.closed == ["b", "c"]
-    with pytest.raises(MemoryFullError, match="page is full: .* 0 MB. Remove files, or try again"):
+    with pytest.raises(MemoryFullError, match="the page is full"):
         page.memory.make_room(70_001)
     assert page.knows(tokens[0])
 
@@ -174,7 +174,7 @@ def put(gate: UploadGate, session: str, body: bytes, length: str | None = None) 
 def test_an_upload_without_room_is_not_stored_and_its_page_says_so(page: Page) -> None:
     arrived: list[int] = []
 
-    async def streamlit(scope: Any, receive: Any, send: Any) -> None:
+    async def streamlit(_scope: Any, _receive: Any, send: Any) -> None:
         arrived.append(page.memory.size())
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
