@@ -83,6 +83,7 @@ def _show_table(file_list: FileList, was_running: bool) -> None:
         selection_mode="single-row",
         hide_index=True,
         row_height=ROW_HEIGHT,
+        placeholder="",
         height=min(HEADER_HEIGHT + ROW_HEIGHT * len(shown), MAX_HEIGHT),
         column_config={
             "Face": st.column_config.ImageColumn(width="small"),
@@ -135,14 +136,14 @@ def table_of(files: Sequence[ListedFile]) -> pd.DataFrame:
     rows = [
         {
             "Face": _thumbnail(one.analysis.result) if one.analysis else None,
-            "File": spreadsheet_text(one.file.name),
             "Verdict": one.analysis.result.verdict if one.analysis else one.state.value,
+            "File": spreadsheet_text(one.file.name),
             "Score": one.analysis.result.score if one.analysis else None,
             "Reason": spreadsheet_text(_reason(one)),
         }
         for one in files
     ]
-    table = pd.DataFrame(rows, columns=["Face", "File", "Verdict", "Score", "Reason"])
+    table = pd.DataFrame(rows, columns=["Face", "Verdict", "File", "Score", "Reason"])
     return table.astype({"Score": float})
 
 
