@@ -29,6 +29,7 @@ UPDATE_SECONDS = 2.0  # between two looks at files that are being analysed
 NO_VERDICT = "No verdict yet"  # or none at all
 FILTERS = (LABEL_NAMES[FAKE], UNDECIDED, LABEL_NAMES[REAL], NO_VERDICT)
 ROW_HEIGHT, HEADER_HEIGHT, MAX_HEIGHT = 64, 40, 640  # pixels
+VERDICT_WIDTH = 110  # pixels, for UNDECIDED
 
 
 def show_files(
@@ -88,7 +89,7 @@ def _show_table(file_list: FileList, was_running: bool) -> None:
         column_config={
             "Face": st.column_config.ImageColumn(width="small"),
             "File": st.column_config.TextColumn(width="medium"),
-            "Verdict": st.column_config.TextColumn(width="small"),
+            "Verdict": st.column_config.TextColumn(width=VERDICT_WIDTH),
             "Score": st.column_config.NumberColumn(format="%.2f", width="small"),
         },
         alt="Files with verdict, score and reason",
