@@ -70,11 +70,12 @@ def stored(folder: Path, cache: str = "scratch") -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """A head without cores and one node with one core."""
-    from ray.cluster_utils import Cluster
-
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_raylet_start_wait_time_s", "300")  # on a busy machine
         patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
+        from ray.cluster_utils import Cluster  # reads the environment
+
         started = Cluster()
         started.add_node(num_cpus=0, object_store_memory=80 << 20, include_dashboard=False)
         add_node(started)
