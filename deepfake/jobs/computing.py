@@ -70,6 +70,16 @@ def local_copy(
     )
 
 
+def has_changed(video: Video) -> bool:
+    """Whether a local video has another content than when it was scanned."""
+    if not video.is_original or not video.key:
+        return False
+    try:
+        return content_digest(video.path) != video.key
+    except OSError:
+        return False  # the function reports what is wrong with it
+
+
 def run_attempts(worker: Worker, function: Callable[..., bytes], video: Video) -> bytes | Failure:
     """Call the function in a worker process, again if that process ended."""
     failure = Failure(CRASHED, "")

@@ -14,8 +14,8 @@ from queue import SimpleQueue
 from typing import TypeVar
 
 from deepfake.base.progress import Progress
-from deepfake.core.files import content_digest, write_bytes
-from deepfake.jobs.computing import Computed, Engine, local_copy, run_attempts
+from deepfake.core.files import write_bytes
+from deepfake.jobs.computing import Computed, Engine, has_changed, local_copy, run_attempts
 from deepfake.jobs.downloads import Downloads
 from deepfake.jobs.step import CHANGED_VIDEO, DIGEST, Failure, Step, Video
 from deepfake.jobs.worker import GIGABYTE, Worker
@@ -98,7 +98,7 @@ class LocalEngine:
         if video.remote:
             with local_copy(video, self._downloads, digest) as (local, found):
                 return self._run(step, local), found
-        if video.is_original and _has_changed(video):
+        if has_changed(video):
             return CHANGED_VIDEO, None
         return self._run(step, video), None
 
@@ -164,10 +164,3 @@ class _Pool:
         if video.out:
             entry.link(video.out)
         return entry.content
-
-
-def _has_changed(video: Video) -> bool:
-    try:
-        return content_digest(video.path) != video.key
-    except OSError:
-        return False  # the function reports what is wrong with it

@@ -15,7 +15,7 @@ from deepfake.base.errors import DeepfakeError
 from deepfake.core.files import content_digest
 from deepfake.core.folders import walk
 from deepfake.jobs import ray_node
-from deepfake.jobs.computing import Computed
+from deepfake.jobs.computing import Computed, has_changed
 from deepfake.jobs.step import CHANGED_VIDEO, Failure, Step, Video
 from deepfake.jobs.worker import GIGABYTE, StoppedError
 from deepfake.params.schema import ExecutionParams
@@ -76,7 +76,7 @@ class RayEngine:
             if answer[0] is None:
                 self._sends_files = True
                 files = _read_files(video)
-                if video.is_original and files and _has_changed(video):
+                if has_changed(video):
                     return CHANGED_VIDEO, None
                 answer = self._call(message, files)
         result, found = answer
@@ -156,10 +156,6 @@ def _digest(video: Video) -> str:
         return content_digest(video.path)
     except OSError:
         return ""
-
-
-def _has_changed(video: Video) -> bool:
-    return content_digest(video.path) != video.key
 
 
 def _read_files(video: Video) -> dict[str, bytes]:
