@@ -73,6 +73,7 @@ def cluster() -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("RAY_raylet_start_wait_time_s", "300")  # on a busy machine
+        patch.setenv("RAY_agent_register_timeout_ms", "300000")
         patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
         from ray.cluster_utils import Cluster  # reads the environment
 
