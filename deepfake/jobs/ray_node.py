@@ -75,7 +75,7 @@ def answer_call(expected: dict[str, str], message: bytes, files: dict[str, bytes
     """
     try:
         check_installation(expected)
-        return _compute(*pickle.loads(message), files)
+        return _compute(*pickle.loads(message), files=files)
     except DeepfakeError as error:
         return error, None
 
