@@ -70,12 +70,13 @@ def answer_call(expected: dict[str, str], message: bytes, files: dict[str, bytes
 
     Args:
         expected: `installation` of the machine that started the run.
-        message: pickled arguments of `_compute`.
+        message: pickled arguments of `_compute` but the last.
         files: content of the video, see `write_files`; None if it was not sent.
     """
     try:
         check_installation(expected)
-        return _compute(*pickle.loads(message), files=files)
+        function, video, digest, execution = pickle.loads(message)
+        return _compute(function, video, digest, execution, files)
     except DeepfakeError as error:
         return error, None
 
