@@ -173,6 +173,8 @@ def predict(
         raise typer.BadParameter("--annotate writes an MP4, so its name must end in .mp4")
     output_format: OutputFormat = "json" if as_json else "csv" if as_csv else "table"
     limits = ExecutionParams(
+        engine="local",
+        address=None,
         workers=workers,
         video_seconds=video_seconds,
         video_gigabytes=video_gigabytes,
