@@ -1,8 +1,8 @@
 """Compare this run with the committed one: `python -m tests.same_metrics`.
 
-Where this machine computes every building block as benchmarks/crossing.csv says, every output of
-every stage must be equal, except `EXCEPTIONS`. Elsewhere, training amplifies other rounding: counts
-must be equal and ranks similar. Metrics at a threshold vary more (by .17 for a few grey levels in the
+On a processor that benchmarks/crossing.csv names, if it computes every building block as the table
+says, every output of every stage must be equal, except `EXCEPTIONS`. Elsewhere, training amplifies
+other rounding: counts must be equal and ranks similar. Metrics at a threshold vary more (by .17 for a few grey levels in the
 crops) and are not compared there.
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from benchmarks.crossing import differing_blocks
+from benchmarks.crossing import column_name, differing_blocks, read_table
 from deepfake.base.numerics import ANYWHERE
 
 TOP = Path(__file__).parents[1]
@@ -89,12 +89,18 @@ def main() -> None:
     allowed = {path for block in blocks for path in EXCEPTIONS.get(block, ())}
     locks = [((TOP / name).read_text(encoding="utf-8"), committed(TOP / name)) for name in LOCKS]
     found = [line for now, then in locks for line in unequal(now, then, allowed)]
-    if others := [block for block in blocks if block not in EXCEPTIONS]:
-        print(f"this machine computes otherwise: {', '.join(others)}. {len(found)} outputs differ")
+    others = [block for block in blocks if block not in EXCEPTIONS]
+    processor = column_name(None)
+    is_known = processor in read_table()
+    if found and (others or not is_known):
+        known = "known" if is_known else "not in benchmarks/crossing.csv"
+        print(f"{processor} ({known}) computes otherwise: {', '.join(others) or 'no block'}")
+        print("\n".join([f"{len(found)} outputs differ:", *found]))
         found = similar()
+        print("compared within a tolerance")
     if found:
         sys.exit("\n".join(["this run differs from the committed one:", *found]))
-    print("this run equals the committed one" + (", within a tolerance" if others else ""))
+    print("this run equals the committed one")
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ from deepfake.serving.page_command import SHUTDOWN_SECONDS
 from deepfake.serving.uploads import FOLDER_PREFIX
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-PATIENCE = 300_000  # milliseconds, on a busy machine
+PATIENCE = 120_000  # milliseconds, on a busy machine
 SLACK = 60  # more seconds to stop, on a busy machine; far less than the file would take
 DESKTOP, PHONE = (1280, 900), (390, 844)
 SWAP = "fake/poisson/astronaut_pexels_1.mp4"
@@ -217,7 +217,7 @@ def test_the_empty_page(visit: Any, shoot: Any) -> None:
     text = read(page, "sent nowhere")
     page.get_by_text("A face swap", exact=True).first.wait_for()
     shoot(page, "start")
-    assert "Drop an image or a video, up to 20 MB and 10 minutes" in text
+    assert "Drop images or videos, up to 20 MB and 10 minutes" in text
     assert "Files are analysed on this machine, sent nowhere, and deleted afterwards." in text
 
 
