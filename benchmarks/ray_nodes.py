@@ -15,9 +15,10 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from itertools import cycle, islice
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from bench import bench_parser, list_media, markdown_table, report_missing
@@ -62,7 +63,7 @@ def timed(videos: Sequence[Video], execution: ExecutionParams) -> tuple[float, s
     return time.perf_counter() - start, digest.hexdigest()
 
 
-def unseen() -> patch[str]:  # type: ignore[type-arg]
+def unseen() -> AbstractContextManager[Any]:
     """Let every node take the files of this machine for other ones."""
     return patch.object(ray_engine, "_digest", return_value="unseen")
 

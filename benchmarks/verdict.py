@@ -110,7 +110,12 @@ def report_many_files(count: int, workers: int) -> str:
     clips = sorted((DEMO / "raw").rglob("*.mp4"))
     clips = [clips[at] for at in evenly_spaced(len(clips), count)]
     limits = ExecutionParams(
-        workers=workers, video_seconds=600, video_gigabytes=4, download_gigabytes=0
+        engine="local",
+        address=None,
+        workers=workers,
+        video_seconds=600,
+        video_gigabytes=4,
+        download_gigabytes=0,
     )
     with Detector.load(REPOSITORY / "models") as detector:
         per_video = int(detector.settings["frames"]["per_video"])

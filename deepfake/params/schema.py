@@ -199,6 +199,7 @@ class ScoreParams(Section):
     video_score: Literal["mean_logit", "mean_probability"]
     calibration: Literal["temperature", "platt"]
     min_frames: Positive
+    mirror: bool
 
 
 class EvaluateParams(Section):

@@ -31,7 +31,8 @@ from deepfake.video.record import VideoMeta
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
+
+    from deepfake.model.network import MirroredResNet
 
 
 class Detector:
@@ -56,7 +57,7 @@ class Detector:
 
     def __init__(
         self,
-        network: "nn.Module | OnnxModel",
+        network: "MirroredResNet | OnnxModel",
         card: ModelCard,
         device: "torch.device | str",
         model: ModelVersion,
@@ -158,7 +159,7 @@ class Detector:
         self.close()
 
     @property
-    def network(self) -> "nn.Module":
+    def network(self) -> "MirroredResNet":
         """The network for heat maps; raises ModelError with ONNX Runtime, which has no gradients."""
         if isinstance(self._network, OnnxModel):
             raise ModelError("heat maps and reports need runtime torch: ONNX has no gradients")

@@ -18,7 +18,8 @@ from deepfake.predict.source import default_folder, is_onnx, model_folder, model
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
+
+    from deepfake.model.network import MirroredResNet
 
 TORCH, ONNX_RUNTIME, AUTO = RUNTIMES = ("torch", "onnx", "auto")
 ACCELERATORS = ("nvidia[0-9]*", "kfd", "dxg")  # devices of CUDA, ROCm, and CUDA in WSL
@@ -37,7 +38,7 @@ class Loaded:
         notes: what a user should know, to be said once.
     """
 
-    network: "nn.Module | OnnxModel"
+    network: "MirroredResNet | OnnxModel"
     card: ModelCard
     device: "torch.device | str"
     version: ModelVersion
