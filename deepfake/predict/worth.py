@@ -12,7 +12,7 @@ PLAIN_VERDICTS = {  # for people who do not know the labels
 MEANINGS = {  # directly below, since a headline is taken for a proof
     LABEL_NAMES[
         FAKE
-    ]: "Something in the face resembles the fakes that the model knows. This is no proof.",
+    ]: "Something in the face resembles the fakes that the model knows. This is not a proof.",
     LABEL_NAMES[REAL]: "The model noticed nothing. This does not show that the file is genuine.",
     UNDECIDED: "The model cannot tell. The file may be real or fake.",
 }
