@@ -18,6 +18,8 @@ from deepfake.predict.charts import gauge, timeline
 from deepfake.predict.palette import FONT, SMALLEST_TEXT, css_variables
 from deepfake.predict.result import Face, FaceFrame, Result
 from deepfake.predict.worth import (
+    USE,
+    describe_meaning,
     describe_sureness,
     describe_thresholds,
     describe_verdict_worth,
@@ -94,6 +96,8 @@ def verdict_values(result: Result) -> dict[str, str]:
     """The words that a template with the verdict shows."""
     return {
         "plain_verdict": plain_verdict(result),
+        "meaning": describe_meaning(result),
+        "use": USE,
         "worth": describe_verdict_worth(result),
         "sureness": describe_sureness(result),
         "thresholds_sentence": describe_thresholds(result.operating_point),

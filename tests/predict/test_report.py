@@ -37,7 +37,7 @@ def test_a_report_is_complete(detector: Detector) -> None:
 
 
 def test_a_score_is_a_probability_only_if_calibrated(detector: Detector) -> None:
-    assert "The score is the probability of FAKE" in page(THREE_PEOPLE, detector).words
+    assert "a share of files equal to the score was fake" in page(THREE_PEOPLE, detector).words
     problem = "val has 4 groups of people"
     card = replace(detector.card, calibration_problem=problem)
     uncalibrated = Detector(
@@ -46,7 +46,7 @@ def test_a_score_is_a_probability_only_if_calibrated(detector: Detector) -> None
     found = page(replace(THREE_PEOPLE, calibrated=False), uncalibrated)
     assert "The score (not calibrated) is 0.82" in found.words
     assert f"Score (not calibrated): {problem}." in found.words
-    assert "probab" not in found.words
+    assert "a share of files" not in found.words
 
 
 def test_a_report_loads_and_runs_nothing(detector: Detector) -> None:
@@ -72,8 +72,7 @@ def test_a_score_between_the_thresholds_is_shown_with_what_the_point_is_worth(
         "No verdict: not certain enough.",
         "The score is 0.82. Scores of 0.90 or more are FAKE, below 0.30 REAL, and between them"
         " UNDECIDED.",
-        "Of 100 videos like those of the test set, about 25 (20 to 31) are also left UNDECIDED at"
-        " this setting.",
+        "Of 100 videos, about 25 (20 to 31) are left UNDECIDED.",
         "operating point cautious",
     ):
         assert text in found.words
