@@ -224,11 +224,25 @@ def page(
             " beyond this machine."
         ),
     ] = True,
+    total_megabytes: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Maximum size of the files and results of all people in memory, in MB."
+        ),
+    ] = 2000,
+    keep_minutes: Annotated[
+        float,
+        typer.Option(
+            min=0.01,
+            help="Files and results are deleted this time after a page was closed or lost its"
+            " connection.",
+        ),
+    ] = 10,
 ) -> None:
     """Serve a web page that gives verdicts on images and videos.
 
-    Files are sent nowhere, and deleted after the analysis, unless a person asks to keep
-    one as feedback. See docs/page.md.
+    Files are sent nowhere, and deleted some minutes after the page was closed, unless
+    a person asks to keep one as feedback. See docs/page.md.
 
     Exit code: 0 if interrupted, else that of the server.
 
@@ -251,6 +265,8 @@ def page(
         operating_point,
         addresses=local if addresses is None else addresses,
         feedback=local and feedback,
+        total_megabytes=total_megabytes,
+        keep_minutes=keep_minutes,
     )
     raise typer.Exit(serve_page(settings, address, port))
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from deepfake.core.image import decode_image
 from deepfake.model.card import ModelCard
 from deepfake.predict.charts import (
     LINE_HEIGHT,
@@ -43,6 +44,40 @@ class TimelineDot:
     frame: int
     text: str
     image: str
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture with its size, so that the page keeps its place free before the picture is there.
+
+    Attributes:
+        url: the picture as a data: URL.
+        width, height: in pixels; it is shown smaller where there is less room.
+        alt: what it shows, for those who do not see it.
+        caption: the text below.
+    """
+
+    url: str
+    width: int
+    height: int
+    alt: str
+    caption: str
+
+
+def picture_of(jpeg: bytes, alt: str, caption: str) -> Picture:
+    """The picture in a JPEG."""
+    height, width = decode_image(jpeg).shape[:2]
+    return Picture(data_url(jpeg), width, height, alt, caption)
+
+
+def pictures_part(*pictures: Picture, wide: bool = False) -> str:
+    """Pictures side by side, or below each other where there is less room.
+
+    Args:
+        pictures: the pictures.
+        wide: whether a picture is as wide as its place, as a video is, and not as its pixels.
+    """
+    return _render("page_pictures.html", pictures=pictures, wide=wide)
 
 
 def style() -> str:

@@ -5,7 +5,7 @@ import streamlit as st
 from deepfake.core.labels import FAKE, LABEL_NAMES, REAL, UNDECIDED
 from deepfake.predict.result import Result
 from deepfake.serving.feedback import FOLDER, FeedbackError, add_feedback
-from deepfake.serving.page.file_input import ChosenFile
+from deepfake.serving.page.visits import ChosenFile
 
 TITLES = {REAL: "Real: no face was manipulated", FAKE: "Fake: a face was manipulated"}
 

@@ -9,8 +9,6 @@ from deepfake.base.text import spreadsheet_text
 from deepfake.core.labels import FAKE, LABEL_NAMES, REAL, UNDECIDED
 from deepfake.predict.report import data_url
 from deepfake.predict.result import Result
-from deepfake.serving.page.analyses import ANALYSES
-from deepfake.serving.page.file_input import ChosenFile
 from deepfake.serving.page.file_list import (
     FINISHED,
     MAX_FILES,
@@ -23,10 +21,10 @@ from deepfake.serving.page.file_list import (
     seconds_left,
     time_left_text,
 )
+from deepfake.serving.page.visits import ChosenFile, Visit
 from deepfake.serving.service import Analysis, Service
 
-FILE_LIST, OPENED = "file-list", "file-list-opened"  # in the session state
-JUDGE = "file-list-model"  # model and operating point of the list
+OPENED = "file-list-opened"  # in the session state
 UPDATE_SECONDS = 2.0  # between two looks at files that are being analysed
 NO_VERDICT = "In progress"  # or cancelled
 FILTERS = (LABEL_NAMES[FAKE], UNDECIDED, LABEL_NAMES[REAL], NO_VERDICT)
@@ -34,13 +32,17 @@ ROW_HEIGHT, HEADER_HEIGHT, MAX_HEIGHT = 64, 40, 640  # pixels
 
 
 def show_files(
-    service: Service, files: Sequence[ChosenFile], show_one: Callable[[ChosenFile, Analysis], None]
+    service: Service,
+    files: Sequence[ChosenFile],
+    visit: Visit,
+    show_one: Callable[[ChosenFile, Analysis], None],
 ) -> None:
     """Analyse several files, and show them in a table.
 
     Args:
         service: analyses them.
         files: in the order of the table.
+        visit: keeps the list and the analyses.
         show_one: shows the file that the person opens.
     """
     if len(files) > MAX_FILES:
@@ -48,28 +50,17 @@ def show_files(
             f"Only the first {MAX_FILES} of {len(files)} files are analysed. Remove some of them to"
             " go on, or use `deepfake predict` for a folder."
         )
-    analyses: dict[str, Analysis] = st.session_state.setdefault(ANALYSES, {})
-    file_list = _file_list(service)
-    file_list.update(files[:MAX_FILES], analyses)
+    visit.file_list = file_list = visit.file_list or FileList(service, visit.make_room)
+    file_list.update(files[:MAX_FILES], visit.analyses)
     listed = file_list.files()
     is_running = not _all_finished(listed)
-    analyses.update({one.file.key: one.analysis for one in listed if one.analysis})
+    visit.analyses.update({one.file.key: one.analysis for one in listed if one.analysis})
     st.fragment(_show_table, run_every=UPDATE_SECONDS if is_running else None)(
         file_list, is_running
     )
     for one in listed:
         if one.file.key == st.session_state.get(OPENED):
             _show_opened(file_list, one, show_one)
-
-
-def _file_list(service: Service) -> FileList:
-    """The list of this session; a new one for another model or operating point."""
-    detector = service.detector
-    judge = (detector.model, detector.operating_point.name)
-    if st.session_state.get(JUDGE) != judge:
-        st.session_state[JUDGE], st.session_state[FILE_LIST] = judge, FileList(service)
-    file_list: FileList = st.session_state[FILE_LIST]
-    return file_list
 
 
 def _all_finished(files: Sequence[ListedFile]) -> bool:
