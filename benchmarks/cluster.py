@@ -47,13 +47,13 @@ class Run:
 
     Attributes:
         seconds: from its start to the last result.
-        done: the videos in the order of their results.
+        done: when each video had its result, in this order.
         repeats: number of videos that were started again.
         lost_seconds: of cores, on videos that were started again.
     """
 
     seconds: float = 0.0
-    done: list[int] = field(default_factory=list)
+    done: dict[int, float] = field(default_factory=dict)
     repeats: int = 0
     lost_seconds: float = 0.0
 
@@ -90,7 +90,6 @@ class _Simulation:
         self.running: list[dict[int, float]] = [{} for _ in self.free]  # start of each video
         self.node = [-1] * len(work)  # that works on each video, or did
         self.attempt = [0] * len(work)
-        self.is_done = [False] * len(work)
         self.oldest = 0  # without a result
 
     def run(self) -> Run:
@@ -145,9 +144,8 @@ class _Simulation:
         del self.running[node][video]
         self.free[node] += 1
         self.idle.append(node)
-        self.is_done[video] = True
-        self.result.done.append(video)
-        while self.oldest < len(self.work) and self.is_done[self.oldest]:
+        self.result.done[video] = self.now
+        while self.oldest in self.result.done:
             self.oldest += 1
 
     def _lost(self, node: int, _: int) -> None:
