@@ -5,8 +5,8 @@
 The stages run as in `dvc repro`, in a temporary folder and each in a process of its own. Only the
 work on single videos is replaced: embeddings and hashes of frames are synthetic. Each person appears
 in 20 videos on average, a fifth of the videos are REAL, and every REAL video has four fakes, which
-share most of its frames. `--recall` compares the search for near faces with all distances instead. `--write` puts the table into
-benchmarks/million.csv, which scaling.py reads.
+share most of its frames. `--write` puts the table into benchmarks/million.csv, which scaling.py reads.
+`--recall` compares the search for near faces with all distances instead.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -135,9 +134,15 @@ def run_stage(name: str, params: Params) -> None:
     result = {
         "cpu_seconds": time.process_time() - cpu,
         "seconds": time.perf_counter() - start,
-        "gigabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+        "gigabytes": peak_memory() / 2**30,
     }
     print(json.dumps(result))
+
+
+def peak_memory() -> int:
+    """Largest resident memory of this process, in bytes; `getrusage` would count its parent's too."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024
 
 
 def measure_recall(rows: int, threshold: float) -> str:
