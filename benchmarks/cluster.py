@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from math import inf
 
-SENT, DONE, LOST, JOINED = range(4)  # events; of those at the same time, in this order
+LOST, JOINED, SENT, DONE = range(4)  # events; of those at the same time, in this order
 
 
 @dataclass(frozen=True)
