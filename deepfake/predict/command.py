@@ -5,6 +5,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -80,14 +81,17 @@ def run(options: PredictOptions) -> int:
         return FAILED
     if options.annotate and len(files) > 1:
         raise DeepfakeError(f"--annotate takes one video, not {len(files)} files")
-    preprocessor = Preprocessor(options.limits)  # its process starts while torch is loaded
+    is_one = len(files) == 1 and not options.watch
+    preprocessor = Preprocessor(options.limits, starts=is_one)
     try:
         from deepfake.predict.detector import Detector
-        from deepfake.predict.loading import AUTO
+        from deepfake.predict.loading import AUTO, one_thread
 
         # Without a runtime, a report has the one that can draw heat maps.
         runtime = options.runtime or (None if options.report else AUTO)
-        detector = Detector.load(options.model, preprocessor, runtime, options.operating_point)
+        # Heat maps are drawn one after the other, with all cores.
+        with nullcontext() if is_one or options.report else one_thread():
+            detector = Detector.load(options.model, preprocessor, runtime, options.operating_point)
         if options.report is not None:
             _ = detector.network  # fail before the first file if there can be no heat maps
         place = options.model or default_folder()
