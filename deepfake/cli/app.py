@@ -104,6 +104,14 @@ def predict(
         bool, typer.Option("--json", help="Print one JSON object per file.")
     ] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print one line of CSV per file.")] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OUT.csv",
+            help="Write the results to this file instead of printing them, and skip files that have a"
+            " result there: CSV, JSON lines (.jsonl), or a folder of Parquet files (.parquet).",
+        ),
+    ] = None,
     frames: Annotated[
         bool,
         typer.Option(
@@ -163,14 +171,16 @@ def predict(
     from deepfake.params.schema import ExecutionParams
     from deepfake.predict.command import OutputFormat, PredictOptions, run
 
-    if as_json and as_csv:
-        raise typer.BadParameter("--json and --csv exclude each other")
+    if as_json + as_csv + bool(output) > 1:
+        raise typer.BadParameter("--json, --csv and --output exclude each other")
     if bool(paths) == bool(watch):
         raise typer.BadParameter("name files, or a folder with --watch")
     if annotate and watch:
         raise typer.BadParameter("--annotate takes one video, not --watch")
     if annotate and annotate.suffix.lower() != ".mp4":
         raise typer.BadParameter("--annotate writes an MP4, so its name must end in .mp4")
+    if output:
+        _check_output(output, frames, watch is not None, annotate is not None)
     output_format: OutputFormat = "json" if as_json else "csv" if as_csv else "table"
     limits = ExecutionParams(
         workers=workers,
@@ -189,6 +199,7 @@ def predict(
         runtime=runtime,
         operating_point=operating_point,
         watch=watch,
+        output=output,
     )
     try:
         code = run(options)
@@ -196,6 +207,22 @@ def predict(
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error
     raise typer.Exit(code)
+
+
+def _check_output(output: Path, frames: bool, watch: bool, annotate: bool) -> None:
+    """Raise BadParameter if `--output` is of no known form, or does not go with other options."""
+    from deepfake.predict.stored_results import JSON_LINES, PARQUET, SUFFIXES
+
+    if output.suffix not in SUFFIXES:
+        raise typer.BadParameter(f"--output must end in {', '.join(SUFFIXES)}")
+    if frames and output.suffix != JSON_LINES:
+        raise typer.BadParameter(f"--frames needs --output with the suffix {JSON_LINES}")
+    if watch and output.suffix == PARQUET:
+        raise typer.BadParameter(
+            "--watch writes .csv or .jsonl: Parquet files are written in parts"
+        )
+    if annotate:
+        raise typer.BadParameter("--annotate prints its result: leave out --output")
 
 
 @app.command("app")

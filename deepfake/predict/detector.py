@@ -1,9 +1,12 @@
 """A verdict on any file, by the same path that the pipeline's own videos take."""
 
+import hashlib
+import json
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from copy import copy
+from dataclasses import asdict
 from pathlib import Path
 from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Any
@@ -154,6 +157,13 @@ class Detector:
             OperatingPointError: the model does not have it.
         """
         return OperatingPoint(name, self.card.thresholds(name), self._measured.get(name))
+
+    @property
+    def sha256(self) -> str:
+        """Digest of all that a result depends on beside the file: weights, card, operating point."""
+        point = (self.operating_point.name, asdict(self.operating_point.thresholds))
+        content = json.dumps([self.model.sha256, asdict(self.card), point], sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()
 
     def with_point(self, name: str) -> "Detector":
         """This detector at another operating point; raises OperatingPointError as `point` does."""
