@@ -12,6 +12,7 @@ from deepfake.cli.api_keys import api_key
 from deepfake.cli.feedback import feedback as feedback_command
 from deepfake.cli.gate import gate
 from deepfake.cli.list_files import list_files
+from deepfake.cli.output_option import Output, check_output
 from deepfake.cli.review import review
 from deepfake.cli.sweep import sweep
 
@@ -104,14 +105,7 @@ def predict(
         bool, typer.Option("--json", help="Print one JSON object per file.")
     ] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print one line of CSV per file.")] = False,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="OUT.csv",
-            help="Write the results to this file instead of printing them, and skip files that have a"
-            " result there: CSV, JSON lines (.jsonl), or a folder of Parquet files (.parquet).",
-        ),
-    ] = None,
+    output: Output = None,
     frames: Annotated[
         bool,
         typer.Option(
@@ -180,7 +174,7 @@ def predict(
     if annotate and annotate.suffix.lower() != ".mp4":
         raise typer.BadParameter("--annotate writes an MP4, so its name must end in .mp4")
     if output:
-        _check_output(output, frames, watch is not None, annotate is not None)
+        check_output(output, frames, watch is not None, annotate is not None)
     output_format: OutputFormat = "json" if as_json else "csv" if as_csv else "table"
     limits = ExecutionParams(
         workers=workers,
@@ -207,22 +201,6 @@ def predict(
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error
     raise typer.Exit(code)
-
-
-def _check_output(output: Path, frames: bool, watch: bool, annotate: bool) -> None:
-    """Raise BadParameter if `--output` is of no known form, or does not go with other options."""
-    from deepfake.predict.stored_results import JSON_LINES, PARQUET, SUFFIXES
-
-    if output.suffix not in SUFFIXES:
-        raise typer.BadParameter(f"--output must end in {', '.join(SUFFIXES)}")
-    if frames and output.suffix != JSON_LINES:
-        raise typer.BadParameter(f"--frames needs --output with the suffix {JSON_LINES}")
-    if watch and output.suffix == PARQUET:
-        raise typer.BadParameter(
-            "--watch writes .csv or .jsonl: Parquet files are written in parts"
-        )
-    if annotate:
-        raise typer.BadParameter("--annotate prints its result: leave out --output")
 
 
 @app.command("app")
