@@ -40,7 +40,9 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-FULL_ON_CPU = 8  # crops; larger batches are no faster there, and more of them fill all cores
+# Crops; larger batches are hardly faster there, smaller ones fill all cores, and a video that has so
+# many is not kept waiting for the next file.
+FULL_ON_CPU = 4
 
 
 class Detector:
