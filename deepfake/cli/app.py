@@ -135,6 +135,14 @@ def predict(
     workers: Annotated[
         int, typer.Option(min=0, help="Number of processes; 0 means one per core.")
     ] = 0,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Decode on the nodes of a Ray cluster: auto, HOST:PORT or ray://HOST:PORT; see"
+            " docs/scaling.md.",
+        ),
+    ] = None,
     video_seconds: Annotated[
         float,
         typer.Option(min=0.1, help="Maximum time per file in seconds; slower files are UNDECIDED."),
@@ -177,8 +185,8 @@ def predict(
         check_output(output, frames, watch is not None, annotate is not None)
     output_format: OutputFormat = "json" if as_json else "csv" if as_csv else "table"
     limits = ExecutionParams(
-        engine="local",
-        address=None,
+        engine="ray" if ray else "local",
+        address=ray,
         workers=workers,
         video_seconds=video_seconds,
         video_gigabytes=video_gigabytes,

@@ -71,7 +71,8 @@ def answer_call(expected: dict[str, str], message: bytes, files: dict[str, bytes
     Args:
         expected: `installation` of the machine that started the run.
         message: pickled arguments of `_compute` but the last.
-        files: content of the video, see `write_files`; None if it was not sent.
+        files: content of the video, see `write_files`; None if it was not sent, {} if there is none:
+            the function reports that, or downloads it to its path.
     """
     try:
         check_installation(expected)
@@ -94,7 +95,7 @@ def _compute(
         downloads = _downloads(int(execution.download_gigabytes * GIGABYTE))
         with local_copy(video, downloads, digest.encode() or None) as (local, found):
             return run_attempts(worker, function, local), found
-    if _has(video.path, digest) or files == {}:
+    if _has(video.path, digest):
         return run_attempts(worker, function, video), None
     if files is None:
         return None, None

@@ -20,6 +20,9 @@ from deepfake.jobs import ray_engine, ray_node
 from deepfake.jobs.cache import Cache
 from deepfake.jobs.pool import map_videos
 from deepfake.jobs.step import CHANGED_VIDEO, Failure, Step, Video
+from deepfake.predict.detector import Detector
+from deepfake.predict.inputs import InputFile
+from deepfake.predict.preprocess import Preprocessor
 
 pytestmark = pytest.mark.slow
 TOP = Path(__file__).parents[2]
@@ -189,6 +192,20 @@ def test_errors_stop_the_run(cluster: Any, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(ray_node, "installation", lambda: other)
     with pytest.raises(ray_node.VersionError, match=r"Python \S+ instead of 3\.9\.0: install"):
         list(map_videos(step(tmp_path), inputs(tmp_path, ["a"]), limits, "t"))
+
+
+def test_files_are_predicted_as_on_this_machine(
+    cluster: Any, random_model: Path, demo_root: Path
+) -> None:
+    """Also an address, and a file that is missing."""
+    clip = str(demo_root / "real/astronaut_1.mp4")
+    files = [*map(InputFile, (clip, "missing.mp4")), InputFile("http://127.0.0.1:9/a.mp4")]
+    found = []
+    for limits in (execution(1), execution(2, address=cluster.address)):
+        with Detector.load(random_model, Preprocessor(limits, starts=False)) as detector:
+            found.append(list(detector.predict_many(files)))
+    assert found[0] == found[1]
+    assert [one.score is None for one in found[0]] == [False, True, True]
 
 
 def test_a_node_that_does_not_see_a_file_gets_its_content(tmp_path: Path) -> None:
