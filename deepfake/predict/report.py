@@ -3,6 +3,8 @@
 import base64
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
+from importlib.metadata import version
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +91,8 @@ def html_report(
         people=people,
         hidden_people=len(result.faces) - len(people),
         card=detector.card,
+        tool=f"deepfake {version('deepfake')}",
+        date=datetime.now(timezone.utc).date().isoformat(),
     )
 
 

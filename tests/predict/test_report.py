@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import datetime, timezone
 
 import pytest
 from html_page import Page
@@ -17,7 +18,7 @@ def page(result: Result, detector: Detector) -> Page:
 
 
 def test_a_report_is_complete(detector: Detector) -> None:
-    found = page(THREE_PEOPLE, detector)
+    found = page(replace(THREE_PEOPLE, sha256="ab12"), detector)
     for text in (
         "FAKE",
         "The score is 0.82. Scores of 0.50 or more are FAKE.",
@@ -32,6 +33,8 @@ def test_a_report_is_complete(detector: Detector) -> None:
     assert "frame 50, 2.0 s: 0.90" in found.words
     assert "does not prove that a bright region was manipulated" in found.words
     assert "not a proof" in found.words
+    assert f"on {datetime.now(timezone.utc).date()} (UTC)" in found.words
+    assert "SHA-256  ab12" in found.words
     assert [one.get("class") for tag, one in found.tags if tag == "svg"].count("plot") == 1 + 3
     assert found.count("img") == 2 * (4 + 2 + 1)
 
