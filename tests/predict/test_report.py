@@ -34,7 +34,7 @@ def test_a_report_is_complete(detector: Detector) -> None:
     assert "does not prove that a bright region was manipulated" in found.words
     assert "not a proof" in found.words
     assert f"on {datetime.now(timezone.utc).date()} (UTC)" in found.words
-    assert "SHA-256  ab12" in found.words
+    assert "SHA-256 ab12" in found.words
     assert [one.get("class") for tag, one in found.tags if tag == "svg"].count("plot") == 1 + 3
     assert found.count("img") == 2 * (4 + 2 + 1)
 
