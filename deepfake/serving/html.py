@@ -94,13 +94,16 @@ def verdict_part(result: Result) -> str:
     return _render("page_verdict.html", result=result, gauge=image, **values)
 
 
-def people_part(result: Result, people: Sequence[PersonView], hidden_people: int = 0) -> str:
+def people_part(
+    result: Result, people: Sequence[PersonView], hidden_people: int = 0, explained: bool = True
+) -> str:
     """People side by side, each with heat maps and a timeline whose dots show the frames.
 
     Args:
         result: of the file.
         people: those to show.
         hidden_people: number of those that are shown nowhere, to be told.
+        explained: whether to say what dots and heat maps show.
     """
     return _render(
         "page_people.html",
@@ -112,6 +115,7 @@ def people_part(result: Result, people: Sequence[PersonView], hidden_people: int
         },
         dots={person.face.track: timeline_dots(person.face) for person in people},
         hidden_people=hidden_people,
+        explained=explained,
     )
 
 

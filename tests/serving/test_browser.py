@@ -361,6 +361,27 @@ def test_a_sample_clip_on_a_phone_in_dark_mode(visit: Any, shoot: Any) -> None:
     assert min(map(int, re.findall(r"\d+", ink)[:3])) > 200, "light text on a dark background"
 
 
+def test_several_files_are_found_again_after_a_reload(
+    visit: Any, shoot: Any, demo_root: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "broken.mp4").write_text("not a video")
+    page = visit(PHONE, "dark")
+    files = [demo_root / SWAP, demo_root / "real/pyfeat_3.mp4", tmp_path / "broken.mp4"]
+    uploader = page.get_by_test_id("stFileUploaderDropzoneInput").first
+    uploader.set_input_files([str(one) for one in files])
+    read(page, "Save all reports")
+    page.reload()
+    lost = "From before the connection was lost: astronaut_pexels_1.mp4, pyfeat_3.mp4, broken.mp4"
+    text = read(page, "From before the connection was lost")
+    assert lost in text
+    assert "files finished" not in text, "their results are there, too"
+    read(page, "Save all reports")
+    shoot(page, "files")
+    other = visit()
+    other.goto(page.url)
+    assert "From before" not in read(other, "sent nowhere"), "another browser has no access"
+
+
 def test_two_files_are_compared(visit: Any, shoot: Any, demo_root: Path) -> None:
     page = visit()
     page.get_by_role("tab", name="Compare").click()

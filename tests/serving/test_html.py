@@ -86,7 +86,9 @@ def test_no_people_give_an_empty_part(detector: Detector) -> None:
 
 def test_people_not_shown_are_counted(detector: Detector) -> None:
     people = person_views(THREE_PEOPLE, detector)
-    assert "2 more people are not shown." in Page(people_part(THREE_PEOPLE, people[:1], 2)).words
+    folded = Page(people_part(THREE_PEOPLE, people[:1], 2, explained=False)).words
+    assert "2 more people are not shown." in folded
+    assert "Grad-CAM" not in folded
 
 
 def test_dots_are_on_the_chart() -> None:

@@ -29,6 +29,7 @@ UPDATE_SECONDS = 2.0  # between two looks at files that are being analysed
 NO_VERDICT = "In progress"  # or cancelled
 FILTERS = (LABEL_NAMES[FAKE], UNDECIDED, LABEL_NAMES[REAL], NO_VERDICT)
 ROW_HEIGHT, HEADER_HEIGHT, MAX_HEIGHT = 64, 40, 640  # pixels
+VERDICT_WIDTH = 110  # pixels, for UNDECIDED
 
 
 def show_files(
@@ -87,11 +88,12 @@ def _show_table(file_list: FileList, was_running: bool) -> None:
         selection_mode=["single-row", "single-cell"],
         hide_index=True,
         row_height=ROW_HEIGHT,
+        placeholder="",
         height=min(HEADER_HEIGHT + ROW_HEIGHT * len(shown), MAX_HEIGHT),
         column_config={
             "Face": st.column_config.ImageColumn(width="small"),
             "File": st.column_config.TextColumn(width="medium"),
-            "Verdict": st.column_config.TextColumn(width="small"),
+            "Verdict": st.column_config.TextColumn(width=VERDICT_WIDTH),
             "Score": st.column_config.NumberColumn(format="%.2f", width="small"),
         },
         placeholder="–",
@@ -144,14 +146,14 @@ def table_of(files: Sequence[ListedFile]) -> pd.DataFrame:
     rows = [
         {
             "Face": _thumbnail(one.analysis.result) if one.analysis else None,
-            "File": spreadsheet_text(one.file.name),
             "Verdict": one.analysis.result.verdict if one.analysis else one.state.value,
+            "File": spreadsheet_text(one.file.name),
             "Score": one.analysis.result.score if one.analysis else None,
             "Reason": spreadsheet_text(_reason(one)),
         }
         for one in files
     ]
-    table = pd.DataFrame(rows, columns=["Face", "File", "Verdict", "Score", "Reason"])
+    table = pd.DataFrame(rows, columns=["Face", "Verdict", "File", "Score", "Reason"])
     return table.astype({"Score": float})
 
 

@@ -102,7 +102,7 @@ def _show_people(analysis: Analysis) -> None:
     if folded > 0:
         with st.expander(f"{folded} more {'person' if folded == 1 else 'people'}"):
             hidden = len(result.faces) - len(people)
-            st.html(people_part(result, people[UNFOLDED_PEOPLE:], hidden))
+            st.html(people_part(result, people[UNFOLDED_PEOPLE:], hidden, explained=False))
 
 
 def offer_downloads(analysis: Analysis) -> None:
