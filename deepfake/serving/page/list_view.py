@@ -88,7 +88,7 @@ def _show_table(file_list: FileList, was_running: bool) -> None:
         selection_mode=["single-row", "single-cell"],
         hide_index=True,
         row_height=ROW_HEIGHT,
-        placeholder="",
+        placeholder="–",
         height=min(HEADER_HEIGHT + ROW_HEIGHT * len(shown), MAX_HEIGHT),
         column_config={
             "Face": st.column_config.ImageColumn(width="small"),
@@ -96,7 +96,6 @@ def _show_table(file_list: FileList, was_running: bool) -> None:
             "Verdict": st.column_config.TextColumn(width=VERDICT_WIDTH),
             "Score": st.column_config.NumberColumn(format="%.2f", width="small"),
         },
-        placeholder="–",
         alt="Files with verdict, score and reason",
     )
     st.caption(
