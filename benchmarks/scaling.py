@@ -128,7 +128,11 @@ def make_cluster(nodes: int, cores: int, slots: int = DRIVER_VIDEOS) -> Cluster:
 
 
 def check() -> Table:
-    """The measured runs with Ray beside simulated ones; the overhead is that of one node."""
+    """The measured runs with Ray beside simulated ones; the overhead is that of one node.
+
+    The simulated videos differ from each other as the talking heads do, and take as long as the
+    measured ones in sum.
+    """
     local = runs_per_video()["local", 1]
     rows = []
     for run in ray_runs().itertuples():
@@ -203,34 +207,27 @@ def limits() -> Table:
          f"{ASSUMED['network_gigabits']:.0f} Gbit/s",
          f"{network / frames:,.0f} videos/s, {network / frames * seconds:,.0f} cores"],
         ["disk of the driver", f"{short(disk / 1000)} kB", f"{ASSUMED['driver_disk']:,.0f} GB",
-         videos(ASSUMED["driver_disk"] * GB / disk)],
+         videos(ASSUMED["driver_disk"] * GB, disk)],
     ]  # fmt: skip
     for command in ("dvc repro, nothing new", "dvc add", "dvc push"):
         used = 2 * slope(dvc[command], "archives", "cpu_seconds")
         limit = ASSUMED["patience"] if "nothing" in command else DAY
         rows.append(
-            [f"`{command}`", f"{1000 * used:.2f} ms", f"{limit:,.0f} s", videos(limit / used)]
+            [f"`{command}`", f"{1000 * used:.2f} ms", f"{limit:,.0f} s", videos(limit, used)]
         )
     used = 2 * max(slope(table, "archives", "gigabytes") for table in dvc.values())
-    rows.append(
-        ["memory of DVC", f"{short(used * 2**20)} kB", f"{memory:.0f} GB", videos(memory / used)]
-    )
+    memories = {"DVC": used}
     for stage, table in million.groupby("stage"):
-        used = slope(table, "rows", "gigabytes")
-        rows.append(
-            [
-                f"memory of `{stage}`",
-                f"{used * 2**20:.1f} kB",
-                f"{memory:.0f} GB",
-                videos(memory / used),
-            ]
-        )
+        memories[f"`{stage}`"] = slope(table, "rows", "gigabytes")
+    for name, used in memories.items():
+        cells = [f"{short(used * 2**20)} kB", f"{memory:.0f} GB", videos(memory, used)]
+        rows.append([f"memory of {name}", *cells])
     return ["what", "per video", "limit", "reached at"], rows
 
 
-def videos(count: float) -> str:
-    """A number of videos, rounded to two digits."""
-    return f"{short(count / 1e6)} million videos"
+def videos(limit: float, used: float) -> str:
+    """The number of videos at which a limit is reached, given what one uses."""
+    return f"{short(limit / used / 1e6)} million videos" if used > 0 else "not in sight"
 
 
 def short(number: float) -> str:
