@@ -10,11 +10,12 @@ the document.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import takewhile
 from math import inf
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -112,7 +113,7 @@ def ray_runs() -> pd.DataFrame:
 def runs_per_video() -> dict[tuple[str, int], float]:
     """Measured seconds per video, by engine and number of one-core nodes."""
     runs = read("cluster_runs").groupby(["engine", "nodes"])[["seconds", "videos"]].sum()
-    return dict((runs["seconds"] / runs["videos"]).items())
+    return cast(dict[tuple[str, int], float], (runs["seconds"] / runs["videos"]).to_dict())
 
 
 def draw(step: str, count: int) -> list[float]:
@@ -135,7 +136,7 @@ def check() -> Table:
     """
     local = runs_per_video()["local", 1]
     rows = []
-    for run in ray_runs().itertuples():
+    for run in cast(Iterable[Any], ray_runs().itertuples()):
         seconds = draw("frames", run.videos)
         work = [one * local * len(seconds) / sum(seconds) for one in seconds]
         simulated = simulate(work, make_cluster(run.nodes, run.cores)).seconds

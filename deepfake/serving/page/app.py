@@ -72,7 +72,7 @@ class StreamlitSessions:
 
     def is_connected(self, session: str) -> bool:
         """Whether a tab is connected now."""
-        return self.runtime.is_active_session(session)
+        return bool(self.runtime.is_active_session(session))
 
     def close(self, session: str) -> None:
         """Delete the uploads of a lost connection, and then its state."""

@@ -23,10 +23,11 @@ def this_visit(memory: PageMemory) -> Visit:
 
 
 def _cookies() -> Mapping[str, str]:
-    return st.context.cookies
+    cookies: Mapping[str, str] = st.context.cookies
+    return cookies
 
 
 def _session() -> str:
     context = get_script_run_ctx()
     assert context is not None, "the script runs for a session"
-    return context.session_id
+    return str(context.session_id)
