@@ -81,7 +81,8 @@ class StreamlitSessions:
 
     def _close(self, session: str) -> None:
         if not self.is_connected(session):
-            self.runtime.close_session(session)
+            self.runtime.close_session(session)  # marks its downloads for the next deletion
+            self.runtime.media_file_mgr.remove_orphaned_files()
 
     def uploads(self) -> dict[str, int]:
         """The bytes of each upload by its id."""

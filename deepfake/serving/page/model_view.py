@@ -19,7 +19,7 @@ def choose_point(service: Service, model: OfferedModel, visit: Visit) -> Service
     detector = service.detector
     names = [name for name, found in detector.card.operating_points.items() if found is not None]
     before = visit.judge[1] if visit.judge else detector.operating_point.name
-    chosen = st.session_state.get(POINT, before)
+    chosen = st.session_state.setdefault(POINT, before)
     visit.set_judge(detector.model, chosen)
     service = _at_point(service, model.place, chosen)
     date = _date(model.place)  # before anything is drawn, so that both columns appear at once
@@ -29,7 +29,6 @@ def choose_point(service: Service, model: OfferedModel, visit: Visit) -> Service
     choice.selectbox(
         "Operating point",
         names,
-        names.index(chosen),
         key=POINT,
         help="Which scores are called FAKE or REAL. The tab The model has the error rates of each.",
     )

@@ -171,7 +171,7 @@ class PageMemory:
                 lost = [one for one in self._visits.values() if not self._is_connected(one)]
                 if not lost:
                     raise MemoryFullError(
-                        "the page is full: the files and results of all people on it have"
+                        "the page is full: the files and results of all people may have"
                         f" {self._max_bytes / MEGABYTE:.0f} MB. Remove files, or try again later"
                     )
                 self._forget(min(lost, key=lambda one: (one.is_working, one.last_seen)))
