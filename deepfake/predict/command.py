@@ -266,13 +266,16 @@ class Reporter:
             DeepfakeError: the result or its HTML report cannot be written.
         """
         self.undecided += result.verdict == UNDECIDED
-        with_frames = self._options.with_frames
-        # The report first: a stored result is not analysed again, so its report would be lost.
+        if self._stored is None:
+            self._print(result)
         if self._options.report is not None:
             self._write_html(result, self._options.report)
-        if self._stored is not None:
+        if self._stored is not None:  # last: a stored result is not analysed again
             self._stored.add(result)
-        elif self._options.output_format == "table" and self._options.watch is not None:
+
+    def _print(self, result: "Result") -> None:
+        with_frames = self._options.with_frames
+        if self._options.output_format == "table" and self._options.watch is not None:
             _print_now(self._output.as_text(result))
         elif self._options.output_format == "table":
             self._output.add_rows(self._table, result, with_frames)

@@ -201,16 +201,11 @@ def test_the_command_goes_on_where_it_ended(
     assert [row["path"] for row in table] == [*clips, str(broken)]
     code, printed, _ = predict(clips[0], "--json")
     assert json.loads(printed)["score"] == pytest.approx(float(table[0]["score"]), abs=1e-5)
-    assert predict(*clips, "--output", out)[2].splitlines()[-2:] == [
-        f"2 of 2 files have a result in {out}",
-        f"{out}: 3 files, " + ", ".join(sorted(_counts(table))),
-    ]
+    assert out.read_bytes().count(b"\n") == 4, "printing adds nothing"
+    notes = predict(*clips, "--output", out)[2].splitlines()
+    assert notes[-2] == f"2 of 2 files have a result in {out}"
+    assert notes[-1].startswith(f"{out}: 3 files, ")
     assert predict(clips[0], "--output", "out.txt")[0] == 2
     assert predict(clips[0], "--output", out, "--json")[0] == 2
     assert predict(clips[0], "--output", out, "--frames")[0] == 2
     assert predict("--watch", tmp_path, "--output", "out.parquet")[0] == 2
-
-
-def _counts(table: list[dict[str, str]]) -> set[str]:
-    verdicts = [row["verdict"] for row in table]
-    return {f"{verdicts.count(verdict)} {verdict}" for verdict in verdicts}
