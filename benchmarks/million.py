@@ -201,7 +201,7 @@ def main() -> None:
     measured = pd.DataFrame(table).round(2)
     if options.write:
         write_csv(top / TABLE, measured)
-    print(markdown_table(list(measured), measured.astype(str).to_numpy().tolist()))
+    print(markdown_table(measured.columns.tolist(), measured.astype(str).to_numpy().tolist()))
 
 
 if __name__ == "__main__":

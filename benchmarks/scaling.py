@@ -111,8 +111,9 @@ def ray_runs() -> pd.DataFrame:
 
 def runs_per_video() -> dict[tuple[str, int], float]:
     """Measured seconds per video, by engine and number of one-core nodes."""
-    runs = read("cluster_runs").groupby(["engine", "nodes"])[["seconds", "videos"]].sum()
-    return dict((runs["seconds"] / runs["videos"]).items())
+    sums = read("cluster_runs").groupby(["engine", "nodes"])[["seconds", "videos"]].sum()
+    keys = [(str(engine), int(nodes)) for engine, nodes in sums.index]
+    return dict(zip(keys, (sums["seconds"] / sums["videos"]).to_numpy(float), strict=True))
 
 
 def draw(step: str, count: int) -> list[float]:
@@ -135,14 +136,16 @@ def check() -> Table:
     """
     local = runs_per_video()["local", 1]
     rows = []
-    for run in ray_runs().itertuples():
-        seconds = draw("frames", run.videos)
-        work = [one * local * len(seconds) / sum(seconds) for one in seconds]
-        simulated = simulate(work, make_cluster(run.nodes, run.cores)).seconds
-        rows.append(
-            [str(run.nodes), str(run.cores), str(run.videos), f"{run.seconds:.1f} s",
-             f"{simulated:.1f} s", f"{simulated / run.seconds:.2f}"]
-        )  # fmt: skip
+    runs = ray_runs()
+    counts = runs[["nodes", "cores", "videos"]].to_numpy(int)
+    for (nodes, cores, count), measured in zip(
+        counts, runs["seconds"].to_numpy(float), strict=True
+    ):
+        seconds = draw("frames", count)
+        work = [one * local * count / sum(seconds) for one in seconds]
+        simulated = simulate(work, make_cluster(nodes, cores)).seconds
+        cells = [f"{measured:.1f} s", f"{simulated:.1f} s", f"{simulated / measured:.2f}"]
+        rows.append([str(nodes), str(cores), str(count), *cells])
     return ["nodes", "cores each", "videos", "measured", "simulated", "simulated / measured"], rows
 
 

@@ -58,7 +58,7 @@ def cost_of(
         crop_path.write_bytes(timed("crops", crop_archive, frame_path, **crops))
         timed("identities", embed_tracks, crop_path, **faces)
         timed("identities", hash_frames, frame_path)
-        row = {
+        row: dict[str, float] = {
             "video_bytes": path.stat().st_size,
             "frames_bytes": frame_path.stat().st_size,
             "crops_bytes": crop_path.stat().st_size,
