@@ -10,12 +10,11 @@ the document.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import takewhile
 from math import inf
 from pathlib import Path
-from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -112,8 +111,9 @@ def ray_runs() -> pd.DataFrame:
 
 def runs_per_video() -> dict[tuple[str, int], float]:
     """Measured seconds per video, by engine and number of one-core nodes."""
-    runs = read("cluster_runs").groupby(["engine", "nodes"])[["seconds", "videos"]].sum()
-    return cast(dict[tuple[str, int], float], (runs["seconds"] / runs["videos"]).to_dict())
+    sums = read("cluster_runs").groupby(["engine", "nodes"])[["seconds", "videos"]].sum()
+    keys = [(str(engine), int(nodes)) for engine, nodes in sums.index]
+    return dict(zip(keys, (sums["seconds"] / sums["videos"]).to_numpy(float), strict=True))
 
 
 def draw(step: str, count: int) -> list[float]:
@@ -136,14 +136,16 @@ def check() -> Table:
     """
     local = runs_per_video()["local", 1]
     rows = []
-    for run in cast(Iterable[Any], ray_runs().itertuples()):
-        seconds = draw("frames", run.videos)
-        work = [one * local * len(seconds) / sum(seconds) for one in seconds]
-        simulated = simulate(work, make_cluster(run.nodes, run.cores)).seconds
-        rows.append(
-            [str(run.nodes), str(run.cores), str(run.videos), f"{run.seconds:.1f} s",
-             f"{simulated:.1f} s", f"{simulated / run.seconds:.2f}"]
-        )  # fmt: skip
+    runs = ray_runs()
+    counts = runs[["nodes", "cores", "videos"]].to_numpy(int)
+    for (nodes, cores, count), measured in zip(
+        counts, runs["seconds"].to_numpy(float), strict=True
+    ):
+        seconds = draw("frames", count)
+        work = [one * local * count / sum(seconds) for one in seconds]
+        simulated = simulate(work, make_cluster(nodes, cores)).seconds
+        cells = [f"{measured:.1f} s", f"{simulated:.1f} s", f"{simulated / measured:.2f}"]
+        rows.append([str(nodes), str(cores), str(count), *cells])
     return ["nodes", "cores each", "videos", "measured", "simulated", "simulated / measured"], rows
 
 
