@@ -23,7 +23,7 @@ from deepfake.predict.charts import (
 from deepfake.predict.detector import Detector
 from deepfake.predict.report import PersonView, data_url, render, verdict_values
 from deepfake.predict.result import Face, Result
-from deepfake.predict.worth import describe_thresholds, describe_worth
+from deepfake.predict.worth import USE, describe_thresholds, describe_worth
 from deepfake.serving.comparison import agreement, comparison, difference, model_comparison
 from deepfake.serving.uploads import UploadLimits
 
@@ -184,7 +184,7 @@ def data_text(card: ModelCard) -> str:
 def model_part(detector: Detector) -> str:
     """Operating points, origin and limits of the model."""
     sections = [("Operating points", point_rows(detector)), *card_sections(detector.card)]
-    return _render("page_model.html", sections=sections)
+    return _render("page_model.html", sections=sections, use=USE)
 
 
 def point_rows(detector: Detector) -> list[tuple[str, str]]:

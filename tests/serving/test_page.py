@@ -333,7 +333,7 @@ def test_feedback_is_saved_with_consent(page: AppTest, monkeypatch: pytest.Monke
     assert page.error[0].value == "Choose what the file really is."
     choose(page, question, FAKE)
     click(page, "Save")
-    assert page.success[0].value == "Saved, without the file."
+    assert page.success[0].value == "Saved, without a copy of the file."
     (row,) = csv.DictReader(Path("data/feedback/feedback.csv").read_text().splitlines())
     assert (row["label"], row["verdict"], row["file_name"]) == ("FAKE", "UNDECIDED", "a.mp4")
     choose(page, question, FAKE)

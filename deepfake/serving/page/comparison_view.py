@@ -22,17 +22,21 @@ def show_comparison(
     service: Service, settings: PageSettings, offered: Sequence[OfferedModel], visit: Visit
 ) -> list[ChosenFile]:
     """Let a person compare files or models; returns the files on the page."""
+    if len(offered) == 1:
+        return _compare_files(service, settings, visit)
     if st.radio("Compare", [FILES, MODELS], horizontal=True, key="compare") == FILES:
         return _compare_files(service, settings, visit)
-    if len(offered) == 1:
-        st.info("There is one model here. Train one, or release one: see docs/releases.md.")
-        return []
     return _compare_models(service, settings, offered, visit)
 
 
 def _compare_files(service: Service, settings: PageSettings, visit: Visit) -> list[ChosenFile]:
+    st.caption(
+        "For two copies of one clip, or two clips of one person. A higher score is more suspicious, but"
+        " the lower one may be a fake too."
+    )
     titles = {"first": "Drop the first file", "second": "Drop the second file"}
     files, analyses = [], []
+    conclusion = st.container()
     for column, (key, title) in zip(st.columns(2), titles.items(), strict=True):
         with column:
             file = choose_file(key, title, settings.limits, visit)
@@ -41,8 +45,9 @@ def _compare_files(service: Service, settings: PageSettings, visit: Visit) -> li
         analyses.append(analysis)
     first, second = analyses
     if first and second:
-        st.header("Comparison")
-        st.html(comparison_part(first.result, second.result))
+        with conclusion:
+            st.header("Comparison")
+            st.html(comparison_part(first.result, second.result))
     return [file for file in files if file]
 
 
@@ -61,6 +66,7 @@ def _compare_models(
         return [file]
     # The same file is another one for the other model, with an analysis of its own.
     same_file = replace(file, key=f"{file.key}-{title}")
+    conclusion = st.container()
     first_column, second_column = st.columns(2)
     with first_column:
         st.header(offered[0].title)
@@ -69,8 +75,9 @@ def _compare_models(
         st.header(title)
         second = _analysed(second_service, same_file, visit)
     if first and second:
-        st.header("Comparison")
-        st.html(model_comparison_part(first.result, second.result))
+        with conclusion:
+            st.header("Comparison")
+            st.html(model_comparison_part(first.result, second.result))
     return [file, same_file]
 
 

@@ -112,7 +112,11 @@ def _show_frame(service: Service, analysis: Analysis, frame: FaceFrame) -> None:
         f"Click a point to see its frame. Frame {frame.frame}{time}: score {frame.score:.2f}"
     )
     crop = picture_of(frame.image, f"face in frame {frame.frame}", "The face as the model sees it")
-    words = "No region raised the score" if view.is_cold else "Where the score was raised"
+    words = (
+        "No region raised the score"
+        if view.is_cold
+        else "Where the score was raised; not where something was changed"
+    )
     heat = replace(crop, url=view.heat, alt="the same face with its heat map", caption=words)
     pictures = [crop, heat]
     if frame.frame in analysis.pictures.frames:

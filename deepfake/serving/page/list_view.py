@@ -26,7 +26,7 @@ from deepfake.serving.service import Analysis, Service
 
 OPENED = "file-list-opened"  # in the session state
 UPDATE_SECONDS = 2.0  # between two looks at files that are being analysed
-NO_VERDICT = "No verdict yet"  # or none at all
+NO_VERDICT = "In progress"  # or cancelled
 FILTERS = (LABEL_NAMES[FAKE], UNDECIDED, LABEL_NAMES[REAL], NO_VERDICT)
 ROW_HEIGHT, HEADER_HEIGHT, MAX_HEIGHT = 64, 40, 640  # pixels
 VERDICT_WIDTH = 110  # pixels, for UNDECIDED
@@ -77,14 +77,18 @@ def _show_table(file_list: FileList, was_running: bool) -> None:
         _show_progress(file_list, listed)
     chosen = st.pills("Show only", FILTERS, selection_mode="multi", key="file-list-filter")
     shown = [one for one in listed if not chosen or _verdict(one) in chosen]
+    if not was_running:
+        shown.sort(key=_suspicion, reverse=True)
+    if not shown:
+        st.info(f"No file is {' or '.join(chosen)}.")
     event = st.dataframe(
         table_of(shown),
         key=f"file-list-table-{'-'.join(chosen)}",
         on_select="rerun",
-        selection_mode="single-row",
+        selection_mode=["single-row", "single-cell"],
         hide_index=True,
         row_height=ROW_HEIGHT,
-        placeholder="",
+        placeholder="–",
         height=min(HEADER_HEIGHT + ROW_HEIGHT * len(shown), MAX_HEIGHT),
         column_config={
             "Face": st.column_config.ImageColumn(width="small"),
@@ -94,10 +98,14 @@ def _show_table(file_list: FileList, was_running: bool) -> None:
         },
         alt="Files with verdict, score and reason",
     )
-    st.caption("Select a row to open the file. Click on a title to sort.")
+    st.caption(
+        "Click a file to open it below the table, and a title to sort. Highest scores first."
+    )
     if _all_finished(listed):
         _offer_downloads([one.analysis for one in listed if one.analysis])
-    selected = [shown[row].file.key for row in event["selection"]["rows"] if row < len(shown)]
+    selection = event["selection"]
+    rows = [*selection["rows"], *(row for row, _ in selection["cells"])]
+    selected = [shown[row].file.key for row in rows if row < len(shown)]
     opened = selected[0] if selected else None
     if opened != st.session_state.get(OPENED):
         st.session_state[OPENED] = opened
@@ -146,6 +154,12 @@ def table_of(files: Sequence[ListedFile]) -> pd.DataFrame:
     ]
     table = pd.DataFrame(rows, columns=["Face", "Verdict", "File", "Score", "Reason"])
     return table.astype({"Score": float})
+
+
+def _suspicion(one: ListedFile) -> float:
+    """The score of a file, -1 without one."""
+    score = one.analysis.result.score if one.analysis else None
+    return -1.0 if score is None else score
 
 
 def _verdict(one: ListedFile) -> str:
