@@ -18,14 +18,13 @@ from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
-import av
 import numpy as np
 import pytest
+from clip_files import frames_of, write_video
 from hosting import answers, free_port, wait_until
 from PIL import Image as Pil
 from PIL import ImageChops
 
-from deepfake.core.image import Image
 from deepfake.model.card import ModelCard
 from deepfake.model.network import load_model
 from deepfake.predict.detector import Detector
@@ -193,22 +192,6 @@ def read(page: Any, words: str) -> str:
 
 def verdict(page: Any) -> str:
     return str(page.locator(".label strong").first.inner_text())
-
-
-def frames_of(path: Path) -> list[Image]:
-    with av.open(str(path)) as container:
-        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
-
-
-def write_video(path: Path, frames: list[Image]) -> Path:
-    with av.open(str(path), "w") as output:
-        stream = output.add_stream("libx264", rate=15, options={"crf": "18", "threads": "1"})
-        stream.height, stream.width = frames[0].shape[:2]
-        stream.pix_fmt = "yuv420p"
-        for image in frames:
-            output.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
-        output.mux(stream.encode())
-    return path
 
 
 @pytest.fixture(scope="module")
