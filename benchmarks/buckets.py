@@ -41,12 +41,12 @@ def write_objects(top: Path, count: int, size: int) -> Path:
 
 
 @contextmanager
-def serve(folder: Path) -> Iterator[dict[str, str]]:
-    """Serve a folder as S3; gives the environment for clients."""
+def serve(folder: Path, *flags: str) -> Iterator[dict[str, str]]:
+    """Serve a folder as S3, with further options of rclone; gives the environment for clients."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command: list[str | Path] = [RCLONE, "serve", "s3", folder, "--auth-key", f"{USER},{PASSWORD}"]
-    command += ["--addr", f"127.0.0.1:{port}", "--dir-cache-time", "0s"]
+    command += ["--addr", f"127.0.0.1:{port}", *flags]
     server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
         while True:
@@ -96,7 +96,7 @@ def main() -> int:
             ),
         }
         rows = []
-        with serve(work / "server") as environment:
+        with serve(work / "server", "--dir-cache-time", "0s") as environment:
             environment["PYTHONPATH"] = str(Path(__file__).resolve().parents[1])
             subprocess.run([*DVC, "init", "--quiet", "--no-scm"], cwd=repository, check=True)
             for name, (first, again) in tools.items():

@@ -1,11 +1,12 @@
 """Measure the stages manifest, identities and split on large synthetic data.
 
-    python benchmarks/million.py [--rows 20000 100000 1000000]
+    python benchmarks/million.py [--rows 20000 100000 1000000] [--write]
 
 The stages run as in `dvc repro`, in a temporary folder and each in a process of its own. Only the
 work on single videos is replaced: embeddings and hashes of frames are synthetic. Each person appears
 in 20 videos on average, a fifth of the videos are REAL, and every REAL video has four fakes, which
-share most of its frames. `--recall` also compares the search for near faces with all distances.
+share most of its frames. `--write` puts the table into benchmarks/million.csv, which scaling.py reads.
+`--recall` compares the search for near faces with all distances instead.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -27,6 +27,7 @@ import numpy as np
 import pandas as pd
 from bench import markdown_table
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 
 from deepfake.core.labels import FAKE, REAL
 from deepfake.core.tables import read_csv, write_csv
@@ -39,6 +40,7 @@ from stages import manifest as manifest_stage
 from stages import split as split_stage
 
 STAGES = ("manifest", "identities", "split")
+TABLE = Path("benchmarks/million.csv")
 FAMILY = 5  # a REAL video and its fakes
 VIDEOS_PER_PERSON = 20
 FRAMES = 6
@@ -131,11 +133,17 @@ def run_stage(name: str, params: Params) -> None:
     start, cpu = time.perf_counter(), time.process_time()
     stage(params)
     result = {
-        "cpu": time.process_time() - cpu,
+        "cpu_seconds": time.process_time() - cpu,
         "seconds": time.perf_counter() - start,
-        "gigabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+        "gigabytes": peak_memory() / 2**30,
     }
     print(json.dumps(result))
+
+
+def peak_memory() -> int:
+    """Largest resident memory of this process, in bytes; `getrusage` would count its parent's too."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024
 
 
 def measure_recall(rows: int, threshold: float) -> str:
@@ -144,10 +152,7 @@ def measure_recall(rows: int, threshold: float) -> str:
     asked = np.random.default_rng(0).permutation(rows)[:1000]
     pairs = neighbours.near_pairs(embeddings, threshold)
     found = int(np.isin(pairs, asked).sum())
-    near = sum(
-        int((np.linalg.norm(embeddings - embeddings[one], axis=1) <= threshold).sum()) - 1
-        for one in asked
-    )
+    near = sum(int((cdist(embeddings[[one]], embeddings) <= threshold).sum()) - 1 for one in asked)
     return f"{found} of {near} near faces of {len(asked)} found within {threshold}"
 
 
@@ -163,6 +168,7 @@ def main() -> None:
         "--stages", nargs="+", choices=STAGES, default=STAGES, help="stages to run (default: all)"
     )
     parser.add_argument("--recall", action="store_true", help="measure the search for near faces")
+    parser.add_argument("--write", action="store_true", help=f"write {TABLE}")
     parser.add_argument("--run", choices=STAGES, help=argparse.SUPPRESS)
     options = parser.parse_args()
     top = Path(__file__).resolve().parents[1]
@@ -173,7 +179,7 @@ def main() -> None:
     if options.run:
         run_stage(options.run, params)
         return
-    table = []
+    table: list[dict[str, Any]] = []
     for rows in options.rows:
         if options.recall:
             for threshold in (0.75 * params.identities.threshold, params.identities.threshold):
@@ -185,11 +191,17 @@ def main() -> None:
             for name in options.stages:
                 command = [sys.executable, str(Path(__file__).resolve()), "--run", name]
                 run = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-                last = json.loads(run.stdout.splitlines()[-1])
-                cells = [f"{last[key]:.1f}" for key in ("cpu", "seconds", "gigabytes")]
-                table.append([f"{rows:,}", name, *cells])
+                table.append(
+                    {"rows": rows, "stage": name, **json.loads(run.stdout.splitlines()[-1])}
+                )
+                print(table[-1], flush=True)
             os.chdir(top)
-    print(markdown_table(["rows", "stage", "CPU seconds", "seconds", "GB"], table))
+    if not table:
+        return
+    measured = pd.DataFrame(table).round(2)
+    if options.write:
+        write_csv(top / TABLE, measured)
+    print(markdown_table(measured.columns.tolist(), measured.astype(str).to_numpy().tolist()))
 
 
 if __name__ == "__main__":

@@ -135,6 +135,14 @@ def predict(
     workers: Annotated[
         int, typer.Option(min=0, help="Number of processes; 0 means one per core.")
     ] = 0,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Decode on the nodes of a Ray cluster: auto, HOST:PORT or ray://HOST:PORT; see"
+            " docs/scaling.md.",
+        ),
+    ] = None,
     video_seconds: Annotated[
         float,
         typer.Option(min=0.1, help="Maximum time per file in seconds; slower files are UNDECIDED."),
@@ -177,6 +185,8 @@ def predict(
         check_output(output, frames, watch is not None, annotate is not None)
     output_format: OutputFormat = "json" if as_json else "csv" if as_csv else "table"
     limits = ExecutionParams(
+        engine="ray" if ray else "local",
+        address=ray,
         workers=workers,
         video_seconds=video_seconds,
         video_gigabytes=video_gigabytes,
@@ -227,11 +237,25 @@ def page(
             " beyond this machine."
         ),
     ] = True,
+    total_megabytes: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Maximum size of the files and results of all people in memory, in MB."
+        ),
+    ] = 2000,
+    keep_minutes: Annotated[
+        float,
+        typer.Option(
+            min=0.01,
+            help="Files and results are deleted this time after a page was closed or lost its"
+            " connection.",
+        ),
+    ] = 10,
 ) -> None:
     """Serve a web page that gives verdicts on images and videos.
 
-    Files are sent nowhere, and deleted after the analysis, unless a person asks to keep
-    one as feedback. See docs/page.md.
+    Files are sent nowhere, and deleted some minutes after the page was closed, unless
+    a person asks to keep one as feedback. See docs/page.md.
 
     Exit code: 0 if interrupted, else that of the server.
 
@@ -254,6 +278,8 @@ def page(
         operating_point,
         addresses=local if addresses is None else addresses,
         feedback=local and feedback,
+        total_megabytes=total_megabytes,
+        keep_minutes=keep_minutes,
     )
     raise typer.Exit(serve_page(settings, address, port))
 

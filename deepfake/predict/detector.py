@@ -38,7 +38,8 @@ from deepfake.video.frames import frame_settings
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
+
+    from deepfake.model.network import MirroredResNet
 
 # Crops; larger batches are hardly faster there, smaller ones fill all cores, and a video that has so
 # many is not kept waiting for the next file.
@@ -67,7 +68,7 @@ class Detector:
 
     def __init__(
         self,
-        network: "nn.Module | OnnxModel",
+        network: "MirroredResNet | OnnxModel",
         card: ModelCard,
         device: "torch.device | str",
         model: ModelVersion,
@@ -184,7 +185,7 @@ class Detector:
         return str(self.device) == "cpu"
 
     @property
-    def network(self) -> "nn.Module":
+    def network(self) -> "MirroredResNet":
         """The network for heat maps; raises ModelError with ONNX Runtime, which has no gradients."""
         if isinstance(self._network, OnnxModel):
             raise ModelError("heat maps and reports need runtime torch: ONNX has no gradients")

@@ -20,7 +20,8 @@ from deepfake.predict.source import default_folder, is_onnx, model_folder, model
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
+
+    from deepfake.model.network import MirroredResNet
 
 TORCH, ONNX_RUNTIME, AUTO = RUNTIMES = ("torch", "onnx", "auto")
 THREADS = "OMP_NUM_THREADS"  # torch reads it when it is imported, `cores.thread_count` when called
@@ -40,7 +41,7 @@ class Loaded:
         notes: what a user should know, to be said once.
     """
 
-    network: "nn.Module | OnnxModel"
+    network: "MirroredResNet | OnnxModel"
     card: ModelCard
     device: "torch.device | str"
     version: ModelVersion

@@ -26,7 +26,14 @@ from deepfake.predict.inputs import MAX_DOWNLOAD_BYTES, InputFile, sniff
 from deepfake.predict.result import UndecidedCause
 from deepfake.video import frame_archive, record
 
-LIMITS = ExecutionParams(workers=0, video_seconds=600, video_gigabytes=4, download_gigabytes=0)
+LIMITS = ExecutionParams(
+    engine="local",
+    address=None,
+    workers=0,
+    video_seconds=600,
+    video_gigabytes=4,
+    download_gigabytes=0,
+)
 REINSPECTED_FRAMES = 3  # searched for smaller faces when no face was found
 
 T = TypeVar("T")
