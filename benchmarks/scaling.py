@@ -98,22 +98,17 @@ def driver_seconds() -> float:
 
 
 def overhead_seconds() -> float:
-    """Seconds that a node needs for a video besides its work: with Ray on one node, less locally."""
-    per_video = runs_per_video()
-    return per_video["ray", 1] - per_video["local", 1]
+    """Seconds that a core needs for each video besides its work, as measured with Ray on one node."""
+    runs = ray_runs()
+    one = runs[runs["nodes"] == 1].iloc[0]
+    work = COSTS["frames_seconds"].iloc[1:].sum()  # seconds count from the first result
+    return float((one["seconds"] - work) / one["videos"])
 
 
 def ray_runs() -> pd.DataFrame:
     """The measured runs with Ray."""
     runs = read("cluster_runs")
     return runs[runs["engine"] == "ray"]
-
-
-def runs_per_video() -> dict[tuple[str, int], float]:
-    """Measured seconds per video, by engine and number of one-core nodes."""
-    sums = read("cluster_runs").groupby(["engine", "nodes"])[["seconds", "videos"]].sum()
-    keys = [(str(engine), int(nodes)) for engine, nodes in sums.index]
-    return dict(zip(keys, (sums["seconds"] / sums["videos"]).to_numpy(float), strict=True))
 
 
 def draw(step: str, count: int) -> list[float]:
@@ -129,21 +124,14 @@ def make_cluster(nodes: int, cores: int, slots: int = DRIVER_VIDEOS) -> Cluster:
 
 
 def check() -> Table:
-    """The measured runs with Ray beside simulated ones; the overhead is that of one node.
-
-    The simulated videos differ from each other as the talking heads do, and take as long as the
-    measured ones in sum.
-    """
-    local = runs_per_video()["local", 1]
-    rows = []
-    runs = ray_runs()
+    """The measured runs with Ray beside simulated ones of the same videos."""
+    runs, rows = ray_runs(), []
     counts = runs[["nodes", "cores", "videos"]].to_numpy(int)
     for (nodes, cores, count), measured in zip(
         counts, runs["seconds"].to_numpy(float), strict=True
     ):
-        seconds = draw("frames", count)
-        work = [one * local * count / sum(seconds) for one in seconds]
-        simulated = simulate(work, make_cluster(nodes, cores)).seconds
+        run = simulate(COSTS["frames_seconds"].tolist(), make_cluster(nodes, cores))
+        simulated = run.seconds - run.done[0]
         cells = [f"{measured:.1f} s", f"{simulated:.1f} s", f"{simulated / measured:.2f}"]
         rows.append([str(nodes), str(cores), str(count), *cells])
     return ["nodes", "cores each", "videos", "measured", "simulated", "simulated / measured"], rows
