@@ -232,7 +232,8 @@ def embedding() -> Results:
 
 def network() -> nn.Module:
     """The starter, in the network's memory layout."""
-    return build_model("starter", "cosine").to(memory_format=torch.channels_last)
+    starter: nn.Module = build_model("starter", "cosine").to(memory_format=torch.channels_last)
+    return starter
 
 
 def logits() -> Results:

@@ -1,12 +1,8 @@
-"""Measure how long a verdict takes: the first and later ones on one file, and on many files.
+"""Measure how long a verdict on one file takes, the first and later ones.
 
-    python benchmarks/verdict.py [--clips 200]
-
-1. A 720p clip of 10 s and a photo, made from the demo: the first verdict of a new Detector whose
-   model and process are ready, later verdicts, and the time of each step. CPU time is shown too,
-   because other jobs on the machine affect it less.
-2. Clips of the demo with all processes, compared with the bound of benchmarks/preprocess.py:
-   decoding the analysed frames only.
+On a 720p clip of 10 s and a photo, made from the demo: the first verdict of a new Detector whose
+model and process are ready, later verdicts, and the time of each step. CPU time is shown too,
+because other jobs on the machine affect it less. `predict_folder.py` measures many files.
 
 Needs the demo and a trained model.
 """
@@ -14,7 +10,6 @@ Needs the demo and a trained model.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 import time
@@ -23,15 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import markdown_table
-from preprocess import make_clip, time_bound
+from preprocess import make_clip
 
 from deepfake import Detector
 from deepfake.core.archive import Archive, unpack
-from deepfake.core.sampling import evenly_spaced
 from deepfake.faces import cropping
 from deepfake.model.logits import predict_logits
-from deepfake.params.schema import ExecutionParams
-from deepfake.predict.inputs import InputFile, sniff
+from deepfake.predict.inputs import sniff
 from deepfake.video import frame_archive
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -86,8 +79,8 @@ def time_steps(path: Path, detector: Detector) -> dict[str, Duration]:
     return {name: time_action(step) for name, step in steps.items()}
 
 
-def report_single_files(paths: dict[str, Path]) -> str:
-    """First part of the report: one file at a time."""
+def report_files(paths: dict[str, Path]) -> str:
+    """The report on some files, by their names."""
     verdict_rows, step_rows = [], []
     with Detector.load(REPOSITORY / "models") as detector:
         for name, path in paths.items():
@@ -105,48 +98,19 @@ def report_single_files(paths: dict[str, Path]) -> str:
     )
 
 
-def report_many_files(count: int, workers: int) -> str:
-    """Second part of the report: many files at once."""
-    clips = sorted((DEMO / "raw").rglob("*.mp4"))
-    clips = [clips[at] for at in evenly_spaced(len(clips), count)]
-    limits = ExecutionParams(
-        workers=workers, video_seconds=600, video_gigabytes=4, download_gigabytes=0
-    )
-    with Detector.load(REPOSITORY / "models") as detector:
-        per_video = int(detector.settings["frames"]["per_video"])
-        bound = time_bound(clips, per_video, limits).seconds
-        start = time.perf_counter()
-        results = list(detector.predict_many([InputFile(str(clip)) for clip in clips]))
-        seconds = time.perf_counter() - start
-    return (
-        f"{len(results)} clips: {seconds:.1f} s, {len(results) / seconds:.1f} per second;"
-        f" decoding alone {bound:.1f} s; ratio {seconds / bound:.1f}"
-    )
-
-
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--clips",
-        type=int,
-        default=200,
-        help="number of clips in the second part; 0 skips it (default: 200)",
-    )
-    args = parser.parse_args()
+    parser.parse_args()
     if not PHOTO.is_file() or not (REPOSITORY / "models" / "model.safetensors").is_file():
         print("error: demo or trained model not found: run `make repro`", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory() as folder:
         clip = Path(folder, "clip.mp4")
         make_clip(DEMO / "raw" / "real" / "astronaut_1.mp4", clip, SIZE_720P, GOP, SECONDS)
-        print(
-            report_single_files({f"{SECONDS} s, 720p": clip, "photo, 512 x 512": PHOTO}), flush=True
-        )
-    if args.clips:
-        print(report_many_files(args.clips, os.cpu_count() or 1))
+        print(report_files({f"{SECONDS} s, 720p": clip, "photo, 512 x 512": PHOTO}), flush=True)
     return 0
 
 

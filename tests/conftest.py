@@ -175,9 +175,12 @@ def execution(
     video_seconds: float = 60,
     video_gigabytes: float = 4,
     download_gigabytes: float = 1,
+    address: str | None = None,
 ) -> ExecutionParams:
-    """The execution section of params.yaml."""
+    """The execution section of params.yaml, with Ray if an address is given."""
     return ExecutionParams(
+        engine="ray" if address else "local",
+        address=address,
         workers=workers,
         video_seconds=video_seconds,
         video_gigabytes=video_gigabytes,

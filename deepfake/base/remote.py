@@ -74,6 +74,9 @@ class RemoteFolder:
         self._system: Any = None
         self._top = ""  # the address without its protocol, as the file system wants it
 
+    def __reduce__(self) -> tuple[type["RemoteFolder"], tuple[str]]:
+        return RemoteFolder, (self.address,)  # without the connection, for other machines
+
     def files(self) -> list[RemoteFile]:
         """All files at any depth, sorted by path.
 

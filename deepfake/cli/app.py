@@ -12,6 +12,7 @@ from deepfake.cli.api_keys import api_key
 from deepfake.cli.feedback import feedback as feedback_command
 from deepfake.cli.gate import gate
 from deepfake.cli.list_files import list_files
+from deepfake.cli.output_option import Output, check_output
 from deepfake.cli.review import review
 from deepfake.cli.sweep import sweep
 
@@ -104,6 +105,7 @@ def predict(
         bool, typer.Option("--json", help="Print one JSON object per file.")
     ] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print one line of CSV per file.")] = False,
+    output: Output = None,
     frames: Annotated[
         bool,
         typer.Option(
@@ -133,6 +135,14 @@ def predict(
     workers: Annotated[
         int, typer.Option(min=0, help="Number of processes; 0 means one per core.")
     ] = 0,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Decode on the nodes of a Ray cluster: auto, HOST:PORT or ray://HOST:PORT; see"
+            " docs/scaling.md.",
+        ),
+    ] = None,
     video_seconds: Annotated[
         float,
         typer.Option(min=0.1, help="Maximum time per file in seconds; slower files are UNDECIDED."),
@@ -163,16 +173,20 @@ def predict(
     from deepfake.params.schema import ExecutionParams
     from deepfake.predict.command import OutputFormat, PredictOptions, run
 
-    if as_json and as_csv:
-        raise typer.BadParameter("--json and --csv exclude each other")
+    if as_json + as_csv + bool(output) > 1:
+        raise typer.BadParameter("--json, --csv and --output exclude each other")
     if bool(paths) == bool(watch):
         raise typer.BadParameter("name files, or a folder with --watch")
     if annotate and watch:
         raise typer.BadParameter("--annotate takes one video, not --watch")
     if annotate and annotate.suffix.lower() != ".mp4":
         raise typer.BadParameter("--annotate writes an MP4, so its name must end in .mp4")
+    if output:
+        check_output(output, frames, watch is not None, annotate is not None)
     output_format: OutputFormat = "json" if as_json else "csv" if as_csv else "table"
     limits = ExecutionParams(
+        engine="ray" if ray else "local",
+        address=ray,
         workers=workers,
         video_seconds=video_seconds,
         video_gigabytes=video_gigabytes,
@@ -189,6 +203,7 @@ def predict(
         runtime=runtime,
         operating_point=operating_point,
         watch=watch,
+        output=output,
     )
     try:
         code = run(options)
@@ -222,11 +237,25 @@ def page(
             " beyond this machine."
         ),
     ] = True,
+    total_megabytes: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Maximum size of the files and results of all people in memory, in MB."
+        ),
+    ] = 2000,
+    keep_minutes: Annotated[
+        float,
+        typer.Option(
+            min=0.01,
+            help="Files and results are deleted this time after a page was closed or lost its"
+            " connection.",
+        ),
+    ] = 10,
 ) -> None:
     """Serve a web page that gives verdicts on images and videos.
 
-    Files are sent nowhere, and deleted after the analysis, unless a person asks to keep
-    one as feedback. See docs/page.md.
+    Files are sent nowhere, and deleted some minutes after the page was closed, unless
+    a person asks to keep one as feedback. See docs/page.md.
 
     Exit code: 0 if interrupted, else that of the server.
 
@@ -249,6 +278,8 @@ def page(
         operating_point,
         addresses=local if addresses is None else addresses,
         feedback=local and feedback,
+        total_megabytes=total_megabytes,
+        keep_minutes=keep_minutes,
     )
     raise typer.Exit(serve_page(settings, address, port))
 

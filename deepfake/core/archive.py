@@ -8,12 +8,15 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
 from urllib.parse import quote
+
+import numpy as np
 
 from deepfake.base.errors import ArchiveError
 from deepfake.core.files import write_bytes
@@ -116,8 +119,8 @@ def read(path: Path) -> Archive:
 class StoredImages(Sequence[bytes]):
     """JPEG bytes by index, read from the archives on access.
 
-    Only the positions of the images are kept in memory, so it stays small with millions of images
-    and is cheap to pass to another process.
+    Only the positions of the images are kept in memory, 20 bytes for each, so it stays small with
+    millions of images and is cheap to pass to another process.
 
     Args:
         folder: where the archives are.
@@ -127,20 +130,32 @@ class StoredImages(Sequence[bytes]):
         ArchiveError: an archive is missing or damaged, or has no such image.
     """
 
-    def __init__(self, folder: Path, keys: Sequence[tuple[str, str]]) -> None:
-        positions: dict[tuple[str, str], tuple[Path, int, int]] = {}
-        for video_id in dict.fromkeys(video_id for video_id, _ in keys):
-            path = path_of(folder, video_id)
-            positions.update(
-                {(video_id, name): (path, *at) for name, at in _positions_in(path).items()}
-            )
-        missing = next((key for key in keys if key not in positions), None)
-        if missing:
-            raise ArchiveError(f"the archive of {missing[0]} has no {missing[1]}: run `dvc repro`")
-        self._positions = [positions[key] for key in keys]
+    def __init__(self, folder: Path, keys: Iterable[tuple[str, str]]) -> None:
+        numbers: dict[str, int] = {}  # of the archives, by video_id
+        archives = array("i")
+        names = []
+        for video_id, name in keys:
+            archives.append(numbers.setdefault(video_id, len(numbers)))
+            names.append(name)
+        self._archives = np.array(archives, np.int32)
+        self._paths = [str(path_of(folder, video_id)) for video_id in numbers]
+        self._offsets = np.empty(len(names), np.int64)
+        self._sizes = np.empty(len(names), np.int64)
+        order = np.argsort(self._archives, kind="stable")
+        ends = np.cumsum(np.bincount(self._archives, minlength=len(numbers)))
+        for video_id, path, rows in zip(
+            numbers, self._paths, np.split(order, ends[:-1]), strict=False
+        ):
+            positions = _positions_in(path)
+            for row in rows:
+                if names[row] not in positions:
+                    raise ArchiveError(
+                        f"the archive of {video_id} has no {names[row]}: run `dvc repro`"
+                    )
+                self._offsets[row], self._sizes[row] = positions[names[row]]
 
     def __len__(self) -> int:
-        return len(self._positions)
+        return len(self._archives)
 
     @overload
     def __getitem__(self, index: int) -> bytes: ...
@@ -149,13 +164,12 @@ class StoredImages(Sequence[bytes]):
     def __getitem__(self, index: int | slice) -> bytes | list[bytes]:
         if isinstance(index, slice):
             return [self[i] for i in range(len(self))[index]]
-        path, offset, size = self._positions[index]
-        with path.open("rb") as file:
-            file.seek(offset)
-            return file.read(size)
+        with Path(self._paths[self._archives[index]]).open("rb") as file:
+            file.seek(int(self._offsets[index]))
+            return file.read(int(self._sizes[index]))
 
 
-def _positions_in(path: Path) -> dict[str, tuple[int, int]]:
+def _positions_in(path: str) -> dict[str, tuple[int, int]]:
     """Offset and size, in bytes, of each member of an archive."""
     try:
         with tarfile.open(path, mode="r:") as tar:

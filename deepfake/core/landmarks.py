@@ -33,8 +33,8 @@ def read_landmarks(path: Path, rows: "pd.Series[int]") -> LandmarkTable:
         rows x 68 x (x, y); NaN where landmarks are unknown, and everywhere if the file is
         `NO_LANDMARKS`.
     """
-    stored = np.load(path, allow_pickle=False)
+    stored = np.load(path, mmap_mode="r", allow_pickle=False)
     if not len(stored):  # NO_LANDMARKS
         return np.full((len(rows), POINTS, 2), np.nan, np.float16)
-    selected: LandmarkTable = stored[rows]
+    selected: LandmarkTable = np.asarray(stored[rows])
     return selected

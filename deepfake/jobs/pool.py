@@ -3,27 +3,24 @@
 The function must be importable, take a path and picklable arguments, and return bytes. Each process
 works on one video at a time, with one thread, a time limit and a memory limit. A decoder that
 crashes or hangs ends its own process only; the video is tried once more, then reported as a
-`Failure`.
+`Failure`. The processes are on this machine, or on the nodes of a Ray cluster.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from queue import SimpleQueue
 from typing import TypeVar
 
 from deepfake.base.progress import Progress
-from deepfake.base.remote import RemoteError
-from deepfake.core.files import content_digest, write_bytes
+from deepfake.core.files import write_bytes
+from deepfake.jobs.computing import Computed, Engine, has_changed, local_copy, run_attempts
 from deepfake.jobs.downloads import Downloads
-from deepfake.jobs.step import CHANGED, CRASHED, DIGEST, Failure, Step, Video
+from deepfake.jobs.step import CHANGED_VIDEO, DIGEST, Failure, Step, Video
 from deepfake.jobs.worker import GIGABYTE, Worker
 from deepfake.params.schema import ExecutionParams
 
-ATTEMPTS = 2
 DOWNLOADS_PER_PROCESS = 4  # videos at a time, so that processes do not wait for the network
 MAX_AHEAD = 32  # finished videos per process that may wait for a slow one before them
 
@@ -67,39 +64,79 @@ def map_records(
     """
     failures = 0
     any_remote = any(video.remote for video in videos)
-    threads = execution.worker_count * (DOWNLOADS_PER_PROCESS if any_remote else 1)
-    bar = Progress(len(videos), title)
-    with bar, _Pool(step, execution, threads) as pool:
+    engine = _start_engine(execution, any_remote)
+    with Progress(len(videos), title) as bar, _Pool(step, engine) as pool:
         waiting: deque[Future[tuple[T, bool]]] = deque()
         for position, video in enumerate(videos):
             waiting.append(pool.submit(video, partial(read, position)))
             is_last = position == len(videos) - 1
-            while waiting and (is_last or len(waiting) >= MAX_AHEAD * execution.worker_count):
+            while waiting and (is_last or len(waiting) >= MAX_AHEAD * engine.slots):
                 record, has_failed = waiting.popleft().result()
                 failures += has_failed
                 bar.update(failures)
                 yield record
 
 
-class _Pool:
-    """Threads that each handle one video, with a worker process if the result is not cached."""
+class LocalEngine:
+    """Worker processes on this machine."""
 
-    def __init__(self, step: Step, execution: ExecutionParams, threads: int) -> None:
-        self._step = step
+    def __init__(self, execution: ExecutionParams, any_remote: bool) -> None:
         self._workers = [Worker(execution) for _ in range(execution.worker_count)]
         self._idle: SimpleQueue[Worker] = SimpleQueue()
         for worker in self._workers:
             self._idle.put(worker)
-        self._threads = ThreadPoolExecutor(threads)
+        self.threads = self.slots * (DOWNLOADS_PER_PROCESS if any_remote else 1)
         self._downloads = Downloads(int(execution.download_gigabytes * GIGABYTE))
+
+    @property
+    def slots(self) -> int:
+        """Number of processes."""
+        return len(self._workers)
+
+    def compute(self, step: Step, video: Video, digest: bytes | None) -> Computed:
+        """Apply the step in an idle process; see `Engine.compute`."""
+        if video.remote:
+            with local_copy(video, self._downloads, digest) as (local, found):
+                return self._run(step, local), found
+        if has_changed(video):
+            return CHANGED_VIDEO, None
+        return self._run(step, video), None
+
+    def _run(self, step: Step, video: Video) -> bytes | Failure:
+        worker = self._idle.get()
+        try:
+            return run_attempts(worker, step.function, video)
+        finally:
+            self._idle.put(worker)
+
+    def close(self) -> None:
+        """End all processes at once."""
+        for worker in self._workers:
+            worker.close()
+
+
+def _start_engine(execution: ExecutionParams, any_remote: bool) -> Engine:
+    if execution.engine == "local":
+        return LocalEngine(execution, any_remote)
+    from deepfake.jobs.ray_engine import RayEngine  # nothing else imports Ray
+
+    return RayEngine(execution)
+
+
+class _Pool:
+    """Threads that each handle one video, with an engine if the result is not cached."""
+
+    def __init__(self, step: Step, engine: Engine) -> None:
+        self._step = step
+        self._engine = engine
+        self._threads = ThreadPoolExecutor(engine.threads)
 
     def __enter__(self) -> "_Pool":
         return self
 
     def __exit__(self, *_: object) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
-        for worker in self._workers:
-            worker.close()
+        self._engine.close()
         self._threads.shutdown()
 
     def submit(self, video: Video, read: Callable[[bytes | Failure], T]) -> "Future[T]":
@@ -108,64 +145,22 @@ class _Pool:
     def _result(self, video: Video) -> bytes | Failure:
         """The result of a video, from the cache if it is there, else computed and stored."""
         if not video.key:
-            result = self._compute(video)
+            result, _ = self._engine.compute(self._step, video, None)
             if video.out and isinstance(result, bytes):
                 write_bytes(video.out, result, durable=False)
             return result
         name = self._step.result_name(video)
         cache = self._step.cache
         entry = cache.load(video.key, name)
-        if entry is None or (video.remote and cache.load(video.key, DIGEST) is None):
-            with self._at_hand(video) as local:
-                if video.is_original and not video.remote and _has_changed(video):
-                    return Failure(
-                        CHANGED, "the file changed after it was scanned: run `dvc repro`"
-                    )
-                result = self._compute(local)
+        stored = cache.load(video.key, DIGEST) if video.remote else None
+        if entry is None or (video.remote and stored is None):
+            known = stored.content if stored else None
+            result, digest = self._engine.compute(self._step, video, known)
+            if digest and digest != known:
+                cache.store(video.key, DIGEST, digest)
             if isinstance(result, Failure):
                 return result
             entry = cache.store(video.key, name, result)
         if video.out:
             entry.link(video.out)
         return entry.content
-
-    @contextmanager
-    def _at_hand(self, video: Video) -> Iterator[Video]:
-        """The video, with a path on this machine."""
-        if video.remote is None:
-            yield video
-            return
-        cache = self._step.cache
-        stored = cache.load(video.key, DIGEST)
-        for _ in range(ATTEMPTS):
-            with self._downloads.use(video.remote, video.key) as path:
-                digest = content_digest(path).encode()
-                if stored is None or stored.content == digest:
-                    cache.store(video.key, DIGEST, digest)
-                    yield replace(video, path=path)
-                    return
-            self._downloads.discard(video.key)  # a damaged copy
-        raise RemoteError(
-            f"{video.remote.folder.address_of(video.remote.path)}: another content than before with"
-            f" the same version: delete {cache.folder} to use the present one"
-        )
-
-    def _compute(self, video: Video) -> bytes | Failure:
-        failure = Failure(CRASHED, "")
-        worker = self._idle.get()
-        try:
-            for _ in range(ATTEMPTS):
-                result = worker.run(self._step.function, video)
-                if isinstance(result, bytes):
-                    return result
-                failure = result
-        finally:
-            self._idle.put(worker)
-        return failure
-
-
-def _has_changed(video: Video) -> bool:
-    try:
-        return content_digest(video.path) != video.key
-    except OSError:
-        return False  # the function reports what is wrong with it

@@ -79,6 +79,9 @@ class Failure:
     reason: str
 
 
+CHANGED_VIDEO = Failure(CHANGED, "the file changed after it was scanned: run `dvc repro`")
+
+
 def videos_of_archives(
     manifest: "pd.DataFrame",
     folder: Path,

@@ -4,6 +4,7 @@
 the function needs, so it starts in a fraction of a second.
 """
 
+import ctypes
 import resource
 import signal
 import sys
@@ -14,10 +15,14 @@ from typing import Any
 
 from deepfake.base.errors import DeepfakeError
 
+PR_SET_PDEATHSIG = 1  # of Linux's prctl: the signal that a process gets when its parent ends
+
 
 def main() -> None:
     """Answer calls until the parent process closes the connection."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process ends this one
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     with suppress(EOFError, ConnectionError):
         answer_calls(Connection(int(sys.argv[1])))
 

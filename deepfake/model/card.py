@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ARCHITECTURE, HEADS = "resnet18", ("linear", "cosine")
 WEIGHTS, CARD, ONNX = "model.safetensors", "model.json", "model.onnx"  # files of a model
-VERSION = 4  # of the card
+VERSION = 5  # of the card
 EARLIER = "the card is of an earlier version"
 UNCHECKED = f"{EARLIER}, which did not check it"
 MODELS, STARTER = Path("models"), Path("models/starter")  # folders in the repository
@@ -47,6 +47,7 @@ class ModelCard:
         point_problems: why there is none, by name.
         video_score: how frame scores are averaged.
         min_frames: a person in fewer frames gets no score.
+        mirror: whether the logit of a crop is the mean of its own and its mirror image's.
         preprocessing: the frames and crops sections of params.yaml, and the normalisation of an
             imported model if it is not that of `transforms.evaluation`.
         origin: data sets and parameters of its training, or the file that it was imported from.
@@ -65,6 +66,7 @@ class ModelCard:
     point_problems: dict[str, str]
     video_score: str
     min_frames: int
+    mirror: bool
     preprocessing: dict[str, Any]
     origin: dict[str, Any]
     version: int = VERSION
@@ -115,6 +117,7 @@ def make_card(
         point_problems=points.problems,
         video_score=params.score.video_score,
         min_frames=params.score.min_frames,
+        mirror=params.score.mirror,
         preprocessing={"frames": params.frames.model_dump(), "crops": params.crops.model_dump()},
         origin={
             "datasets": list(datasets),
@@ -164,6 +167,8 @@ def _parse(content: dict[str, Any]) -> ModelCard:
         content |= {"head": "linear", "version": 3}  # the only one until then
     if content["version"] == 3:
         _convert_from_3(content)
+    if content["version"] == 4:
+        content |= {"mirror": False, "version": 5}  # there was no choice until then
     if content["version"] != VERSION:
         raise ValueError(f"version {content['version']}, not {VERSION}")
     if content["architecture"] != ARCHITECTURE:

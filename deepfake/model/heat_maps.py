@@ -16,14 +16,15 @@ from deepfake.core.image import Image, decode_image
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
+
+    from deepfake.model.network import MirroredResNet
 
 Heat = NDArray[np.float32]  # height x width, 0..1
 MAX_OPACITY = 0.6  # of the colours where the heat is 1
 
 
 def heat_maps(
-    network: "nn.Module",
+    network: "MirroredResNet",
     images: Sequence[bytes],
     image_size: int,
     device: "torch.device | str" = "cpu",
@@ -31,7 +32,8 @@ def heat_maps(
     """Grad-CAM of the FAKE logit at the last convolutional stage (Selvaraju et al., ICCV 2017).
 
     Args:
-        network: a ResNet, as returned by `network.build_model`.
+        network: as returned by `network.build_model`. Its view of the crop alone counts, not that of
+            the mirror image.
         images: JPEG crops.
         image_size: side of the network's input in pixels.
         device: of the network.
@@ -52,7 +54,7 @@ def heat_maps(
     preset = evaluation_transform(image_size)
     batch = torch.stack([preset(crop) for crop in crops]).to(device)
     network.eval()
-    method = LayerGradCam(lambda inputs: network(inputs).squeeze(1), network.layer4)
+    method = LayerGradCam(lambda inputs: network.one_view(inputs).squeeze(1), network.layer4)
     attributions = method.attribute(batch, relu_attributions=True)
     heats = attributions.detach().float().cpu().numpy()[:, 0]
     return [_resized(heat, crop.shape[-2:]) for heat, crop in zip(heats, crops, strict=True)]

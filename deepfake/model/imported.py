@@ -97,7 +97,14 @@ def imported_card(path: Path, settings: ImportSettings, params: Params) -> Model
         "datasets": [],
         "best_epoch": 0,
     }
-    return replace(card, head="linear", image_size=size, preprocessing=preprocessing, origin=origin)
+    return replace(
+        card,
+        head="linear",
+        image_size=size,
+        mirror=False,
+        preprocessing=preprocessing,
+        origin=origin,
+    )
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:

@@ -30,7 +30,7 @@ def select_crops(split: pd.DataFrame, crops: pd.DataFrame, main_track_only: bool
 
 def stored_images(folder: Path, table: pd.DataFrame) -> archive.StoredImages:
     """The JPEGs of the crops in the rows of `table` (columns video_id and image)."""
-    return archive.StoredImages(folder, list(zip(table["video_id"], table["image"], strict=True)))
+    return archive.StoredImages(folder, zip(table["video_id"], table["image"], strict=True))
 
 
 def to_tensor(image: Image) -> Tensor:

@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
+from torchvision.models.resnet import BasicBlock, ResNet
 
 from deepfake.base.errors import ModelError
 from deepfake.core.files import sha256_of, write_bytes, write_json
@@ -88,27 +89,51 @@ class RenormalisedConvolution(nn.Conv2d):
         return super().forward(crops * self.scale + self.shift)
 
 
-def build_model(init: str, head: str = "linear") -> nn.Module:
-    """ResNet-18 with a one-logit head (He et al., CVPR 2016).
+class MirroredResNet(ResNet):  # type: ignore[misc]  # torchvision has no types
+    """ResNet-18 that can average the logits of a crop and of its mirror image (He et al., CVPR 2016).
+
+    Args:
+        mirror: whether it does so outside of training, which doubles the time.
+    """
+
+    def __init__(self, mirror: bool) -> None:
+        super().__init__(BasicBlock, [2, 2, 2, 2])
+        self.mirror = mirror
+
+    def forward(self, crops: Tensor) -> Tensor:
+        """The logits of normalised crops, batch x 3 x height x width, as batch x 1."""
+        logits = self.one_view(crops)
+        if self.training or not self.mirror:
+            return logits
+        return (logits + self.one_view(crops.flip(3))) / 2
+
+    def one_view(self, crops: Tensor) -> Tensor:
+        """The logits of the crops as they are."""
+        logits: Tensor = super().forward(crops)
+        return logits
+
+
+def build_model(init: str, head: str = "linear", mirror: bool = False) -> MirroredResNet:
+    """ResNet-18 with a one-logit head.
 
     Args:
         init: "random"; "imagenet" (torchvision's IMAGENET1K_V1, hash checked); "starter", the model
             in models/starter; or a safetensors file below models/. The head is that of the file if
             it has one logit and is of the same kind, otherwise random.
         head: "linear", or "cosine" (`CosineHead`).
+        mirror: as `MirroredResNet` takes it.
 
     Raises:
         ModelError: the weights are missing, cannot be fetched, or are not of a ResNet-18.
     """
-    network = torchvision.models.resnet18(weights=None)
+    network = MirroredResNet(mirror)
     if init == "imagenet":
         network.load_state_dict(_imagenet_weights())
     features = network.fc.in_features
     network.fc = CosineHead(features) if head == "cosine" else nn.Linear(features, 1)
     if init not in ("imagenet", "random"):
         _load_weights(network, init_path(init))
-    model: nn.Module = network
-    return model
+    return network
 
 
 def init_path(init: str) -> Path:
@@ -201,14 +226,14 @@ def pick_device() -> torch.device:
     return accelerator or torch.device("cpu")
 
 
-def load_model(folder: Path) -> tuple[nn.Module, ModelCard]:
+def load_model(folder: Path) -> tuple[MirroredResNet, ModelCard]:
     """A published network, in eval mode, and its card.
 
     Raises:
         ModelError: a file is missing, damaged or of another version.
     """
     card = read_card(folder)
-    model = build_model("random", card.head)
+    model = build_model("random", card.head, card.mirror)
     if normalisation := card.preprocessing.get("normalisation"):  # of an imported model
         model.conv1 = RenormalisedConvolution(**normalisation)
     try:

@@ -59,6 +59,8 @@ class DatasetParams(Section):
 class ExecutionParams(Section):
     """Processes and their limits. They never change a result, so no stage tracks this section."""
 
+    engine: Literal["local", "ray"]
+    address: str | None
     workers: Annotated[int, Field(ge=0)]
     video_seconds: Annotated[float, Field(gt=0)]
     video_gigabytes: Annotated[float, Field(gt=0)]
@@ -197,6 +199,7 @@ class ScoreParams(Section):
     video_score: Literal["mean_logit", "mean_probability"]
     calibration: Literal["temperature", "platt"]
     min_frames: Positive
+    mirror: bool
 
 
 class EvaluateParams(Section):

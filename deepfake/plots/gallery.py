@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from deepfake.core import archive
 from deepfake.core.image import Image, decode_image
 from deepfake.core.labels import LABEL_NAMES, UNDECIDED
 from deepfake.core.sampling import evenly_spaced
 from deepfake.evaluation.predictions import Predictions
+from deepfake.model.inputs import stored_images
 from deepfake.plots.figures import image_grid
 
 MAX_MISTAKES = 18
@@ -56,8 +56,7 @@ def crop_sheet(crops: pd.DataFrame, folder: Path) -> Figure:
 
 
 def _images(folder: Path, crops: pd.DataFrame) -> list[Image]:
-    keys = list(zip(crops["video_id"], crops["image"], strict=True))
-    return [decode_image(data) for data in archive.StoredImages(folder, keys)]
+    return [decode_image(data) for data in stored_images(folder, crops)]
 
 
 def _caption(row: "pd.Series[str]") -> str:

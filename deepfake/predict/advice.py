@@ -17,12 +17,12 @@ ADVICE = {
     ),
     UndecidedCause.TOO_FEW_FRAMES: "Try a part of the video that shows the same person for longer.",
     UndecidedCause.NOT_CERTAIN: (
-        "The score is too close to the middle for a verdict that is seldom wrong. The operating point"
-        " balanced gives a verdict on every score, and is wrong more often."
+        "The score lies between the thresholds. Try another part of the video, or a better copy. The operating"
+        " point balanced gives a verdict on every score, and calls more real videos FAKE."
     ),
 }
 WEAKNESS_ADVICE = {
-    Weakness.SMALL: "Try a larger version of the file: the first upload, not a copy.",
+    Weakness.SMALL: "If this is a reduced copy, try the original.",
     Weakness.BLURRED: "Try a sharper version of the file, or a part where the face moves less.",
     Weakness.DARK: "Try a part, or another picture, in better light; brightening it does not help.",
     Weakness.TURNED_AWAY: "Try a part, or another picture, in which the face looks at the camera.",

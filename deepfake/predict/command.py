@@ -5,6 +5,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from deepfake.model.card import ModelCard
     from deepfake.predict.detector import Detector
     from deepfake.predict.result import Result
+    from deepfake.predict.stored_results import StoredResults
 
 DONE, FAILED, SOME_UNDECIDED, INTERRUPTED = 0, 1, 3, 130  # exit codes; 2 is for wrong options
 WIDTH = 160  # columns of the table when the output is not a terminal
@@ -48,6 +50,7 @@ class PredictOptions:
         annotate: where to write the video with boxes.
         limits: of the processes that decode.
         watch: folder whose files are predicted as they arrive, instead of `paths`.
+        output: file or folder for the results, as for `StoredResults`; nothing is printed then.
     """
 
     paths: Sequence[str]
@@ -60,6 +63,7 @@ class PredictOptions:
     runtime: str | None = None
     operating_point: str | None = None
     watch: Path | None = None
+    output: Path | None = None
 
 
 def run(options: PredictOptions) -> int:
@@ -80,29 +84,54 @@ def run(options: PredictOptions) -> int:
         return FAILED
     if options.annotate and len(files) > 1:
         raise DeepfakeError(f"--annotate takes one video, not {len(files)} files")
-    preprocessor = Preprocessor(options.limits)  # its process starts while torch is loaded
+    is_one = len(files) == 1 and not options.watch
+    preprocessor = Preprocessor(options.limits, starts=is_one)
     try:
         from deepfake.predict.detector import Detector
-        from deepfake.predict.loading import AUTO
+        from deepfake.predict.loading import AUTO, one_thread
 
         # Without a runtime, a report has the one that can draw heat maps.
         runtime = options.runtime or (None if options.report else AUTO)
-        detector = Detector.load(options.model, preprocessor, runtime, options.operating_point)
+        # Heat maps are drawn one after the other, with all cores.
+        with nullcontext() if is_one or options.report else one_thread():
+            detector = Detector.load(options.model, preprocessor, runtime, options.operating_point)
         if options.report is not None:
             _ = detector.network  # fail before the first file if there can be no heat maps
         place = options.model or default_folder()
         typer.echo(f"model: {place}, {_origin(detector.card)}", err=True)
         for note in detector.notes:
             typer.echo(f"note: {note}", err=True)
-        if options.watch is not None:
-            return _watch(options.watch, detector, options)
-        undecided = _predict_all(files, detector, options)
+        with _stored_results(options, detector) as stored:
+            if options.watch is not None:
+                return _watch(options.watch, detector, options, stored)
+            undecided = _predict_all(files, detector, options, stored)
     except KeyboardInterrupt:
-        typer.echo("interrupted: results of finished files are printed above", err=True)
+        done = (
+            f"in {options.output}; the same command resumes" if options.output else "printed above"
+        )
+        typer.echo(f"interrupted: results of finished files are {done}", err=True)
         return INTERRUPTED
     finally:
         preprocessor.close()
     return FAILED if errors else SOME_UNDECIDED if undecided else DONE
+
+
+@contextmanager
+def _stored_results(
+    options: PredictOptions, detector: "Detector"
+) -> Iterator["StoredResults | None"]:
+    """Where results are stored, if they are; says in the end what is there."""
+    if options.output is None:
+        yield None
+        return
+    from deepfake.predict.stored_results import StoredResults
+
+    stored = StoredResults(options.output, detector.sha256, options.with_frames)
+    try:
+        yield stored
+    finally:
+        stored.close()
+        typer.echo(utf8(str(stored)), err=True)
 
 
 def _origin(card: "ModelCard") -> str:
@@ -117,16 +146,27 @@ def _standard_input() -> Iterator[str]:
     yield from map(os.fsdecode, sys.stdin.buffer)
 
 
-def _watch(folder: Path, detector: "Detector", options: PredictOptions) -> int:
+def _watch(
+    folder: Path, detector: "Detector", options: PredictOptions, stored: "StoredResults | None"
+) -> int:
     """Predict what arrives in a folder until interrupted; returns the exit code."""
-    from deepfake.predict.watch import JudgedFiles, watch
+    from deepfake.predict.watch import Judged, JudgedFiles, watch
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    judged = JudgedFiles(folder)
-    typer.echo(f"watching {folder}; what was judged is in {judged.path}", err=True)
-    reporter = Reporter([], options, detector)
+    reporter = Reporter([], options, detector, stored)
+    remembered = None if stored else JudgedFiles(folder)
+    place = stored.path if stored else remembered and remembered.path
+    typer.echo(f"watching {folder}; what was judged is in {place}", err=True)
+
+    def report(judged: Judged, result: "Result") -> None:
+        reporter.report(result)
+        if remembered is not None:
+            remembered.add(judged)
+
     try:
-        watch(folder, judged, detector, lambda files: _results(files, detector), reporter.report)
+        known = stored or remembered
+        assert known is not None
+        watch(folder, known, detector, lambda files: _results(files, detector), report)
     except KeyboardInterrupt:
         typer.echo("stopped", err=True)
     return DONE
@@ -140,9 +180,22 @@ def _results(files: Sequence[InputFile], detector: "Detector") -> Iterator["Resu
         yield from detector.predict_many(files)
 
 
-def _predict_all(files: Sequence[InputFile], detector: "Detector", options: PredictOptions) -> int:
+def _predict_all(
+    files: Sequence[InputFile],
+    detector: "Detector",
+    options: PredictOptions,
+    stored: "StoredResults | None",
+) -> int:
     """Predict and report all files; returns how many are UNDECIDED."""
-    reporter = Reporter(files, options, detector)
+    reporter = Reporter(files, options, detector, stored)
+    if stored is not None:
+        new = [file for file in files if not stored.has(file)]
+        if len(new) < len(files):
+            known = len(files) - len(new)
+            typer.echo(f"{known} of {len(files)} files have a result in {stored.path}", err=True)
+        for result in _results(new, detector):
+            reporter.report(result)
+        return sum(stored.verdict(file) == UNDECIDED for file in files)
     try:
         if options.annotate is not None:
             _annotate(files[0], reporter, options.annotate)
@@ -172,7 +225,7 @@ def _annotate(file: InputFile, reporter: "Reporter", out: Path) -> None:
 
 
 class Reporter:
-    """Prints results and writes their HTML reports, never over one of the files.
+    """Prints or stores results, and writes their HTML reports, never over one of the files.
 
     JSON and CSV are printed line by line as files finish, the table at the end. With `watch`, each
     result is a line of text instead of a row of the table.
@@ -183,13 +236,18 @@ class Reporter:
     """
 
     def __init__(
-        self, files: Sequence[InputFile], options: PredictOptions, detector: "Detector"
+        self,
+        files: Sequence[InputFile],
+        options: PredictOptions,
+        detector: "Detector",
+        stored: "StoredResults | None",
     ) -> None:
         from deepfake.predict import output
 
         self.detector = detector
         self.undecided = 0
         self._output = output
+        self._stored = stored
         self._options = options
         self._table = output.new_table(detector.operating_point, detector.card.calibrated)
         # Files in the folder of the reports keep their names.
@@ -202,12 +260,20 @@ class Reporter:
             tqdm.write(output.csv_header(options.with_frames))
 
     def report(self, result: "Result") -> None:
-        """Print a result, or add it to the table.
+        """Print a result, store it, or add it to the table.
 
         Raises:
-            DeepfakeError: its HTML report cannot be written.
+            DeepfakeError: the result or its HTML report cannot be written.
         """
         self.undecided += result.verdict == UNDECIDED
+        if self._stored is None:
+            self._print(result)
+        if self._options.report is not None:
+            self._write_html(result, self._options.report)
+        if self._stored is not None:  # last: a stored result is not analysed again
+            self._stored.add(result)
+
+    def _print(self, result: "Result") -> None:
         with_frames = self._options.with_frames
         if self._options.output_format == "table" and self._options.watch is not None:
             _print_now(self._output.as_text(result))
@@ -217,8 +283,6 @@ class Reporter:
             _print_now(self._output.as_json(result, with_frames))
         else:
             _print_now(self._output.as_csv(result, with_frames))
-        if self._options.report is not None:
-            self._write_html(result, self._options.report)
 
     def _write_html(self, result: "Result", folder: Path) -> None:
         from deepfake.predict.report import html_report, report_name

@@ -1,18 +1,25 @@
 """A verdict on any file, by the same path that the pipeline's own videos take."""
 
+import hashlib
+import json
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from copy import copy
+from dataclasses import asdict
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from deepfake.base.cores import thread_count, usable_cores
 from deepfake.base.errors import ModelError
 from deepfake.core.labels import Floats
 from deepfake.faces.crops import crop_settings
 from deepfake.jobs.step import Failure
 from deepfake.model.card import ModelCard
-from deepfake.model.onnx_model import OnnxModel
+from deepfake.model.onnx_model import BATCH_SIZE, OnnxModel
 from deepfake.model.operating_points import (
     BALANCED,
     CAUTIOUS,
@@ -21,17 +28,22 @@ from deepfake.model.operating_points import (
     OperatingPoint,
 )
 from deepfake.params.schema import CropsParams, FramesParams
+from deepfake.predict.batches import OrderedGroups
 from deepfake.predict.inputs import InputFile
 from deepfake.predict.loading import load_network
-from deepfake.predict.preprocess import Preprocessed, Preprocessor
+from deepfake.predict.preprocess import Preprocessed, Preprocessor, failed
 from deepfake.predict.result import ModelVersion, Result
-from deepfake.predict.verdict import make_result
+from deepfake.predict.verdict import Classified, make_results
 from deepfake.video.frames import frame_settings
-from deepfake.video.record import VideoMeta
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
+
+    from deepfake.model.network import MirroredResNet
+
+# Crops; larger batches are hardly faster there, smaller ones fill all cores, and a video that has so
+# many is not kept waiting for the next file.
+FULL_ON_CPU = 4
 
 
 class Detector:
@@ -56,7 +68,7 @@ class Detector:
 
     def __init__(
         self,
-        network: "nn.Module | OnnxModel",
+        network: "MirroredResNet | OnnxModel",
         card: ModelCard,
         device: "torch.device | str",
         model: ModelVersion,
@@ -74,6 +86,10 @@ class Detector:
         self.operating_point = self.point(operating_point or self._default_point())
         frames = FramesParams.model_validate(card.preprocessing["frames"])
         crops = CropsParams.model_validate(card.preprocessing["crops"])
+        # Each batch is computed by `thread_count` threads; so many batches at a time fill the cores.
+        self._turns = BoundedSemaphore(
+            max(1, usable_cores() // thread_count()) if self._is_on_cpu else 1
+        )
         self.settings: dict[str, dict[str, Any]] = {
             "frames": {
                 **frame_settings(frames),
@@ -145,6 +161,13 @@ class Detector:
         """
         return OperatingPoint(name, self.card.thresholds(name), self._measured.get(name))
 
+    @property
+    def sha256(self) -> str:
+        """Digest of all that a result depends on beside the file: weights, card, operating point."""
+        point = (self.operating_point.name, asdict(self.operating_point.thresholds))
+        content = json.dumps([self.model.sha256, asdict(self.card), point], sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()
+
     def with_point(self, name: str) -> "Detector":
         """This detector at another operating point; raises OperatingPointError as `point` does."""
         other = copy(self)
@@ -158,7 +181,11 @@ class Detector:
         self.close()
 
     @property
-    def network(self) -> "nn.Module":
+    def _is_on_cpu(self) -> bool:
+        return str(self.device) == "cpu"
+
+    @property
+    def network(self) -> "MirroredResNet":
         """The network for heat maps; raises ModelError with ONNX Runtime, which has no gradients."""
         if isinstance(self._network, OnnxModel):
             raise ModelError("heat maps and reports need runtime torch: ONNX has no gradients")
@@ -193,13 +220,31 @@ class Detector:
         if per_video is not None:
             settings = {**settings, "frames": {**settings["frames"], "per_video": per_video}}
         data = self.preprocessor.one(InputFile(str(path)), settings)
-        return self._result(str(path) if name is None else name, data, point)
+        file = failed(data) if isinstance(data, Failure) else Preprocessed.unpack(data)
+        return self._results([(str(path) if name is None else name, file)], point)[0]
 
     def predict_many(self, files: Sequence[InputFile]) -> Iterator[Result]:
-        """The results for many files, in order, by several processes and with a progress bar."""
-        preprocessed = self.preprocessor.many(files, self.settings)
-        for file, data in zip(files, preprocessed, strict=True):
-            yield self._result(file.name, data, self.operating_point)
+        """The results for many files, in order, by several processes and with a progress bar.
+
+        Crops of several files share a batch of the network. Load the detector in `one_thread`, so
+        that processes and network have one thread per core, all together.
+        """
+        groups: OrderedGroups[tuple[str, Preprocessed], Result] = OrderedGroups(
+            len(files),
+            lambda named: len(named[1].crops) or 1,  # many files without a face fill a group too
+            FULL_ON_CPU if self._is_on_cpu else BATCH_SIZE,
+            lambda named: self._results(named, self.operating_point),
+        )
+        waiting: deque[Future[Result]] = deque()
+        for future in self.preprocessor.many(
+            files,
+            self.settings,
+            lambda position, file: groups.add(position, (files[position].name, file)),
+        ):
+            waiting.append(future)
+            while waiting and waiting[0].done():
+                yield waiting.popleft().result()
+        yield from (future.result() for future in waiting)
 
     def crop_file(self, path: Path) -> Preprocessed:
         """The face crops of a file.
@@ -219,10 +264,14 @@ class Detector:
 
         return predict_logits(self._network, images, self.card.image_size, self.device)
 
-    def _result(self, name: str, data: bytes | Failure, point: OperatingPoint) -> Result:
-        if isinstance(data, Failure):
-            failed = Preprocessed(VideoMeta(data.status, data.reason))
-            return make_result(name, self.card, failed, np.zeros(0), point, self.model)
-        file = Preprocessed.unpack(data)
-        logits = self._logits([file.images[crop["image"]] for crop in file.crops])
-        return make_result(name, self.card, file, logits, point, self.model)
+    def _results(
+        self, named: Sequence[tuple[str, Preprocessed]], point: OperatingPoint
+    ) -> list[Result]:
+        """The results for files with their names, whose crops share batches of the network."""
+        images = [file.images[crop["image"]] for _, file in named for crop in file.crops]
+        with self._turns:
+            logits = self._logits(images)
+        ends = np.cumsum([len(file.crops) for _, file in named])[:-1]
+        parts = zip(named, np.split(logits, ends), strict=True)
+        classified = [Classified(name, file, part) for (name, file), part in parts]
+        return make_results(classified, self.card, point, self.model)

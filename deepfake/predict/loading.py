@@ -1,8 +1,10 @@
 """The network of a model, in torch or in ONNX Runtime."""
 
+import os
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,9 +20,11 @@ from deepfake.predict.source import default_folder, is_onnx, model_folder, model
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
+
+    from deepfake.model.network import MirroredResNet
 
 TORCH, ONNX_RUNTIME, AUTO = RUNTIMES = ("torch", "onnx", "auto")
+THREADS = "OMP_NUM_THREADS"  # torch reads it when it is imported, `cores.thread_count` when called
 ACCELERATORS = ("nvidia[0-9]*", "kfd", "dxg")  # devices of CUDA, ROCm, and CUDA in WSL
 
 
@@ -37,12 +41,29 @@ class Loaded:
         notes: what a user should know, to be said once.
     """
 
-    network: "nn.Module | OnnxModel"
+    network: "MirroredResNet | OnnxModel"
     card: ModelCard
     device: "torch.device | str"
     version: ModelVersion
     measured: Mapping[str, Measured]
     notes: list[str]
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Networks that are loaded in the block compute a batch in one thread, unless the user chose.
+
+    For many files at a time: the threads of one batch wait for each other, and where other processes
+    use the cores they wait long.
+    """
+    if THREADS in os.environ:
+        yield
+        return
+    os.environ[THREADS] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[THREADS]
 
 
 def load_network(model: Path | str | None, runtime: str | None) -> Loaded:

@@ -95,22 +95,23 @@ def _face_record(face: Face, with_frames: bool) -> dict[str, Any]:
 
 def csv_header(with_frames: bool) -> str:
     """The first line of the CSV."""
-    return _csv_lines([FRAME_COLUMNS if with_frames else FILE_COLUMNS])
+    return csv_line(FRAME_COLUMNS if with_frames else FILE_COLUMNS)
 
 
 def as_csv(result: Result, with_frames: bool) -> str:
     """One line for the file; `with_frames`, one line for each face in each frame instead."""
-    return _csv_lines(_frame_rows(result) if with_frames else [_file_row(result)])
+    return "\n".join(map(csv_line, _frame_rows(result) if with_frames else [file_row(result)]))
 
 
-def _file_row(result: Result) -> list[Any]:
+def file_row(result: Result) -> list[Any]:
+    """The values of `FILE_COLUMNS`; None where there is none."""
     low, high = result.interval or (None, None)
     thresholds, measured = result.thresholds, result.operating_point.measured
     return [
         printable(result.path),
         result.verdict,
         *map(_rounded, (result.score, low, high)),
-        "" if result.frames_agree is None else str(result.frames_agree).lower(),
+        result.frames_agree,
         result.model.name,
         result.model.version,
         result.operating_point.name,
@@ -135,10 +136,12 @@ def _frame_rows(result: Result) -> list[list[Any]]:
     ]
 
 
-def _csv_lines(rows: Iterable[Iterable[Any]]) -> str:
+def csv_line(values: Iterable[Any]) -> str:
+    """One line of CSV, without its end; booleans are true and false, as in JSON."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue().rstrip("\n")
+    row = [str(value).lower() if isinstance(value, bool) else value for value in values]
+    csv.writer(text, lineterminator="").writerow(row)
+    return text.getvalue()
 
 
 def as_text(result: Result) -> str:

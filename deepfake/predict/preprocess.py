@@ -4,15 +4,16 @@ Files take the same path as the pipeline's own videos, through the same function
 """
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from deepfake.base.download import DownloadError, fetch
 from deepfake.core import archive
+from deepfake.core.files import content_digest
 from deepfake.core.image import decode_image
 from deepfake.core.sampling import evenly_spaced
 from deepfake.faces import cropping
@@ -25,8 +26,17 @@ from deepfake.predict.inputs import MAX_DOWNLOAD_BYTES, InputFile, sniff
 from deepfake.predict.result import UndecidedCause
 from deepfake.video import frame_archive, record
 
-LIMITS = ExecutionParams(workers=0, video_seconds=600, video_gigabytes=4, download_gigabytes=0)
+LIMITS = ExecutionParams(
+    engine="local",
+    address=None,
+    workers=0,
+    video_seconds=600,
+    video_gigabytes=4,
+    download_gigabytes=0,
+)
 REINSPECTED_FRAMES = 3  # searched for smaller faces when no face was found
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -38,6 +48,7 @@ class Preprocessed:
         crops: a record for each crop, as `cropping.crop_frames` gives them.
         images: the crops as JPEG, by their names in `crops`.
         cause, reason: why there are no crops; None and "" if there are some, or if it is unknown.
+        sha256: `files.content_digest` of the file, "" if it could not be read.
     """
 
     video: record.VideoMeta
@@ -45,6 +56,7 @@ class Preprocessed:
     images: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     cause: UndecidedCause | None = None
     reason: str = ""
+    sha256: str = ""
 
     def pack(self) -> bytes:
         """As an archive, to hand over from the process that decodes."""
@@ -53,6 +65,7 @@ class Preprocessed:
             "crops": list(self.crops),
             "cause": self.cause and self.cause.value,
             "reason": self.reason,
+            "sha256": self.sha256,
         }
         return archive.pack(meta, dict(self.images))
 
@@ -63,7 +76,7 @@ class Preprocessed:
         meta = unpacked.meta
         video = record.VideoMeta(**{**meta["video"], "indices": tuple(meta["video"]["indices"])})
         cause = meta["cause"] and UndecidedCause(meta["cause"])
-        return cls(video, meta["crops"], unpacked.images, cause, meta["reason"])
+        return cls(video, meta["crops"], unpacked.images, cause, meta["reason"], meta["sha256"])
 
 
 def preprocess(
@@ -87,13 +100,27 @@ def preprocess(
             fetch(url, path, max_bytes)
         except DownloadError as error:
             return Preprocessed(record.VideoMeta(record.UNREADABLE, str(error))).pack()
+    sha256 = digest_or_empty(path)  # first: a file that is replaced later has another digest
     sampled = archive.unpack(frame_archive.frame_archive(path, sniff(path), **frames))
     video = record.VideoMeta(**sampled.meta)
     cut = archive.unpack(cropping.crop_frames(sampled, **crops))
     if cut.images:
-        return Preprocessed(video, cut.meta["crops"], cut.images).pack()
+        return Preprocessed(video, cut.meta["crops"], cut.images, sha256=sha256).pack()
     cause, reason = _why_no_crops(sampled, cut.meta["dropped_tracks"], crops)
-    return Preprocessed(video, cause=cause, reason=reason).pack()
+    return Preprocessed(video, cause=cause, reason=reason, sha256=sha256).pack()
+
+
+def digest_or_empty(path: Path) -> str:
+    """The digest of a file's content, or "" if it cannot be read; the result then says why."""
+    try:
+        return content_digest(path)
+    except OSError:
+        return ""
+
+
+def failed(failure: Failure, sha256: str = "") -> Preprocessed:
+    """What is known of a file that crashed the decoder or exceeded a limit."""
+    return Preprocessed(record.VideoMeta(failure.status, failure.reason), sha256=sha256)
 
 
 def _why_no_crops(
@@ -120,18 +147,20 @@ def _why_no_crops(
 class Preprocessor:
     """Runs `preprocess` in other processes, within limits of time and memory.
 
-    One process starts at once and is ready by the time that torch is loaded. Several threads may
-    use it; their files are processed one after the other.
+    Several threads may use it; files that are given one at a time are processed one after the other.
 
     Args:
         limits: the execution section of params.yaml.
+        starts: start the process for `one` and `call` at once, so that it is ready by the time that
+            torch is loaded; otherwise it starts when it is first needed.
     """
 
-    def __init__(self, limits: ExecutionParams = LIMITS) -> None:
+    def __init__(self, limits: ExecutionParams = LIMITS, starts: bool = True) -> None:
         self._limits = limits
         self._worker = worker.Worker(limits)
         self._thread = ThreadPoolExecutor(1)
-        self._thread.submit(self._worker.start, preprocess)
+        if starts:
+            self._thread.submit(self._worker.start, preprocess)
 
     def one(self, file: InputFile, settings: dict[str, Any]) -> bytes | Failure:
         """Run `preprocess` for one file or address."""
@@ -139,12 +168,34 @@ class Preprocessor:
             return self._thread.submit(self._worker.run, preprocess, task).result()
 
     def many(
-        self, files: Sequence[InputFile], settings: dict[str, Any]
-    ) -> Iterator[bytes | Failure]:
-        """Run `preprocess` for many files, in order, in several processes with a progress bar."""
+        self,
+        files: Sequence[InputFile],
+        settings: dict[str, Any],
+        use: Callable[[int, Preprocessed], T],
+    ) -> Iterator[T]:
+        """Run `preprocess` for many files in several processes, with a progress bar.
+
+        Args:
+            files: of any kind.
+            settings: as for `one`.
+            use: called with the position of a file and its crops, in as many threads as there are
+                processes: while it runs, the process of its thread waits.
+
+        Yields:
+            What `use` returns, in the order of `files`.
+        """
+
+        def read(position: int, data: bytes | Failure) -> tuple[T, bool]:
+            if isinstance(data, Failure):
+                file = files[position]
+                sha256 = "" if file.is_url else digest_or_empty(Path(file.name))
+                return use(position, failed(data, sha256)), True
+            found = Preprocessed.unpack(data)
+            return use(position, found), found.video.status not in record.USABLE
+
         with _tasks(files, settings) as tasks:
             step = Step(preprocess, "")
-            results = map_records(step, tasks, self._limits, "files", _with_failed)
+            results = map_records(step, tasks, self._limits, "files", read)
             for task, result in zip(tasks, results, strict=True):
                 if task.arguments["url"]:
                     task.path.unlink(missing_ok=True)
@@ -177,10 +228,3 @@ def _tasks(files: Sequence[InputFile], settings: dict[str, Any]) -> Iterator[lis
             )
             for number, file in enumerate(files)
         ]
-
-
-def _with_failed(_: int, result: bytes | Failure) -> tuple[bytes | Failure, bool]:
-    """A result of `preprocess`, and whether the file has no usable frames."""
-    if isinstance(result, Failure):
-        return result, True
-    return result, archive.unpack_meta(result)["video"]["status"] not in record.USABLE

@@ -31,7 +31,7 @@ def quality_remarks(
     remarks = {}
     if pixels < in_training:
         remarks[Weakness.SMALL] = (
-            f"face of {pixels:.0f} pixels: 95 % of those in training had {in_training:.0f} or more"
+            f"small face ({pixels:.0f} pixels; most in training had {in_training:.0f} or more)"
         )
     if np.median([crop["sharpness"] for crop in crops]) < MIN_SHARPNESS:
         remarks[Weakness.BLURRED] = "blurred face: the score may mean little"

@@ -3,6 +3,8 @@
 import base64
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
+from importlib.metadata import version
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,8 @@ from deepfake.predict.charts import gauge, timeline
 from deepfake.predict.palette import FONT, SMALLEST_TEXT, css_variables
 from deepfake.predict.result import Face, FaceFrame, Result
 from deepfake.predict.worth import (
+    USE,
+    describe_meaning,
     describe_sureness,
     describe_thresholds,
     describe_verdict_worth,
@@ -87,6 +91,8 @@ def html_report(
         people=people,
         hidden_people=len(result.faces) - len(people),
         card=detector.card,
+        tool=f"deepfake {version('deepfake')}",
+        date=datetime.now(timezone.utc).date().isoformat(),
     )
 
 
@@ -94,6 +100,8 @@ def verdict_values(result: Result) -> dict[str, str]:
     """The words that a template with the verdict shows."""
     return {
         "plain_verdict": plain_verdict(result),
+        "meaning": describe_meaning(result),
+        "use": USE,
         "worth": describe_verdict_worth(result),
         "sureness": describe_sureness(result),
         "thresholds_sentence": describe_thresholds(result.operating_point),

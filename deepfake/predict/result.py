@@ -124,6 +124,7 @@ class Result:
         cause: why the file is UNDECIDED, for programs; None if it has a verdict.
         calibrated: whether the score is a probability on files like those of the model's val.
         weaknesses: of the pictures of the deciding person; `note` says them in words.
+        sha256: `files.content_digest` of the file; "" if it could not be read.
     """
 
     path: str
@@ -143,6 +144,7 @@ class Result:
     cause: UndecidedCause | None = None
     calibrated: bool = False
     weaknesses: tuple[Weakness, ...] = ()
+    sha256: str = ""
 
     @property
     def people(self) -> list[Face]:

@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from deepfake.base.errors import DeepfakeError
 from deepfake.base.user_cache import ELSEWHERE, user_cache
-from deepfake.core.files import content_digest
 from deepfake.core.folders import media_below, walk
 from deepfake.predict.inputs import InputFile
+from deepfake.predict.preprocess import digest_or_empty
 from deepfake.predict.result import Result
 
 if TYPE_CHECKING:
@@ -30,13 +30,17 @@ class Judged:
 
     Attributes:
         content: SHA-256 of the file, or "" if it cannot be read.
-        model: SHA-256 of the weights.
-        operating_point: its name.
+        detector: `Detector.sha256`.
     """
 
     content: str
-    model: str
-    operating_point: str
+    detector: str
+
+
+class JudgedContents(Protocol):
+    """Which contents have a result: `JudgedFiles`, or the file that stores the results."""
+
+    def __contains__(self, judged: Judged) -> bool: ...
 
 
 class JudgedFiles:
@@ -132,10 +136,10 @@ def _state(path: Path) -> State | None:
 
 def watch(
     folder: Path,
-    judged: JudgedFiles,
+    judged: JudgedContents,
     detector: "Detector",
     predict: Callable[[Sequence[InputFile]], Iterator[Result]],
-    report: Callable[[Result], None],
+    report: Callable[[Judged, Result], None],
 ) -> None:
     """Report a result for each file that is in the folder or arrives there, until interrupted.
 
@@ -144,30 +148,21 @@ def watch(
 
     Args:
         folder: searched at any depth.
-        judged: is added to.
+        judged: files that are in it are left out.
         detector: its model and operating point.
         predict: the results for files, in order.
-        report: called with each result before its file is remembered.
+        report: called with each result; adds it to `judged`.
 
     Raises:
-        DeepfakeError: the folder cannot be read, or `judged` not written.
+        DeepfakeError: the folder cannot be read.
     """
     complete = CompleteFiles(folder)
     while True:
         new: dict[Judged, InputFile] = {}
         for path in complete.poll(time.monotonic()):
-            one = Judged(_digest(path), detector.model.sha256, detector.operating_point.name)
+            one = Judged(digest_or_empty(path), detector.sha256)
             if one not in judged or not one.content:
                 new.setdefault(one, InputFile(str(path)))
         for one, result in zip(new, predict([*new.values()]), strict=True):
-            report(result)
-            judged.add(one)
+            report(one, result)
         time.sleep(POLL_SECONDS)
-
-
-def _digest(path: Path) -> str:
-    """The digest of a file's content, or "" if it cannot be read; the result then says why."""
-    try:
-        return content_digest(path)
-    except OSError:
-        return ""

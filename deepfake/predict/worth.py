@@ -9,11 +9,27 @@ PLAIN_VERDICTS = {  # for people who do not know the labels
     LABEL_NAMES[REAL]: "No sign of manipulation found",
     UNDECIDED: "Cannot say",
 }
+MEANINGS = {  # directly below, since a headline is taken for a proof
+    LABEL_NAMES[
+        FAKE
+    ]: "Something in the face resembles the fakes that the model knows. This is not a proof.",
+    LABEL_NAMES[REAL]: "The model noticed nothing. This does not show that the file is genuine.",
+    UNDECIDED: "The model cannot tell. The file may be real or fake.",
+}
+USE = (
+    "Use a verdict as a hint for a person who checks further. Do not publish an accusation, decide about"
+    " a person, or clear a file of suspicion because of it."
+)
 
 
 def plain_verdict(result: Result) -> str:
     """The verdict in everyday words."""
     return PLAIN_VERDICTS[result.verdict]
+
+
+def describe_meaning(result: Result) -> str:
+    """What the verdict does not show, in everyday words."""
+    return MEANINGS[result.verdict]
 
 
 def describe_sureness(result: Result) -> str:
@@ -27,7 +43,7 @@ def describe_sureness(result: Result) -> str:
     if result.frames_agree is None:
         return f"{sentence}."
     if result.frames_agree:
-        return f"{sentence}, all {result.verdict}: other frames would hardly change the verdict, which can still be wrong."
+        return f"{sentence}, all {result.verdict}: other frames of this file would hardly change the verdict. It can still be wrong."
     return f"{sentence}, on both sides of a threshold: other frames could change the verdict."
 
 
@@ -72,14 +88,14 @@ def describe_worth(point: OperatingPoint) -> str:
 def describe_verdict_worth(result: Result) -> str:
     """How often the other label gets this verdict on test; "" if it was not measured.
 
-    Of an UNDECIDED file it is how often that happens.
+    Of an UNDECIDED file it is how often that happens, and how often the other verdicts are wrong.
     """
     measured = result.operating_point.measured
     if measured is None or result.score is None:
         return ""
     if result.verdict == UNDECIDED:
-        rate, videos, called = measured.undecided, "videos", "left UNDECIDED"
-    elif result.verdict == LABEL_NAMES[FAKE]:
+        return describe_worth(result.operating_point)
+    if result.verdict == LABEL_NAMES[FAKE]:
         rate, videos, called = measured.false_positive_rate, "real videos", "called FAKE"
     else:
         rate, videos, called = measured.false_negative_rate, "fake videos", "called REAL"
@@ -95,11 +111,11 @@ def describe_verdict_worth(result: Result) -> str:
 def _how_measured(measured: Measured, *rates: Rate) -> str:
     """What the brackets are; or the numbers of videos and people if they are too few."""
     if any(rate.low is not None for rate in rates):
-        return "In brackets: 95 % intervals."
+        return "In brackets: the margin of error (95 % intervals)."
     groups = min(measured.real_groups, measured.fake_groups)
     return (
         f"That was measured on {measured.real_videos} real and {measured.fake_videos} fake"
-        f" videos of {groups} people, too few for an interval, or most videos are of a few."
+        f" videos of {groups} people, which is not enough for a margin of error."
     )
 
 

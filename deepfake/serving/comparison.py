@@ -55,7 +55,7 @@ def difference(first: Result, second: Result) -> str:
     """A sentence on which file is more suspicious, and whether the score ranges overlap."""
     if first.score is None or second.score is None:
         return "Scores can be compared only if both files have one."
-    apart = abs(first.score - second.score)
+    apart = abs(round(first.score, 2) - round(second.score, 2))  # as they are shown
     if apart < 0.005:
         return "Both files have the same score."
     higher = "first" if first.score > second.score else "second"

@@ -11,6 +11,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from deepfake.core.image import decode_image
 from deepfake.model.card import ModelCard
 from deepfake.predict.charts import (
     LINE_HEIGHT,
@@ -22,7 +23,7 @@ from deepfake.predict.charts import (
 from deepfake.predict.detector import Detector
 from deepfake.predict.report import PersonView, data_url, render, verdict_values
 from deepfake.predict.result import Face, Result
-from deepfake.predict.worth import describe_thresholds, describe_worth
+from deepfake.predict.worth import USE, describe_thresholds, describe_worth
 from deepfake.serving.comparison import agreement, comparison, difference, model_comparison
 from deepfake.serving.uploads import UploadLimits
 
@@ -45,6 +46,40 @@ class TimelineDot:
     image: str
 
 
+@dataclass(frozen=True)
+class Picture:
+    """A picture with its size, so that the page keeps its place free before the picture is there.
+
+    Attributes:
+        url: the picture as a data: URL.
+        width, height: in pixels; it is shown smaller where there is less room.
+        alt: what it shows, for those who do not see it.
+        caption: the text below.
+    """
+
+    url: str
+    width: int
+    height: int
+    alt: str
+    caption: str
+
+
+def picture_of(jpeg: bytes, alt: str, caption: str) -> Picture:
+    """The picture in a JPEG."""
+    height, width = decode_image(jpeg).shape[:2]
+    return Picture(data_url(jpeg), width, height, alt, caption)
+
+
+def pictures_part(*pictures: Picture, wide: bool = False) -> str:
+    """Pictures side by side, or below each other where there is less room.
+
+    Args:
+        pictures: the pictures.
+        wide: whether a picture is as wide as its place, as a video is, and not as its pixels.
+    """
+    return _render("page_pictures.html", pictures=pictures, wide=wide)
+
+
 def style() -> str:
     """The style sheet of all parts, in its element."""
     return f"<style>{_render('page.css')}</style>"
@@ -59,13 +94,16 @@ def verdict_part(result: Result) -> str:
     return _render("page_verdict.html", result=result, gauge=image, **values)
 
 
-def people_part(result: Result, people: Sequence[PersonView], hidden_people: int = 0) -> str:
+def people_part(
+    result: Result, people: Sequence[PersonView], hidden_people: int = 0, explained: bool = True
+) -> str:
     """People side by side, each with heat maps and a timeline whose dots show the frames.
 
     Args:
         result: of the file.
         people: those to show.
         hidden_people: number of those that are shown nowhere, to be told.
+        explained: whether to say what dots and heat maps show.
     """
     return _render(
         "page_people.html",
@@ -77,6 +115,7 @@ def people_part(result: Result, people: Sequence[PersonView], hidden_people: int
         },
         dots={person.face.track: timeline_dots(person.face) for person in people},
         hidden_people=hidden_people,
+        explained=explained,
     )
 
 
@@ -145,7 +184,7 @@ def data_text(card: ModelCard) -> str:
 def model_part(detector: Detector) -> str:
     """Operating points, origin and limits of the model."""
     sections = [("Operating points", point_rows(detector)), *card_sections(detector.card)]
-    return _render("page_model.html", sections=sections)
+    return _render("page_model.html", sections=sections, use=USE)
 
 
 def point_rows(detector: Detector) -> list[tuple[str, str]]:

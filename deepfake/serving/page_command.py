@@ -2,6 +2,7 @@
 
 import ipaddress
 import json
+import math
 import os
 import signal
 import subprocess
@@ -11,7 +12,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from deepfake.serving import page_server
+from deepfake.serving.page import server
 from deepfake.serving.theme import theme_options
 from deepfake.serving.uploads import UploadLimits, delete_uploads_of
 
@@ -30,6 +31,8 @@ class PageSettings:
         limits: of uploads.
         addresses: whether the page fetches files at addresses.
         feedback: whether people may note wrong verdicts in files on this machine.
+        total_megabytes: maximum size of the files and results of all people, in millions of bytes.
+        keep_minutes: how long they are kept after a person's page was last connected.
     """
 
     model: str | None = None
@@ -37,6 +40,8 @@ class PageSettings:
     operating_point: str | None = None
     addresses: bool = False
     feedback: bool = False
+    total_megabytes: int = 2000
+    keep_minutes: float = 10
 
     def to_text(self) -> str:
         """The settings as JSON."""
@@ -63,31 +68,33 @@ def is_local(address: str) -> bool:
         return address == "localhost"
 
 
-def streamlit_command(limits: UploadLimits, address: str, port: int) -> list[str]:
+def streamlit_command(settings: PageSettings, address: str, port: int) -> list[str]:
     """The command that serves the page, without telemetry and without tracebacks on the page."""
+    # The page itself closes lost sessions: Streamlit does so only when another one is lost.
+    lost_seconds = 2 * math.ceil(60 * settings.keep_minutes)
     options = {
         "server.address": address,
         "server.port": port,
-        "server.headless": "true",
-        "server.maxUploadSize": limits.megabytes,
+        "server.headless": True,
+        "server.maxUploadSize": settings.limits.megabytes,
+        "server.disconnectedSessionTTL": lost_seconds,
         "server.fileWatcherType": "none",
-        "server.enableXsrfProtection": "true",
-        "server.enableCORS": "true",
-        "server.enableStaticServing": "false",
-        "browser.gatherUsageStats": "false",
+        "server.enableXsrfProtection": True,
+        "server.enableCORS": True,
+        "server.enableStaticServing": False,
+        "browser.gatherUsageStats": False,
         "client.showErrorDetails": "none",
-        "client.showErrorLinks": "false",
+        "client.showErrorLinks": False,
         "client.toolbarMode": "minimal",
-        "global.developmentMode": "false",
+        "global.developmentMode": False,
         **theme_options(),
     }
-    arguments = [f"--{name}={value}" for name, value in options.items()]
-    return [sys.executable, "-m", page_server.__name__, "run", str(PAGE), *arguments]
+    return [sys.executable, "-m", server.__name__, json.dumps(options)]
 
 
 def serve_page(settings: PageSettings, address: str, port: int) -> int:
     """Serve the page until Ctrl+C; returns the exit code."""
-    command = streamlit_command(settings.limits, address, port)
+    command = streamlit_command(settings, address, port)
     print(f"serving the page at http://{address}:{port} (Ctrl+C stops it)", flush=True)
     return run_until_interrupted(command, {**os.environ, SETTINGS_VARIABLE: settings.to_text()})
 
@@ -96,7 +103,7 @@ def run_until_interrupted(command: Sequence[str], environment: Mapping[str, str]
     """Run a server until it ends, or a signal ends it within `SHUTDOWN_SECONDS`.
 
     The server has its own process group, so that all processes that it has started end with it. Its
-    standard input stays open until this process ends, however it ends: see `page_server`.
+    standard input stays open until this process ends, however it ends: see `page.server`.
 
     Returns:
         The exit code of the server; 0 after a signal.

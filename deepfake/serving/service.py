@@ -49,6 +49,14 @@ class Analysis:
     report: str
     pictures: Pictures
 
+    @property
+    def size(self) -> int:
+        """About how many bytes it has in memory: its pictures, and the report as text and as a download."""
+        crops = [len(one.image) + len(one.heat) for person in self.people for one in person.crops]
+        faces = [len(one.image) for face in self.result.faces for one in face.frames]
+        frames = map(len, self.pictures.frames.values())
+        return 2 * len(self.report) + len(self.pictures.clip) + sum([*crops, *faces, *frames])
+
 
 class Service:
     """Predicts uploads one at a time, within limits.

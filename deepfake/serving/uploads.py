@@ -52,6 +52,8 @@ class UploadLimits:
     def execution(self) -> ExecutionParams:
         """The limits for `preprocess.Preprocessor`."""
         return ExecutionParams(
+            engine="local",
+            address=None,
             workers=1,
             video_seconds=self.seconds,
             video_gigabytes=self.gigabytes,

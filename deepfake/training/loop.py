@@ -116,7 +116,7 @@ def _train(
     workers: int,
 ) -> TrainingResult:
     """The part of `train` that all processes do together; only the first writes and prints."""
-    run = TrainingRun(train_set, params, workers, processes)
+    run = TrainingRun(train_set, params, workers, processes, score_params.mirror)
     images = stored_images(val_set.folder, val_set.table)
     domains = val_domains(val_set, params)
     progress = load_state(state_file, run)
@@ -183,6 +183,7 @@ class TrainingRun:
         workers: processes that decode and augment crops; with 0, this process does. Those that
             train on this machine divide them.
         processes: this process among those that train.
+        mirror: whether `predict` also looks at the mirror images, as `score.mirror` says.
     """
 
     def __init__(
@@ -191,6 +192,7 @@ class TrainingRun:
         params: TrainParams,
         workers: int,
         processes: Processes = Processes(),  # noqa: B008  which is frozen
+        mirror: bool = False,
     ) -> None:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
@@ -204,7 +206,8 @@ class TrainingRun:
         self.device = self.fabric.device
         self.precision = self.fabric.strategy.precision  # holds the scaler of the loss in 16 bit
         # On its device before it is copied for the average and given to the optimiser.
-        network = build_model(params.init, params.head).to(memory_format=torch.channels_last)
+        network = build_model(params.init, params.head, mirror)
+        network.to(memory_format=torch.channels_last)
         share_batch_norm(network, processes)
         self.network = self.fabric.to_device(network)
         self.average = AveragedModel(

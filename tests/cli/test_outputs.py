@@ -32,7 +32,7 @@ pytestmark = pytest.mark.slow
 # What each command writes, as far as users name the place. `app` and `serve` keep uploads in
 # temporary folders (tests/serving/test_uploads.py), and `audit` writes nothing.
 WRITES = {
-    "predict": {"report", "annotate"},
+    "predict": {"report", "annotate", "output"},  # tests/predict/test_stored_results.py
     "evaluate": {"json_file", "plots"},
     "experiment": {"name"},  # experiments/results/NAME
     "seeds": {"name"},  # experiments/results/NAME_seeds.json (tests/experiments/test_seeds.py)

@@ -15,8 +15,11 @@ from deepfake.params.schema import ScoreParams
 def score(
     video_score: str = "mean_logit", min_frames: int = 1, calibration: str = "temperature"
 ) -> ScoreParams:
-    return ScoreParams.model_validate(
-        {"video_score": video_score, "min_frames": min_frames, "calibration": calibration}
+    return ScoreParams(
+        video_score=video_score,  # type: ignore[arg-type]
+        min_frames=min_frames,
+        calibration=calibration,  # type: ignore[arg-type]
+        mirror=False,
     )
 
 

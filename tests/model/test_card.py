@@ -69,6 +69,7 @@ def test_what_a_card_of_version_3_says_of_its_calibration_is_kept() -> None:
     content |= {"calibrated": True, "calibration_problem": ""}
     card = parse_card(json.dumps(content), NAME)
     assert (card.calibrated, card.bias, card.head) == (True, 0.5, "cosine")
+    assert not card.mirror
 
 
 @pytest.mark.parametrize(

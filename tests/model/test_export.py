@@ -92,9 +92,11 @@ def test_rounding_of_huge_logits_is_allowed(random_model: Path, crops: list[byte
 
 
 @pytest.mark.slow
-def test_a_cosine_head_is_exported(random_model: Path, crops: list[bytes]) -> None:
-    card = replace(load_model(random_model)[1], head="cosine")
-    network = build_model("random", "cosine").eval()
+def test_a_cosine_head_and_mirror_images_are_exported(
+    random_model: Path, crops: list[bytes]
+) -> None:
+    card = replace(load_model(random_model)[1], head="cosine", mirror=True)
+    network = build_model("random", "cosine", mirror=True).eval()
     exported = OnnxModel(export.to_onnx(network, card))
     assert exported.card == card
     assert export.check_parity(network, card, exported, crops[:4]) <= export.TOLERANCE

@@ -15,7 +15,7 @@ from deepfake.faces.cropping import crop_face
 from deepfake.faces.detection import find_faces
 from deepfake.model.heat_maps import Heat, blend_heat_map, heat_maps
 from deepfake.model.inputs import to_tensor
-from deepfake.model.network import CosineHead, build_model, load_model
+from deepfake.model.network import CosineHead, MirroredResNet, build_model, load_model
 from deepfake.transforms.evaluation import evaluation_transform
 
 SIZE = 112  # pixels of the network's input
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
-def network(repository: Path) -> nn.Module:
+def network(repository: Path) -> MirroredResNet:
     """The repository's ImageNet weights, with an untrained head."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(repository)
@@ -41,15 +41,24 @@ def crops(astronaut: Image) -> list[bytes]:
     return [encode_jpeg(np.ascontiguousarray(one), 95, "yuv444") for one in pictures]
 
 
-def with_head(network: nn.Module, weight: float) -> nn.Module:
+def with_head(network: MirroredResNet, weight: float) -> MirroredResNet:
     """A copy whose logit is `weight` times the sum of the pooled features."""
     changed = copy.deepcopy(network)
     nn.init.constant_(changed.fc.weight, weight)  # type: ignore[union-attr, arg-type]
     return changed
 
 
+def test_a_map_is_of_the_crop_and_not_of_its_mirror_image(
+    network: MirroredResNet, crops: list[bytes]
+) -> None:
+    both = copy.deepcopy(network)
+    both.mirror = True
+    expected = heat_maps(network, crops[:1], SIZE)
+    np.testing.assert_array_equal(heat_maps(both, crops[:1], SIZE), expected)
+
+
 def test_maps_have_the_size_of_their_crops_and_lie_between_0_and_1(
-    network: nn.Module, crops: list[bytes]
+    network: MirroredResNet, crops: list[bytes]
 ) -> None:
     small = encode_jpeg(np.zeros((30, 50, 3), np.uint8), 95, "yuv444")
     maps = heat_maps(network, [*crops, small], SIZE)
@@ -58,21 +67,23 @@ def test_maps_have_the_size_of_their_crops_and_lie_between_0_and_1(
     assert not any(p.grad is not None for p in network.parameters()), "no gradients remain"
 
 
-def test_no_crops_give_no_maps(network: nn.Module) -> None:
+def test_no_crops_give_no_maps(network: MirroredResNet) -> None:
     assert heat_maps(network, [], SIZE) == []
 
 
-def test_a_broken_crop_is_an_error(network: nn.Module) -> None:
+def test_a_broken_crop_is_an_error(network: MirroredResNet) -> None:
     with pytest.raises(ValueError, match="not an image"):
         heat_maps(network, [b"no jpeg"], SIZE)
 
 
-def test_map_is_empty_if_no_region_raises_the_logit(network: nn.Module, crops: list[bytes]) -> None:
+def test_map_is_empty_if_no_region_raises_the_logit(
+    network: MirroredResNet, crops: list[bytes]
+) -> None:
     assert not np.any(heat_maps(with_head(network, -1.0), crops, SIZE))
 
 
 def test_map_for_equal_weights_is_the_sum_of_the_features(
-    network: nn.Module, crops: list[bytes]
+    network: MirroredResNet, crops: list[bytes]
 ) -> None:
     """Grad-CAM of the sum of all features is their sum at each position, up to a factor."""
     found: list[Tensor] = []
@@ -91,7 +102,7 @@ def test_map_for_equal_weights_is_the_sum_of_the_features(
         assert tuple(int(value) // 40 for value in hottest) == place
 
 
-def test_a_cosine_head_has_maps(network: nn.Module, crops: list[bytes]) -> None:
+def test_a_cosine_head_has_maps(network: MirroredResNet, crops: list[bytes]) -> None:
     changed = copy.deepcopy(network)
     torch.manual_seed(0)
     changed.fc = CosineHead(512)
@@ -126,7 +137,7 @@ def test_randomised_weights_change_the_map_of_the_trained_model(
     assert np.mean(found) < 0.6
 
 
-def randomised(network: nn.Module, parts: list[str], seed: int) -> nn.Module:
+def randomised(network: MirroredResNet, parts: list[str], seed: int) -> MirroredResNet:
     """A copy with new random weights in the named parts, of the same standard deviation."""
     torch.manual_seed(seed)
     changed = copy.deepcopy(network)

@@ -255,6 +255,23 @@ def test_published_model_gives_identical_logits(tmp_path: Path, card: ModelCard)
     )
 
 
+def test_mirror_images_are_averaged_outside_of_training() -> None:
+    torch.manual_seed(0)
+    network = build_model("random", "cosine", mirror=True)
+    crops = torch.rand(4, 3, 32, 48)
+    for _ in range(20):
+        network(crops)  # batch statistics
+    network.eval()
+    with torch.inference_mode():
+        found = network(crops)
+        own, mirrored = network.one_view(crops), network.one_view(crops.flip(-1))
+        assert not torch.allclose(own, mirrored)
+        torch.testing.assert_close(found, (own + mirrored) / 2)
+        torch.testing.assert_close(network(crops.flip(-1)), found)
+        network.train()
+        torch.testing.assert_close(network(crops), network.one_view(crops))
+
+
 def test_card_describes_how_to_use_the_weights(params: Params, card: ModelCard) -> None:
     assert (card.temperature, card.threshold) == (1.25, 0.4)
     assert (card.image_size, card.head) == (params.train.image_size, params.train.head)

@@ -1,6 +1,7 @@
 """The detector gives the crops and scores of the pipeline, and its results are complete."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from deepfake.base.errors import ModelError
 from deepfake.core import archive
 from deepfake.core.image import Image
 from deepfake.core.tables import read_csv
+from deepfake.model.onnx_model import BATCH_SIZE
 from deepfake.model.operating_points import (
     MEASURED,
     ChosenPoints,
@@ -31,7 +33,9 @@ from deepfake.model.operating_points import (
     OperatingPointError,
     only_balanced,
 )
+from deepfake.predict import detector as detecting
 from deepfake.predict.inputs import InputFile
+from deepfake.predict.loading import THREADS, one_thread
 from deepfake.predict.preprocess import Preprocessor
 from deepfake.predict.report import html_report
 from deepfake.predict.result import UndecidedCause
@@ -68,6 +72,35 @@ def test_predict_many_gives_the_results_of_predict(detector: Detector, demo_root
     assert list(detector.predict_many([InputFile(path) for path in paths])) == [
         detector.predict(path) for path in paths
     ]
+
+
+def test_files_that_share_a_batch_have_the_results_they_have_alone(
+    random_model: Path, demo_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clip without a face and one that crashes the decoder are between them."""
+    (tmp_path / "broken.mp4").write_text("not a video")
+    broken, missing = tmp_path / "broken.mp4", tmp_path / "missing.mp4"
+    clips = [demo_root / f"real/orl0{number}_1.mp4" for number in (1, 2, 3)]
+    files = [InputFile(str(path)) for path in (clips[0], broken, clips[1], missing, clips[2])]
+    monkeypatch.setattr(detecting, "FULL_ON_CPU", BATCH_SIZE)
+    sizes: list[int] = []
+    with one_thread(), Detector.load(random_model, Preprocessor(execution(workers=2))) as found:
+        alone = [found.predict(file.name) for file in files]
+        compute = found._logits
+        monkeypatch.setattr(
+            found, "_logits", lambda images: (sizes.append(len(images)), compute(images))[1]
+        )
+        together = list(found.predict_many(files))
+    crops = [sum(len(face.frames) for face in result.faces) for result in alone]
+    assert sizes == [sum(crops)], "one batch for all"
+    for one, other in zip(together, alone, strict=True):
+        assert (one.path, one.verdict, one.reason) == (other.path, other.verdict, other.reason)
+        assert one.sha256 == other.sha256
+        assert [face.score for face in one.faces] == pytest.approx(
+            [face.score for face in other.faces], abs=1e-6
+        )
+    assert [result.verdict for result in alone][1::2] == ["UNDECIDED"] * 2
+    assert THREADS not in os.environ, "it is set while the model is loaded"
 
 
 def test_an_onnx_file_gives_verdicts_but_no_heat_maps(

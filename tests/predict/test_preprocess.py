@@ -13,6 +13,7 @@ import pytest
 from conftest import ClipMaker, execution
 from web_server import Served
 
+from deepfake.core.files import sha256_of
 from deepfake.core.image import Image
 from deepfake.faces.crops import crop_settings
 from deepfake.jobs.step import Failure
@@ -107,9 +108,14 @@ def test_results_are_in_order_and_broken_files_do_not_stop_others(
     clip = demo_root / "real/orl01_1.mp4"
     shutil.copy(clip, served.folder / "remote")
     names = [str(clip), str(tmp_path / "broken.mp4"), served.url("remote"), served.url("gone")]
-    results = list(preprocessor.many([InputFile(name) for name in names], settings))
-    files = [Preprocessed.unpack(data) for data in results if isinstance(data, bytes)]
+    inputs = [InputFile(name) for name in names]
+    numbers, files = zip(*preprocessor.many(inputs, settings, lambda *found: found), strict=True)
+    assert numbers == (0, 1, 2, 3)
     assert [file.video.status for file in files] == ["ok", "unreadable"] * 2
+    assert [file.sha256 for file in files] == [
+        *(sha256_of(path) for path in (clip, tmp_path / "broken.mp4", clip)),
+        "",
+    ]
     assert files[0].images == files[2].images, "a download gives the crops of the file"
     assert files[3].video.reason.startswith("cannot be downloaded: FileNotFound")
 
@@ -126,14 +132,14 @@ def test_an_address_without_a_response_times_out(served: Served, settings: dict[
 def test_what_is_packed_is_unpacked(cause: UndecidedCause | None) -> None:
     video = VideoMeta("ok", "a reason", 64, 48, 25.0, 9, 1234, "h264", (0, 4))
     crops = [{"frame": 4, "track": 0, "image": "0-000004.jpg", "box": [1, 2, 3, 4]}]
-    file = Preprocessed(video, crops, {"0-000004.jpg": b"jpeg"}, cause, "another reason")
+    file = Preprocessed(video, crops, {"0-000004.jpg": b"jpeg"}, cause, "another reason", "00ff")
     assert Preprocessed.unpack(file.pack()) == file
 
 
 def test_closing_ends_a_running_task(served: Served, settings: dict[str, Any]) -> None:
     preprocessor = Preprocessor(execution(workers=1, video_seconds=60))
     results = preprocessor.many(
-        [InputFile(served.url("hang")), InputFile(served.url("hang"))], settings
+        [InputFile(served.url("hang")), InputFile(served.url("hang"))], settings, lambda *_: None
     )
     start = time.monotonic()
     results.close()  # type: ignore[attr-defined]

@@ -36,7 +36,7 @@ def crop(
         (
             [crop(height=79)],
             1,
-            {Weakness.SMALL: "face of 79 pixels: 95 % of those in training had 80 or more"},
+            {Weakness.SMALL: "small face (79 pixels; most in training had 80 or more)"},
         ),
         ([crop(sharpness=0.5)], 1, {Weakness.BLURRED: "blurred face: the score may mean little"}),
         ([crop(brightness=3)], 1, {Weakness.DARK: "dark face: the score may mean little"}),

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import datetime, timezone
 
 import pytest
 from html_page import Page
@@ -17,7 +18,7 @@ def page(result: Result, detector: Detector) -> Page:
 
 
 def test_a_report_is_complete(detector: Detector) -> None:
-    found = page(THREE_PEOPLE, detector)
+    found = page(replace(THREE_PEOPLE, sha256="ab12"), detector)
     for text in (
         "FAKE",
         "The score is 0.82. Scores of 0.50 or more are FAKE.",
@@ -32,12 +33,14 @@ def test_a_report_is_complete(detector: Detector) -> None:
     assert "frame 50, 2.0 s: 0.90" in found.words
     assert "does not prove that a bright region was manipulated" in found.words
     assert "not a proof" in found.words
+    assert f"on {datetime.now(timezone.utc).date()} (UTC)" in found.words
+    assert "SHA-256 ab12" in found.words
     assert [one.get("class") for tag, one in found.tags if tag == "svg"].count("plot") == 1 + 3
     assert found.count("img") == 2 * (4 + 2 + 1)
 
 
 def test_a_score_is_a_probability_only_if_calibrated(detector: Detector) -> None:
-    assert "The score is the probability of FAKE" in page(THREE_PEOPLE, detector).words
+    assert "a share of files equal to the score was fake" in page(THREE_PEOPLE, detector).words
     problem = "val has 4 groups of people"
     card = replace(detector.card, calibration_problem=problem)
     uncalibrated = Detector(
@@ -46,7 +49,7 @@ def test_a_score_is_a_probability_only_if_calibrated(detector: Detector) -> None
     found = page(replace(THREE_PEOPLE, calibrated=False), uncalibrated)
     assert "The score (not calibrated) is 0.82" in found.words
     assert f"Score (not calibrated): {problem}." in found.words
-    assert "probab" not in found.words
+    assert "a share of files" not in found.words
 
 
 def test_a_report_loads_and_runs_nothing(detector: Detector) -> None:
@@ -72,8 +75,7 @@ def test_a_score_between_the_thresholds_is_shown_with_what_the_point_is_worth(
         "No verdict: not certain enough.",
         "The score is 0.82. Scores of 0.90 or more are FAKE, below 0.30 REAL, and between them"
         " UNDECIDED.",
-        "Of 100 videos like those of the test set, about 25 (20 to 31) are also left UNDECIDED at"
-        " this setting.",
+        "Of 100 videos, about 25 (20 to 31) are left UNDECIDED.",
         "operating point cautious",
     ):
         assert text in found.words

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from results import MODEL, NO_PEOPLE
+from results import NO_PEOPLE
 
 from deepfake.base.errors import DeepfakeError
 from deepfake.core.image import encode_jpeg
@@ -74,23 +74,23 @@ def test_a_missing_folder_is_an_error_with_a_remedy(folder: Path) -> None:
 
 
 def test_what_was_judged_is_remembered_after_a_kill(folder: Path, cache: Path) -> None:
-    first, second = Judged("a", "m", "balanced"), Judged("b", "m", "balanced")
+    first, second = Judged("a", "balanced"), Judged("b", "balanced")
     judged = JudgedFiles(folder)
     judged.add(first)
     with judged.path.open("a") as file:
-        file.write('\n{"content": "c", "mod')  # killed while writing
+        file.write('\n{"content": "c", "dete')  # killed while writing
     assert judged.path.parent == cache
     again = JudgedFiles(folder)
     again.add(second)
     assert [one in JudgedFiles(folder) for one in (first, second)] == [True, True]
-    assert Judged("a", "m", "strict") not in again, "another operating point"
+    assert Judged("a", "strict") not in again, "another operating point"
     assert first not in JudgedFiles(folder.parent), "another folder"
 
 
 def test_a_cache_that_cannot_be_written_is_an_error(folder: Path, cache: Path) -> None:
     cache.parent.parent.write_text("a file")
     with pytest.raises(DeepfakeError, match="set XDG_CACHE_HOME"):
-        JudgedFiles(folder).add(Judged("a", "m", "balanced"))
+        JudgedFiles(folder).add(Judged("a", "balanced"))
 
 
 def test_the_same_content_is_judged_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,7 +98,7 @@ def test_the_same_content_is_judged_once(folder: Path, monkeypatch: pytest.Monke
     for name in ("a.jpg", "b.jpg"):
         (folder / name).write_bytes(b"same")
     (folder / "c.jpg").write_bytes(b"other")
-    detector: Any = SimpleNamespace(model=MODEL, operating_point=SimpleNamespace(name="balanced"))
+    detector: Any = SimpleNamespace(sha256="balanced")
     reported: list[Result] = []
     asked: list[str] = []
 
@@ -114,13 +114,16 @@ def test_the_same_content_is_judged_once(folder: Path, monkeypatch: pytest.Monke
             SimpleNamespace(monotonic=lambda: next(seconds), sleep=lambda _: None),
         )
 
-        def report(result: Result) -> None:
+        judged = JudgedFiles(folder)
+
+        def report(one: Judged, result: Result) -> None:
             if len(reported) == interrupted_at:
                 raise KeyboardInterrupt
             reported.append(result)
+            judged.add(one)
 
         with pytest.raises((KeyboardInterrupt, RuntimeError, StopIteration)):
-            watch(folder, JudgedFiles(folder), detector, predict, report)
+            watch(folder, judged, detector, predict, report)
 
     run(interrupted_at=1)
     assert (asked, len(reported)) == (["a.jpg", "c.jpg"], 1)

@@ -34,7 +34,8 @@ def test_rates_are_numbers_of_100_with_their_intervals() -> None:
     assert describe_worth(CAUTIOUS) == (
         "Of 100 real videos like those of the test set, about 5 (2 to 11) are called FAKE at this"
         " setting. Of 100 fake ones, about 30 (21 to 40) are called REAL. Of 100 videos, about 25 (20 to"
-        " 31) are left UNDECIDED. In brackets: 95 % intervals."
+        " 31) are left UNDECIDED. In brackets: the margin of error"
+        " (95 % intervals)."
     )
 
 
@@ -54,7 +55,7 @@ def test_too_few_groups_for_an_interval_are_named() -> None:
     assert worth(few) == (
         "Of 100 real videos like those of the test set, about 25 are called FAKE at this setting. Of"
         " 100 fake ones, about 30 are called REAL. That was measured on 20 real and 21 fake videos of"
-        " 4 people, too few for an interval, or most videos are of a few."
+        " 4 people, which is not enough for a margin of error."
     )
 
 
@@ -78,7 +79,7 @@ def test_what_was_not_measured_is_not_claimed() -> None:
     [
         ("FAKE", "Looks manipulated", "Of 100 real videos like those of the test set, about 5 (2"),
         ("REAL", "No sign of manipulation found", "Of 100 fake videos like those of the test"),
-        ("UNDECIDED", "Cannot say", "Of 100 videos like those of the test set, about 25 (20"),
+        ("UNDECIDED", "Cannot say", "Of 100 real videos like those of the test set, about 5 (2"),
     ],
 )
 def test_a_verdict_in_everyday_words_and_what_it_is_worth(
@@ -87,19 +88,20 @@ def test_a_verdict_in_everyday_words_and_what_it_is_worth(
     result = replace(NOT_CERTAIN, verdict=verdict)
     assert plain_verdict(result) == plain
     assert describe_verdict_worth(result).startswith(sentence)
-    assert describe_verdict_worth(result).endswith("In brackets: 95 % intervals.")
+    assert describe_verdict_worth(result).endswith("(95 % intervals).")
 
 
 def test_an_unknown_worth_is_not_claimed() -> None:
     assert describe_verdict_worth(THREE_PEOPLE) == ""
     assert describe_verdict_worth(NO_PEOPLE) == ""
-    point = replace(CAUTIOUS, measured=measured(CAUTIOUS.thresholds, undecided=UNKNOWN))
-    assert describe_verdict_worth(replace(NOT_CERTAIN, operating_point=point)) == ""
+    point = replace(CAUTIOUS, measured=measured(CAUTIOUS.thresholds, false_positive_rate=UNKNOWN))
+    alarm = replace(NOT_CERTAIN, verdict="FAKE", operating_point=point)
+    assert describe_verdict_worth(alarm) == ""
 
 
 @pytest.mark.parametrize(
     ("agree", "end"),
-    [(True, "which can still be wrong."), (False, "could change the verdict."), (None, "0.92.")],
+    [(True, "It can still be wrong."), (False, "could change the verdict."), (None, "0.92.")],
 )
 def test_sureness_is_about_other_frames_only(agree: bool | None, end: str) -> None:
     assert describe_sureness(replace(THREE_PEOPLE, frames_agree=agree)).endswith(end)

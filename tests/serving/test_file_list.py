@@ -18,7 +18,6 @@ from results import NO_PEOPLE, THREE_PEOPLE
 from deepfake.predict.output import FILE_COLUMNS, as_record
 from deepfake.predict.pictures import Pictures
 from deepfake.serving.page import file_list
-from deepfake.serving.page.file_input import ChosenFile
 from deepfake.serving.page.file_list import (
     FileList,
     ListedFile,
@@ -30,6 +29,7 @@ from deepfake.serving.page.file_list import (
     time_left_text,
 )
 from deepfake.serving.page.list_view import table_of
+from deepfake.serving.page.visits import ChosenFile, MemoryFullError
 from deepfake.serving.queue import QueueFullError
 from deepfake.serving.service import Analysis
 from deepfake.serving.uploads import TooLargeError
@@ -46,6 +46,7 @@ class SlowService:
         self.hurdles: dict[str, list[Exception]] = {}
         self.begun: list[str] = []
         self.step = threading.Semaphore(0)
+        self.is_full = False
 
     def analyse(self, stream: Any, name: str, report: Callable[[str], None]) -> Analysis:
         assert stream.read() == name.encode(), "from its beginning"
@@ -57,9 +58,14 @@ class SlowService:
             raise self.hurdles[name].pop(0)
         return analysis(name)
 
+    def make_room(self, size: int) -> None:
+        assert size >= len("<p>report of a</p>")
+        if self.is_full:
+            raise MemoryFullError("the page is full")
+
 
 def chosen(*names: str) -> list[ChosenFile]:
-    return [ChosenFile(f"key-{name}", name, io.BytesIO(name.encode())) for name in names]
+    return [ChosenFile(f"key-{name}", name, io.BytesIO(name.encode()), 1) for name in names]
 
 
 def states(files: FileList) -> list[State]:
@@ -77,7 +83,7 @@ def test_files_finish_in_their_order_whatever_happens_to_one(service: SlowServic
         "b": [TooLargeError("larger than the limit")],
         "c": [ZeroDivisionError(), QueueFullError("full")],
     }
-    files = FileList(service)  # type: ignore[arg-type]
+    files = FileList(service, service.make_room)  # type: ignore[arg-type]
     files.update(chosen("a", "b", "c", "d"), {"key-d": analysis("d")})
     wait_until(lambda: files.files()[0].message == "Detecting")
     assert states(files) == [State.RUNNING, State.WAITING, State.WAITING, State.DONE]
@@ -94,12 +100,17 @@ def test_files_finish_in_their_order_whatever_happens_to_one(service: SlowServic
     for _ in range(2):  # the queue is full, then there is a place
         service.step.release()
     wait_until(lambda: states(files)[2] is State.DONE)
+    service.is_full = True
+    files.update(chosen("e"), {})
+    service.step.release()
+    wait_until(lambda: files.is_finished)
+    assert [one.message for one in files.files()] == ["the page is full"]
     files.update([], {})
     assert files.files() == []
 
 
 def test_files_are_cancelled(service: SlowService) -> None:
-    files = FileList(service)  # type: ignore[arg-type]
+    files = FileList(service, service.make_room)  # type: ignore[arg-type]
     files.update(chosen("a", "b", "c"), {})
     wait_until(lambda: service.begun == ["a"])
     files.cancel("key-a")
@@ -117,7 +128,7 @@ def test_files_are_cancelled(service: SlowService) -> None:
 
 
 def test_the_thread_ends_with_the_page(service: SlowService) -> None:
-    files = FileList(service)  # type: ignore[arg-type]
+    files = FileList(service, service.make_room)  # type: ignore[arg-type]
     files.update(chosen("a", "b"), {})
     wait_until(lambda: service.begun == ["a"])
     reference, before = weakref.ref(files), threading.active_count()

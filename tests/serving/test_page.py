@@ -23,7 +23,9 @@ from deepfake.cli.app import app
 from deepfake.core.labels import FAKE
 from deepfake.serving import page_command
 from deepfake.serving.address import AddressError, FetchedFile, FetchRules
-from deepfake.serving.page import file_input
+from deepfake.serving.page import file_input, this_visit
+from deepfake.serving.page.this_visit import TOKEN
+from deepfake.serving.page.visits import Visit, shared_memory
 from deepfake.serving.page_command import (
     PAGE,
     SETTINGS_VARIABLE,
@@ -47,6 +49,8 @@ def page(
     monkeypatch.chdir(tmp_path)
     settings = PageSettings(str(random_model), UploadLimits(megabytes=1))
     monkeypatch.setenv(SETTINGS_VARIABLE, settings.to_text())
+    monkeypatch.setattr(this_visit, "_cookies", dict)
+    monkeypatch.setattr(this_visit, "_session", lambda: "first")
     st.cache_resource.clear()
     return AppTest.from_file(str(PAGE), default_timeout=SECONDS).run()
 
@@ -54,6 +58,12 @@ def page(
 def text_of(page: AppTest) -> str:
     assert not page.exception
     return " ".join(one.value for one in page.html)
+
+
+def visit_of(page: AppTest) -> Visit:
+    """The visit that the address of the page names."""
+    memory = shared_memory(PageSettings().total_megabytes, PageSettings().keep_minutes)
+    return memory.visit(page.query_params[TOKEN], "", this_visit._session())
 
 
 def upload(page: AppTest, data: bytes, name: str, place: int = 0) -> AppTest:
@@ -107,10 +117,43 @@ def test_a_file_that_is_too_large(page: AppTest) -> None:
 
 def test_a_removed_file_is_forgotten(page: AppTest) -> None:
     upload(page, b"text", "a.mp4")
-    assert len(page.session_state["analyses"]) == 1
+    visit = visit_of(page)
+    assert len(visit.analyses) == len(visit.files) == 1
     page.file_uploader[0].set_value(None)
     page.run()
-    assert len(page.session_state["analyses"]) == 0
+    assert not visit.analyses
+    assert not visit.files
+
+
+def test_a_reloaded_page_finds_files_and_results_in_the_same_browser_only(
+    page: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cookies: dict[str, str] = {this_visit.COOKIE: "one"}
+    monkeypatch.setattr(this_visit, "_cookies", lambda: cookies)
+    page.query_params.clear()
+    upload(page, b"text", "a.mp4")
+    (analysis,) = visit_of(page).analyses.values()
+
+    monkeypatch.setattr(this_visit, "_session", lambda: "second")
+    reloaded = AppTest.from_file(str(PAGE), default_timeout=SECONDS)
+    reloaded.query_params[TOKEN] = page.query_params[TOKEN]
+    reloaded.run()
+    assert "From before the connection was lost: a.mp4" in [one.value for one in reloaded.text]
+    assert "neither an image nor a video" in text_of(reloaded)
+    assert list(visit_of(reloaded).analyses.values()) == [analysis], "not analysed again"
+
+    monkeypatch.setattr(this_visit, "_session", lambda: "third")
+    for other in ({this_visit.COOKIE: "two"}, {}):
+        cookies = other
+        elsewhere = AppTest.from_file(str(PAGE), default_timeout=SECONDS)
+        elsewhere.query_params[TOKEN] = page.query_params[TOKEN]
+        elsewhere.run()
+        assert elsewhere.query_params[TOKEN] != page.query_params[TOKEN]
+        assert not visit_of(elsewhere).files
+
+    click(reloaded, "Remove")
+    assert not visit_of(reloaded).files
+    assert "neither an image nor a video" not in text_of(reloaded)
 
 
 @pytest.mark.slow
@@ -140,15 +183,18 @@ def test_settings_pass_through_the_environment() -> None:
 
 
 def test_the_command_protects_privacy() -> None:
-    command = streamlit_command(UploadLimits(megabytes=7), "127.0.0.1", 8501)
-    for option in (
-        "--browser.gatherUsageStats=false",
-        "--client.showErrorDetails=none",
-        "--server.address=127.0.0.1",
-        "--server.maxUploadSize=7",
-        "--server.enableXsrfProtection=true",
-    ):
-        assert option in command
+    command = streamlit_command(PageSettings(limits=UploadLimits(megabytes=7)), "127.0.0.1", 8501)
+    assert (
+        json.loads(command[-1]).items()
+        >= {
+            "browser.gatherUsageStats": False,
+            "client.showErrorDetails": "none",
+            "server.address": "127.0.0.1",
+            "server.maxUploadSize": 7,
+            "server.disconnectedSessionTTL": 1200,
+            "server.enableXsrfProtection": True,
+        }.items()
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -246,7 +292,8 @@ def test_several_files_and_an_address(
     clip = ("clip.mp4", (demo_root / "real/orl01_1.mp4").read_bytes(), "video/mp4")
     page.file_uploader[0].set_value([clip])
     page.run()
-    files = page.session_state["file-list"]
+    files = visit_of(page).file_list
+    assert files
     wait_until(lambda: all(one.analysis for one in files.files()))
     page.run()
     table = page.dataframe[0].value
@@ -286,7 +333,7 @@ def test_feedback_is_saved_with_consent(page: AppTest, monkeypatch: pytest.Monke
     assert page.error[0].value == "Choose what the file really is."
     choose(page, question, FAKE)
     click(page, "Save")
-    assert page.success[0].value == "Saved, without the file."
+    assert page.success[0].value == "Saved, without a copy of the file."
     (row,) = csv.DictReader(Path("data/feedback/feedback.csv").read_text().splitlines())
     assert (row["label"], row["verdict"], row["file_name"]) == ("FAKE", "UNDECIDED", "a.mp4")
     choose(page, question, FAKE)

@@ -29,7 +29,9 @@ from deepfake.training.dataset import CropDataset
 from deepfake.training.loop import TrainingResult, TrainingRun, train
 from deepfake.training.sampler import ExampleKey
 
-SCORE_PARAMS = ScoreParams(video_score="mean_logit", calibration="temperature", min_frames=1)
+SCORE_PARAMS = ScoreParams(
+    video_score="mean_logit", calibration="temperature", min_frames=1, mirror=False
+)
 Run = Callable[..., TrainingResult]
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 

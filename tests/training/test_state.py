@@ -26,7 +26,9 @@ def test_state_path_depends_on_everything_that_decides_the_result(
     val_set = dataclasses.replace(train_set, table=table[::-1])
     smaller_val_set = dataclasses.replace(val_set, table=val_set.table[:-1])
     more_epochs = train_params.model_copy(update={"epochs": train_params.epochs + 1})
-    score_params = ScoreParams(video_score="mean_logit", calibration="temperature", min_frames=1)
+    score_params = ScoreParams(
+        video_score="mean_logit", calibration="temperature", min_frames=1, mirror=False
+    )
     two_frames = score_params.model_copy(update={"min_frames": 2})
 
     def path(

@@ -14,7 +14,7 @@ from deepfake.params.schema import DomainParams, Params, ScoreParams, TrainParam
 from deepfake.training.crop_set import CropSet
 from deepfake.training.validation import val_domains, val_metrics
 
-SCORE = ScoreParams(video_score="mean_logit", calibration="temperature", min_frames=1)
+SCORE = ScoreParams(video_score="mean_logit", calibration="temperature", min_frames=1, mirror=False)
 LABELS = {"s/r": REAL, "s/f": FAKE, "p/0": REAL, "p/1": REAL}
 SIDE = 48
 

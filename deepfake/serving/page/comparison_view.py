@@ -9,8 +9,9 @@ from deepfake.base.errors import DeepfakeError
 from deepfake.serving.html import comparison_part, model_comparison_part
 from deepfake.serving.models import OfferedModel
 from deepfake.serving.page.analyses import analyse
-from deepfake.serving.page.file_input import ChosenFile, choose_file
+from deepfake.serving.page.file_input import choose_file
 from deepfake.serving.page.result_view import show_result
+from deepfake.serving.page.visits import ChosenFile, Visit
 from deepfake.serving.page_command import PageSettings
 from deepfake.serving.service import Analysis, Service
 
@@ -18,39 +19,44 @@ FILES, MODELS = "two files", "two models"
 
 
 def show_comparison(
-    service: Service, settings: PageSettings, offered: Sequence[OfferedModel]
+    service: Service, settings: PageSettings, offered: Sequence[OfferedModel], visit: Visit
 ) -> list[ChosenFile]:
     """Let a person compare files or models; returns the files on the page."""
-    if st.radio("Compare", [FILES, MODELS], horizontal=True, key="compare") == FILES:
-        return _compare_files(service, settings)
     if len(offered) == 1:
-        st.info("There is one model here. Train one, or release one: see docs/releases.md.")
-        return []
-    return _compare_models(service, settings, offered)
+        return _compare_files(service, settings, visit)
+    if st.radio("Compare", [FILES, MODELS], horizontal=True, key="compare") == FILES:
+        return _compare_files(service, settings, visit)
+    return _compare_models(service, settings, offered, visit)
 
 
-def _compare_files(service: Service, settings: PageSettings) -> list[ChosenFile]:
+def _compare_files(service: Service, settings: PageSettings, visit: Visit) -> list[ChosenFile]:
+    st.caption(
+        "For two copies of one clip, or two clips of one person. A higher score is more suspicious, but"
+        " the lower one may be a fake too."
+    )
     titles = {"first": "Drop the first file", "second": "Drop the second file"}
     files, analyses = [], []
+    conclusion = st.container()
     for column, (key, title) in zip(st.columns(2), titles.items(), strict=True):
         with column:
-            file = choose_file(key, title, settings.limits)
-            analysis = _analysed(service, file) if file else None
+            file = choose_file(key, title, settings.limits, visit)
+            analysis = _analysed(service, file, visit) if file else None
         files.append(file)
         analyses.append(analysis)
     first, second = analyses
     if first and second:
-        st.header("Comparison")
-        st.html(comparison_part(first.result, second.result))
+        with conclusion:
+            st.header("Comparison")
+            st.html(comparison_part(first.result, second.result))
     return [file for file in files if file]
 
 
 def _compare_models(
-    service: Service, settings: PageSettings, offered: Sequence[OfferedModel]
+    service: Service, settings: PageSettings, offered: Sequence[OfferedModel], visit: Visit
 ) -> list[ChosenFile]:
     others = {one.title: one.place for one in offered[1:]}
     title = st.selectbox("Second model", list(others), key="second-model")
-    file = choose_file("models", "Drop an image or a video", settings.limits)
+    file = choose_file("models", "Drop an image or a video", settings.limits, visit)
     if file is None:
         return []
     try:
@@ -60,21 +66,23 @@ def _compare_models(
         return [file]
     # The same file is another one for the other model, with an analysis of its own.
     same_file = replace(file, key=f"{file.key}-{title}")
+    conclusion = st.container()
     first_column, second_column = st.columns(2)
     with first_column:
         st.header(offered[0].title)
-        first = _analysed(service, file)
+        first = _analysed(service, file, visit)
     with second_column:
         st.header(title)
-        second = _analysed(second_service, same_file)
+        second = _analysed(second_service, same_file, visit)
     if first and second:
-        st.header("Comparison")
-        st.html(model_comparison_part(first.result, second.result))
+        with conclusion:
+            st.header("Comparison")
+            st.html(model_comparison_part(first.result, second.result))
     return [file, same_file]
 
 
-def _analysed(service: Service, file: ChosenFile) -> Analysis | None:
-    analysis = analyse(service, file)
+def _analysed(service: Service, file: ChosenFile, visit: Visit) -> Analysis | None:
+    analysis = analyse(service, file, visit)
     if analysis:
         show_result(analysis)
     return analysis

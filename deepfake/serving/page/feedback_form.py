@@ -5,9 +5,9 @@ import streamlit as st
 from deepfake.core.labels import FAKE, LABEL_NAMES, REAL, UNDECIDED
 from deepfake.predict.result import Result
 from deepfake.serving.feedback import FOLDER, FeedbackError, add_feedback
-from deepfake.serving.page.file_input import ChosenFile
+from deepfake.serving.page.visits import ChosenFile
 
-TITLES = {REAL: "Real: nothing was manipulated", FAKE: "Fake: a face was manipulated"}
+TITLES = {REAL: "Real: no face was manipulated", FAKE: "Fake: a face was manipulated"}
 
 
 def show_feedback(file: ChosenFile, result: Result) -> None:
@@ -15,14 +15,18 @@ def show_feedback(file: ChosenFile, result: Result) -> None:
     title = "I know what this file is" if result.verdict == UNDECIDED else "This verdict is wrong"
     with st.expander(title), st.form(f"{file.key}-feedback", border=False):
         others = [label for label in TITLES if LABEL_NAMES[label] != result.verdict]
-        label = st.radio(
-            "What is it really?", others, index=None, format_func=lambda label: TITLES[label]
-        )
-        keep = st.checkbox("Keep a copy of the file on this computer, to train a better model")
+        label: int | None = others[0]
+        if len(others) > 1:
+            label = st.radio(
+                "What is it really?", others, index=None, format_func=lambda label: TITLES[label]
+            )
+        keep = st.checkbox("Also save a copy of the file there, to train a better model")
         st.caption(
-            "Saved on this computer and sent nowhere. A person reviews it before it is used."
+            "Your answer, and the name, digest and score of the file, are saved on the computer that runs"
+            " this page, and sent nowhere. Whoever runs it reviews them before they are used."
         )
-        if not st.form_submit_button("Save"):
+        button = "Save" if len(others) > 1 else f"Save that it is {TITLES[others[0]].lower()}"
+        if not st.form_submit_button(button):
             return
         if label is None:
             st.error("Choose what the file really is.")
@@ -32,4 +36,6 @@ def show_feedback(file: ChosenFile, result: Result) -> None:
         except FeedbackError as error:
             st.error(f"Not saved: {error}")
             return
-        st.success(f"Saved{', with a copy of the file' if kept else ', without the file'}.")
+        st.success(
+            f"Saved{', with a copy of the file' if kept else ', without a copy of the file'}."
+        )

@@ -1,55 +1,67 @@
 """Where a person gives the page a file."""
 
-from dataclasses import dataclass
 from io import BytesIO
-from typing import BinaryIO
 from uuid import uuid4
 
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from deepfake.serving.address import AddressError, FetchRules, fetch
+from deepfake.serving.page.visits import ChosenFile, Visit
 from deepfake.serving.page_command import PageSettings
 from deepfake.serving.sample_clips import existing_clips
 from deepfake.serving.uploads import UploadLimits, display_name
 
 
-@dataclass(frozen=True)
-class ChosenFile:
-    """A file to analyse; its key differs from that of every other file, also of the same name."""
-
-    key: str
-    name: str
-    stream: BinaryIO
-
-
-def choose_file(key: str, title: str, limits: UploadLimits) -> ChosenFile | None:
+def choose_file(key: str, title: str, limits: UploadLimits, visit: Visit) -> ChosenFile | None:
     """Show a file uploader, and sample clips while nothing is uploaded."""
     uploaded = st.file_uploader(_title(title, limits), key=f"{key}-file")
-    invitation = st.empty()
-    if uploaded is not None:
-        invitation.empty()
-        return _uploaded_file(key, uploaded)
-    with invitation.container():
-        return _choose_sample(key)
+    files = _with_others(key, [_uploaded_file(key, uploaded)] if uploaded else [], visit)
+    return files[0] if files else None
 
 
-def choose_files(key: str, title: str, settings: PageSettings) -> list[ChosenFile]:
+def choose_files(key: str, title: str, settings: PageSettings, visit: Visit) -> list[ChosenFile]:
     """As `choose_file`, for several files; one of them may be at an address."""
     uploaded = st.file_uploader(
         _title(title, settings.limits), key=f"{key}-file", accept_multiple_files=True
     )
     files = [_uploaded_file(key, one) for one in uploaded]
     fetched = _choose_address(f"{key}-address", settings.limits) if settings.addresses else None
-    if fetched:
-        files.append(fetched)
+    return _with_others(key, [*files, *([fetched] if fetched else [])], visit)
+
+
+def _with_others(key: str, files: list[ChosenFile], visit: Visit) -> list[ChosenFile]:
+    """These files, those that an earlier connection of the visit left, or else a sample clip."""
+    state = f"{key}-own"
+    own: set[str] = st.session_state.get(state, set())
+    left = [
+        file for name, file in visit.files.items() if name.startswith(f"{key}-") and name not in own
+    ]
     invitation = st.empty()
-    if files:
+    if not files and not left:
+        with invitation.container():
+            sample = _choose_sample(key)
+        files = [sample] if sample else []
+    else:
         invitation.empty()
-        return files
-    with invitation.container():
-        sample = _choose_sample(key)
-    return [sample] if sample else []
+    if left:
+        _show_left(key, left, visit)
+    chosen = {file.key: file for file in files}
+    for removed in own - set(chosen):
+        visit.files.pop(removed, None)
+    visit.files.update(chosen)
+    st.session_state[state] = set(chosen)
+    return [*files, *left]
+
+
+def _show_left(key: str, left: list[ChosenFile], visit: Visit) -> None:
+    def remove() -> None:
+        for file in left:
+            visit.files.pop(file.key, None)
+
+    names, button = st.columns([5, 1], vertical_alignment="center")
+    names.text(f"From before the connection was lost: {', '.join(file.name for file in left)}")
+    button.button("Remove", key=f"{key}-left-remove", on_click=remove, width="stretch")
 
 
 def _title(title: str, limits: UploadLimits) -> str:
@@ -57,7 +69,7 @@ def _title(title: str, limits: UploadLimits) -> str:
 
 
 def _uploaded_file(key: str, uploaded: UploadedFile) -> ChosenFile:
-    return ChosenFile(f"{key}-{uploaded.file_id}", uploaded.name, uploaded)
+    return ChosenFile(f"{key}-{uploaded.file_id}", uploaded.name, uploaded, uploaded.size)
 
 
 def _choose_sample(key: str) -> ChosenFile | None:
@@ -70,7 +82,8 @@ def _choose_sample(key: str) -> ChosenFile | None:
     if title is None:
         return None
     path = clips[title].path
-    return ChosenFile(f"{key}-{path}", path.name, BytesIO(path.read_bytes()))
+    content = path.read_bytes()
+    return ChosenFile(f"{key}-{path}", path.name, BytesIO(content), len(content))
 
 
 def _choose_address(key: str, limits: UploadLimits) -> ChosenFile | None:
@@ -79,7 +92,9 @@ def _choose_address(key: str, limits: UploadLimits) -> ChosenFile | None:
     if state not in st.session_state:
         with st.form(key, border=False):
             field, button = st.columns([5, 1], vertical_alignment="bottom")
-            url = field.text_input("Or the address (https://...) of an image or a video")
+            url = field.text_input(
+                "Or the address (https://...) of an image or a video", key=f"{key}-url"
+            )
             if not button.form_submit_button("Fetch", width="stretch"):
                 return None
         try:
@@ -89,7 +104,7 @@ def _choose_address(key: str, limits: UploadLimits) -> ChosenFile | None:
             st.error(f"Not fetched: {error}")
             return None
         name = display_name(fetched.name)
-        st.session_state[state] = ChosenFile(f"{key}-{uuid4()}", name, fetched.stream)
+        st.session_state[state] = ChosenFile(f"{key}-{uuid4()}", name, fetched.stream, size=0)
         st.rerun()
     file: ChosenFile = st.session_state[state]
     name_column, button_column = st.columns([5, 1], vertical_alignment="center")

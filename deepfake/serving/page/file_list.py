@@ -14,11 +14,11 @@ from deepfake.base.errors import DeepfakeError
 from deepfake.base.text import spreadsheet_text
 from deepfake.predict.output import as_csv, as_json, csv_header
 from deepfake.predict.report import report_name
-from deepfake.serving.page.file_input import ChosenFile
+from deepfake.serving.page.visits import ChosenFile
 from deepfake.serving.queue import QueueFullError
 from deepfake.serving.service import Analysis, Service
 
-MAX_FILES = 20  # on a page; their analyses, each up to about 20 MB, are in memory
+MAX_FILES = 20  # on a page
 RETRY_SECONDS = 1.0  # until a full queue is tried again
 
 logger = logging.getLogger(__name__)
@@ -63,15 +63,22 @@ class ListedFile:
 class FileList:
     """The files of one page, in their order, with a thread that analyses them.
 
-    The thread ends when nothing waits, and when the list is forgotten with the session of its page.
+    The thread ends when nothing waits, and when the list is forgotten with its visit.
 
     Args:
         service: analyses each file in its turn among those of other pages.
+        make_room: called with the bytes of each analysis; raises MemoryFullError if it cannot be kept.
         clock: seconds.
     """
 
-    def __init__(self, service: Service, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        service: Service,
+        make_room: Callable[[int], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._service = service
+        self._make_room = make_room
         self._clock = clock
         self._files: dict[str, ListedFile] = {}
         self._lock = Lock()
@@ -108,6 +115,11 @@ class FileList:
         """The files as they are now."""
         with self._lock:
             return list(self._files.values())
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether no file waits or is being analysed."""
+        return all(one.state in FINISHED for one in self.files())
 
     def _start(self) -> None:
         if not self._is_working:
@@ -151,11 +163,13 @@ def _work(reference: "weakref.ref[FileList]") -> None:
     while files := reference():
         if (one := files._next()) is None:
             return
-        service, start = files._service, files._clock()
+        service, make_room, start = files._service, files._make_room, files._clock()
         del files  # so that it can be forgotten during the analysis
         changes: dict[str, object]
         try:
-            changes = {"state": State.DONE, "analysis": _analyse(service, one.file, reference)}
+            analysis = _analyse(service, one.file, reference)
+            make_room(analysis.size)
+            changes = {"state": State.DONE, "analysis": analysis}
         except DeepfakeError as error:
             changes = {"state": State.REFUSED, "message": str(error)}
         except Exception:

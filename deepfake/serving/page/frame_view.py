@@ -1,5 +1,6 @@
 """A timeline to click on: a point shows its frame, crop and heat map."""
 
+from dataclasses import replace
 from typing import Any
 
 import altair as alt
@@ -11,6 +12,7 @@ from deepfake.core.labels import FAKE, LABEL_NAMES, REAL, UNDECIDED
 from deepfake.model.operating_points import Thresholds
 from deepfake.predict.palette import DARK, LIGHT, SMALLEST_TEXT, Palette
 from deepfake.predict.result import Face, FaceFrame
+from deepfake.serving.html import picture_of, pictures_part
 from deepfake.serving.service import Analysis, Service
 
 POINT = "point"  # name of the selection in the chart
@@ -35,7 +37,7 @@ def show_timeline(service: Service, analysis: Analysis) -> None:
         timeline_chart(face, analysis.result.thresholds, _palette()),
         on_select="rerun",
         selection_mode=POINT,
-        key=f"timeline-{id(analysis)}-{face.track}",
+        key=f"timeline-chart-{id(analysis)}-{face.track}",
     )
     _show_frame(service, analysis, chosen_frame(face, event.selection.get(POINT, [])))
 
@@ -109,11 +111,15 @@ def _show_frame(service: Service, analysis: Analysis, frame: FaceFrame) -> None:
     st.caption(
         f"Click a point to see its frame. Frame {frame.frame}{time}: score {frame.score:.2f}"
     )
-    whole, crop, heat = st.columns([2, 1, 1])
-    if frame.frame in analysis.pictures.frames:
-        whole.image(analysis.pictures.frames[frame.frame], caption="The frame")
-    crop.image(view.image, caption="The face as the model sees it")
-    heat.image(
-        view.heat,
-        caption="No region raised the score" if view.is_cold else "Where the score was raised",
+    crop = picture_of(frame.image, f"face in frame {frame.frame}", "The face as the model sees it")
+    words = (
+        "No region raised the score"
+        if view.is_cold
+        else "Where the score was raised; not where something was changed"
     )
+    heat = replace(crop, url=view.heat, alt="the same face with its heat map", caption=words)
+    pictures = [crop, heat]
+    if frame.frame in analysis.pictures.frames:
+        jpeg = analysis.pictures.frames[frame.frame]
+        pictures.insert(0, picture_of(jpeg, f"frame {frame.frame} with boxes", "The frame"))
+    st.html(pictures_part(*pictures))

@@ -9,8 +9,6 @@ from deepfake.base.text import spreadsheet_text
 from deepfake.core.labels import FAKE, LABEL_NAMES, REAL, UNDECIDED
 from deepfake.predict.report import data_url
 from deepfake.predict.result import Result
-from deepfake.serving.page.analyses import ANALYSES
-from deepfake.serving.page.file_input import ChosenFile
 from deepfake.serving.page.file_list import (
     FINISHED,
     MAX_FILES,
@@ -23,24 +21,29 @@ from deepfake.serving.page.file_list import (
     seconds_left,
     time_left_text,
 )
+from deepfake.serving.page.visits import ChosenFile, Visit
 from deepfake.serving.service import Analysis, Service
 
-FILE_LIST, OPENED = "file-list", "file-list-opened"  # in the session state
-JUDGE = "file-list-model"  # model and operating point of the list
+OPENED = "file-list-opened"  # in the session state
 UPDATE_SECONDS = 2.0  # between two looks at files that are being analysed
-NO_VERDICT = "No verdict yet"  # or none at all
+NO_VERDICT = "In progress"  # or cancelled
 FILTERS = (LABEL_NAMES[FAKE], UNDECIDED, LABEL_NAMES[REAL], NO_VERDICT)
 ROW_HEIGHT, HEADER_HEIGHT, MAX_HEIGHT = 64, 40, 640  # pixels
+VERDICT_WIDTH = 110  # pixels, for UNDECIDED
 
 
 def show_files(
-    service: Service, files: Sequence[ChosenFile], show_one: Callable[[ChosenFile, Analysis], None]
+    service: Service,
+    files: Sequence[ChosenFile],
+    visit: Visit,
+    show_one: Callable[[ChosenFile, Analysis], None],
 ) -> None:
     """Analyse several files, and show them in a table.
 
     Args:
         service: analyses them.
         files: in the order of the table.
+        visit: keeps the list and the analyses.
         show_one: shows the file that the person opens.
     """
     if len(files) > MAX_FILES:
@@ -48,28 +51,17 @@ def show_files(
             f"Only the first {MAX_FILES} of {len(files)} files are analysed. Remove some of them to"
             " go on, or use `deepfake predict` for a folder."
         )
-    analyses: dict[str, Analysis] = st.session_state.setdefault(ANALYSES, {})
-    file_list = _file_list(service)
-    file_list.update(files[:MAX_FILES], analyses)
+    visit.file_list = file_list = visit.file_list or FileList(service, visit.make_room)
+    file_list.update(files[:MAX_FILES], visit.analyses)
     listed = file_list.files()
     is_running = not _all_finished(listed)
-    analyses.update({one.file.key: one.analysis for one in listed if one.analysis})
+    visit.analyses.update({one.file.key: one.analysis for one in listed if one.analysis})
     st.fragment(_show_table, run_every=UPDATE_SECONDS if is_running else None)(
         file_list, is_running
     )
     for one in listed:
         if one.file.key == st.session_state.get(OPENED):
             _show_opened(file_list, one, show_one)
-
-
-def _file_list(service: Service) -> FileList:
-    """The list of this session; a new one for another model or operating point."""
-    detector = service.detector
-    judge = (detector.model, detector.operating_point.name)
-    if st.session_state.get(JUDGE) != judge:
-        st.session_state[JUDGE], st.session_state[FILE_LIST] = judge, FileList(service)
-    file_list: FileList = st.session_state[FILE_LIST]
-    return file_list
 
 
 def _all_finished(files: Sequence[ListedFile]) -> bool:
@@ -85,26 +77,35 @@ def _show_table(file_list: FileList, was_running: bool) -> None:
         _show_progress(file_list, listed)
     chosen = st.pills("Show only", FILTERS, selection_mode="multi", key="file-list-filter")
     shown = [one for one in listed if not chosen or _verdict(one) in chosen]
+    if not was_running:
+        shown.sort(key=_suspicion, reverse=True)
+    if not shown:
+        st.info(f"No file is {' or '.join(chosen)}.")
     event = st.dataframe(
         table_of(shown),
         key=f"file-list-table-{'-'.join(chosen)}",
         on_select="rerun",
-        selection_mode="single-row",
+        selection_mode=["single-row", "single-cell"],
         hide_index=True,
         row_height=ROW_HEIGHT,
+        placeholder="–",
         height=min(HEADER_HEIGHT + ROW_HEIGHT * len(shown), MAX_HEIGHT),
         column_config={
             "Face": st.column_config.ImageColumn(width="small"),
             "File": st.column_config.TextColumn(width="medium"),
-            "Verdict": st.column_config.TextColumn(width="small"),
+            "Verdict": st.column_config.TextColumn(width=VERDICT_WIDTH),
             "Score": st.column_config.NumberColumn(format="%.2f", width="small"),
         },
         alt="Files with verdict, score and reason",
     )
-    st.caption("Select a row to open the file. Click on a title to sort.")
+    st.caption(
+        "Click a file to open it below the table, and a title to sort. Highest scores first."
+    )
     if _all_finished(listed):
         _offer_downloads([one.analysis for one in listed if one.analysis])
-    selected = [shown[row].file.key for row in event["selection"]["rows"] if row < len(shown)]
+    selection = event["selection"]
+    rows = [*selection["rows"], *(row for row, _ in selection["cells"])]
+    selected = [shown[row].file.key for row in rows if row < len(shown)]
     opened = selected[0] if selected else None
     if opened != st.session_state.get(OPENED):
         st.session_state[OPENED] = opened
@@ -144,15 +145,21 @@ def table_of(files: Sequence[ListedFile]) -> pd.DataFrame:
     rows = [
         {
             "Face": _thumbnail(one.analysis.result) if one.analysis else None,
-            "File": spreadsheet_text(one.file.name),
             "Verdict": one.analysis.result.verdict if one.analysis else one.state.value,
+            "File": spreadsheet_text(one.file.name),
             "Score": one.analysis.result.score if one.analysis else None,
             "Reason": spreadsheet_text(_reason(one)),
         }
         for one in files
     ]
-    table = pd.DataFrame(rows, columns=["Face", "File", "Verdict", "Score", "Reason"])
+    table = pd.DataFrame(rows, columns=["Face", "Verdict", "File", "Score", "Reason"])
     return table.astype({"Score": float})
+
+
+def _suspicion(one: ListedFile) -> float:
+    """The score of a file, -1 without one."""
+    score = one.analysis.result.score if one.analysis else None
+    return -1.0 if score is None else score
 
 
 def _verdict(one: ListedFile) -> str:

@@ -5,12 +5,12 @@ import os
 import streamlit as st
 
 from deepfake.base.errors import DeepfakeError
-from deepfake.serving.html import style
 from deepfake.serving.models import offered_models
-from deepfake.serving.page.analyses import forget_other_analyses
 from deepfake.serving.page.check_view import show_check
 from deepfake.serving.page.comparison_view import show_comparison
 from deepfake.serving.page.model_view import choose_point, show_model
+from deepfake.serving.page.this_visit import this_visit
+from deepfake.serving.page.visits import shared_memory
 from deepfake.serving.page_command import PageSettings
 from deepfake.serving.service import Service
 
@@ -20,7 +20,6 @@ SETTINGS = PageSettings.from_environment(os.environ)
 def main() -> None:
     """Show the page."""
     st.set_page_config("Deepfake detector", layout="wide")
-    st.html(style())
     st.title("Was a face swapped?")
     try:
         service = load_service(SETTINGS)
@@ -28,15 +27,16 @@ def main() -> None:
     except DeepfakeError as error:
         st.error(str(error))
         st.stop()
-    service = choose_point(service, offered[0])
+    visit = this_visit(shared_memory(SETTINGS.total_megabytes, SETTINGS.keep_minutes))
+    service = choose_point(service, offered[0], visit)
     check, compare, model = st.tabs(["Check files", "Compare", "The model"])
     with check:
-        files = show_check(service, SETTINGS)
+        files = show_check(service, SETTINGS, visit)
     with compare:
-        files += show_comparison(service, SETTINGS, offered)
+        files += show_comparison(service, SETTINGS, offered, visit)
     with model:
         show_model(service, offered[0])
-    forget_other_analyses({file.key for file in files})
+    visit.keep_only({file.key for file in files})
 
 
 def _load(settings: PageSettings) -> Service:

@@ -8,26 +8,30 @@ import streamlit as st
 from deepfake.model.card import CARD
 from deepfake.serving.html import answering_part, model_part
 from deepfake.serving.models import OfferedModel, card_text, model_date
-from deepfake.serving.page.analyses import forget_all_analyses
+from deepfake.serving.page.visits import Visit
 from deepfake.serving.service import Service
 
+POINT = "point"  # in the session state: the name of the operating point
 
-def choose_point(service: Service, model: OfferedModel) -> Service:
+
+def choose_point(service: Service, model: OfferedModel, visit: Visit) -> Service:
     """Show the model and a choice of its operating points; returns the service at the chosen one."""
-    card, chosen = service.detector.card, service.detector.operating_point.name
-    names = [name for name, found in card.operating_points.items() if found is not None]
+    detector = service.detector
+    names = [name for name, found in detector.card.operating_points.items() if found is not None]
+    before = visit.judge[1] if visit.judge else detector.operating_point.name
+    chosen = st.session_state.setdefault(POINT, before)
+    visit.set_judge(detector.model, chosen)
+    service = _at_point(service, model.place, chosen)
+    date = _date(model.place)  # before anything is drawn, so that both columns appear at once
     line, choice = st.columns([3, 1], vertical_alignment="bottom")
-    name = choice.selectbox(
+    with line.container(key="answering"):
+        st.html(answering_part(service.detector, date))
+    choice.selectbox(
         "Operating point",
         names,
-        names.index(chosen),
-        key="point",
-        on_change=forget_all_analyses,
+        key=POINT,
         help="Which scores are called FAKE or REAL. The tab The model has the error rates of each.",
     )
-    service = _at_point(service, model.place, name)
-    with line:
-        st.html(answering_part(service.detector, _date(model.place)))
     return service
 
 

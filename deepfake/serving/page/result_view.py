@@ -6,7 +6,7 @@ import streamlit as st
 
 from deepfake.predict.output import as_json
 from deepfake.predict.report import report_name
-from deepfake.serving.html import people_part, verdict_part
+from deepfake.serving.html import people_part, picture_of, pictures_part, verdict_part
 from deepfake.serving.page.frame_view import show_timeline
 from deepfake.serving.service import Analysis, Service
 
@@ -39,10 +39,11 @@ def _show_pictures(analysis: Analysis) -> None:
     if pictures.problem:
         st.caption(f"The file with boxes cannot be shown: {pictures.problem}.")
     frame = _shown_frame(analysis)
-    if pictures.clip and analysis.result.faces:
+    has_clip = bool(pictures.clip and analysis.result.faces)
+    if has_clip:
         clip_column, frame_column = st.columns(2)
         with clip_column:
-            st.video(pictures.clip, muted=True)
+            _show_clip(analysis)
             length = f"the first {pictures.clip_seconds:.0f} seconds, " if _is_cut(analysis) else ""
             st.caption(
                 f"The video, {length}without sound. A solid box is on an analysed frame, a dashed"
@@ -53,8 +54,20 @@ def _show_pictures(analysis: Analysis) -> None:
     else:
         place = st.columns([2, 1])[0]
     if frame is not None:
+        alt = "the picture" if analysis.result.frames == 1 else f"frame {frame}"
+        picture = picture_of(pictures.frames[frame], alt, _frame_caption(analysis, frame))
         with place:
-            st.image(pictures.frames[frame], caption=_frame_caption(analysis, frame))
+            st.html(pictures_part(picture, wide=has_clip))
+
+
+def _show_clip(analysis: Analysis) -> None:
+    """The video, in a place that has its shape before it is loaded."""
+    video = analysis.result.video
+    key = f"clip-{video.width}-{video.height}"
+    shape = f"aspect-ratio: {video.width} / {video.height}"
+    with st.container(key=key):
+        st.html(f"<style>.st-key-{key} {{ {shape}; }}</style>")
+        st.video(analysis.pictures.clip, muted=True)
 
 
 def _shown_frame(analysis: Analysis) -> int | None:
@@ -89,7 +102,7 @@ def _show_people(analysis: Analysis) -> None:
     if folded > 0:
         with st.expander(f"{folded} more {'person' if folded == 1 else 'people'}"):
             hidden = len(result.faces) - len(people)
-            st.html(people_part(result, people[UNFOLDED_PEOPLE:], hidden))
+            st.html(people_part(result, people[UNFOLDED_PEOPLE:], hidden, explained=False))
 
 
 def offer_downloads(analysis: Analysis) -> None:

@@ -1,11 +1,13 @@
-"""The program of the page's server: `python -m deepfake.serving.page_server ARGUMENT...`.
+"""The program of the page's server: `python -m deepfake.serving.page.server OPTIONS`.
 
-It is Streamlit with these arguments, except that it ends with the process that started it, also if
-that one is killed. `page_command.run_until_interrupted` starts it.
+It serves the page with Streamlit's options, given as JSON, and ends with the process that started it,
+also if that one is killed. `page_command.run_until_interrupted` starts it.
 """
 
+import json
 import os
 import signal
+import sys
 from threading import Thread
 
 from deepfake.serving.uploads import delete_uploads_of
@@ -15,10 +17,10 @@ STANDARD_INPUT = 0
 
 def main() -> None:
     """Serve until this process or its parent ends."""
-    from streamlit.web.cli import main as streamlit
+    from deepfake.serving.page.app import page_app
 
     Thread(target=end_with_parent, daemon=True).start()
-    streamlit(prog_name="streamlit")
+    page_app(os.environ).run(config=json.loads(sys.argv[1]))
 
 
 def end_with_parent() -> None:
