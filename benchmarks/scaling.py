@@ -264,7 +264,7 @@ def with_table(text: str, name: str, table: str) -> str:
         raise SystemExit(f"error: {DOCUMENT} has no line {mark.strip()}")
     lines = after.lstrip("\n").splitlines(keepends=True)
     rest = "".join(lines[sum(1 for _ in takewhile(lambda line: line.startswith("|"), lines)) :])
-    return f"{before}{mark}\n{table}\n{rest}"
+    return f"{before}{mark}\n{table}\n\n{rest.lstrip()}"
 
 
 def main() -> None:
