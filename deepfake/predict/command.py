@@ -154,18 +154,15 @@ def _watch(
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     reporter = Reporter([], options, detector, stored)
-    remembered = None if stored else JudgedFiles(folder)
-    place = stored.path if stored else remembered and remembered.path
-    typer.echo(f"watching {folder}; what was judged is in {place}", err=True)
+    known = stored or JudgedFiles(folder)
+    typer.echo(f"watching {folder}; what was judged is in {known.path}", err=True)
 
     def report(judged: Judged, result: "Result") -> None:
         reporter.report(result)
-        if remembered is not None:
-            remembered.add(judged)
+        if isinstance(known, JudgedFiles):
+            known.add(judged)
 
     try:
-        known = stored or remembered
-        assert known is not None
         watch(folder, known, detector, lambda files: _results(files, detector), report)
     except KeyboardInterrupt:
         typer.echo("stopped", err=True)

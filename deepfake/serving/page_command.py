@@ -19,6 +19,8 @@ from deepfake.serving.uploads import UploadLimits, delete_uploads_of
 PAGE = Path(__file__).parent / "page" / "main.py"
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 SHUTDOWN_SECONDS = 3.0  # for the server to end by itself; an open browser or a file may delay it
+# Longer than the page keeps a lost session: Streamlit forgets that it has one, but keeps its files.
+LONGER_SECONDS = 300
 SETTINGS_VARIABLE = "DEEPFAKE_PAGE"  # environment variable with the settings of the page
 
 
@@ -70,8 +72,7 @@ def is_local(address: str) -> bool:
 
 def streamlit_command(settings: PageSettings, address: str, port: int) -> list[str]:
     """The command that serves the page, without telemetry and without tracebacks on the page."""
-    # The page itself closes lost sessions: Streamlit does so only when another one is lost.
-    lost_seconds = 2 * math.ceil(60 * settings.keep_minutes)
+    lost_seconds = math.ceil(60 * settings.keep_minutes) + LONGER_SECONDS
     options = {
         "server.address": address,
         "server.port": port,

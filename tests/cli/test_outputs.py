@@ -41,6 +41,7 @@ WRITES = {
     "review": {"output"},  # tests/review/test_review.py
     "cache": {"prune"},  # deletes in .scratch
     "api-key": {"file"},  # tests/serving/test_access.py
+    "feedback": {"folder"},  # tests/serving/test_feedback.py
     "list-files": {"name"},  # data/listings/NAME (tests/datasets/test_remote.py)
     **{name: set[str]() for name in ("app", "serve", "audit", "doctor", "gate")},
     **{name: set[str]() for name in ("release", "sweep")},  # a git tag; .scratch/sweep.png

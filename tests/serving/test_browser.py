@@ -83,11 +83,11 @@ class Running:
 
 
 @contextmanager
-def running_page(folder: Path) -> Iterator[Running]:
+def running_page(folder: Path, *more_options: str) -> Iterator[Running]:
     """The page in a checkout with a model of the demo, which is never the default."""
     port = free_port()
     command = [sys.executable, "-c", "from deepfake.cli.app import app; app()", "app"]
-    options = ["--model", "models", "--port", str(port), "--megabytes", "20"]
+    options = ["--model", "models", "--port", str(port), "--megabytes", "20", *more_options]
     process = subprocess.Popen([*command, *options], cwd=folder)
     address = f"http://127.0.0.1:{port}"
     try:
@@ -480,13 +480,31 @@ def test_a_report_on_screen_and_on_paper(
             assert page.pdf(prefer_css_page_size=True).startswith(b"%PDF")
 
 
-def test_an_interrupt_stops_the_page_while_a_browser_is_open(
+def kept_bytes(address: str) -> int:
+    """The uploads, pictures and downloads that Streamlit holds for all sessions."""
+    metrics = urlopen(f"{address}/_stcore/metrics").read().decode()
+    held = r'^cache_memory_bytes{cache_type="(?:UploadedFileManager|st_memory_media.*?)".*} (\d+)$'
+    return sum(map(int, re.findall(held, metrics, re.MULTILINE)))
+
+
+def test_a_closed_page_leaves_nothing_and_an_interrupt_stops_an_open_one(
     trained: Path, chromium: Any, two_people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uploads = tmp_path / "uploads"
     uploads.mkdir()
     monkeypatch.setenv("TMPDIR", str(uploads))
-    with running_page(trained) as running, chromium.new_context() as context:
+    (tmp_path / "broken.mp4").write_text("not a video")
+    with (
+        running_page(trained, "--keep-minutes", "0.01") as running,
+        chromium.new_context() as context,
+    ):
+        closed = context.new_page()
+        open_page(closed, running.address)
+        upload(closed, tmp_path / "broken.mp4")
+        read(closed, "Save the report")
+        assert kept_bytes(running.address) > 0
+        closed.close()
+        wait_until(lambda: kept_bytes(running.address) == 0)
         page = context.new_page()
         open_page(page, running.address)
         upload(page, two_people)

@@ -191,7 +191,7 @@ def test_the_command_protects_privacy() -> None:
             "client.showErrorDetails": "none",
             "server.address": "127.0.0.1",
             "server.maxUploadSize": 7,
-            "server.disconnectedSessionTTL": 1200,
+            "server.disconnectedSessionTTL": 900,
             "server.enableXsrfProtection": True,
         }.items()
     )
