@@ -1,13 +1,16 @@
 """What is in the scratch cache, and which results the current manifest still needs."""
 
+import os
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from deepfake.base.errors import CacheError
+from deepfake.base.numerics import ANYWHERE, VARIABLE
 from deepfake.core.tables import read_csv
 from deepfake.faces.crops import crop_inputs, crop_step
 from deepfake.faces.landmark_table import landmark_inputs, landmark_step
@@ -89,7 +92,9 @@ def _needed(
     """By key of the video: names of needed results, and steps whose results are all needed."""
     names: dict[str, set[str]] = defaultdict(set)
     steps: dict[str, set[str]] = defaultdict(set)
-    for step, videos in _steps(manifest, params):
+    with _numerics(params.numerics):
+        wanted = list(_steps(manifest, params))
+    for step, videos in wanted:
         for video in videos:
             if video.is_original or video.path.is_file():
                 names[video.key].add(step.result_name(video))
@@ -98,6 +103,20 @@ def _needed(
             else:
                 steps[video.key].add(step.function.__name__)
     return names, steps
+
+
+@contextmanager
+def _numerics(numerics: str) -> Iterator[None]:
+    """Let the versions of code that are read in the block be those of the stages."""
+    before = os.environ.pop(VARIABLE, None)
+    if numerics == ANYWHERE:
+        os.environ[VARIABLE] = ANYWHERE
+    try:
+        yield
+    finally:
+        os.environ.pop(VARIABLE, None)
+        if before is not None:
+            os.environ[VARIABLE] = before
 
 
 def _steps(manifest: pd.DataFrame, params: Params) -> Iterator[tuple[Step, list[Video]]]:

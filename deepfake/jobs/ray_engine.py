@@ -135,7 +135,8 @@ def _connect(execution: ExecutionParams) -> Any:
         raise RayError(
             "execution.engine is ray, but Ray is not installed: run `pip install 'deepfake[ray]'`"
         ) from error
-    options: dict[str, Any] = {"logging_level": logging.ERROR}
+    # What nodes print would be between the results on standard output; Ray keeps it in files.
+    options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     if execution.address is None:
         options |= {"num_cpus": execution.worker_count, "include_dashboard": False}
     try:

@@ -10,6 +10,7 @@ from conftest import ClipMaker, execution
 from typer.testing import CliRunner
 
 from deepfake.base.errors import CacheError
+from deepfake.base.numerics import ANYWHERE, VARIABLE
 from deepfake.cli.app import app
 from deepfake.cli.cache_report import cached_results, overview, prune
 from deepfake.core.files import sha256_of
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def settings(params: Params) -> Params:
     dataset = DatasetParams(root="raw", layout="auto", include="*")
-    return params.model_copy(update={"dataset": {"d": dataset}})
+    return params.model_copy(update={"dataset": {"d": dataset}, "numerics": "machine"})
 
 
 @pytest.fixture
@@ -93,6 +94,20 @@ def test_results_of_other_parameters_are_pruned(settings: Params) -> None:
     preprocess(write_manifest("a", "b", "c"), changed)
     assert len(cached_results(Cache(), changed)) == 18
     assert needed_count(changed) == 9
+
+
+@pytest.mark.usefixtures("project")
+def test_results_of_other_numerics_are_not_needed(
+    settings: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command runs without the environment of the stages."""
+    anywhere = settings.model_copy(update={"numerics": ANYWHERE})
+    assert (needed_count(settings), needed_count(anywhere)) == (9, 0)
+    with monkeypatch.context() as stage:
+        stage.setenv(VARIABLE, ANYWHERE)
+        preprocess(write_manifest("a", "b", "c"), anywhere)
+        assert needed_count(settings) == 9
+    assert needed_count(anywhere) == 9
 
 
 @pytest.mark.usefixtures("project")

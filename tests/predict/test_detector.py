@@ -116,7 +116,7 @@ def test_an_onnx_file_gives_verdicts_but_no_heat_maps(
 
 
 def test_an_unknown_runtime_is_an_error(portable: Path) -> None:
-    with pytest.raises(ModelError, match="unknown runtime tensorrt: use torch or onnx"):
+    with pytest.raises(ModelError, match="unknown runtime tensorrt: use torch, onnx, auto"):
         Detector.load(portable, runtime="tensorrt")
 
 
