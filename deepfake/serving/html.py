@@ -5,13 +5,14 @@ because Streamlit removes SVG elements.
 """
 
 import base64
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
+from PIL import Image as Pil
 
-from deepfake.core.image import decode_image
 from deepfake.model.card import ModelCard
 from deepfake.predict.charts import (
     LINE_HEIGHT,
@@ -66,7 +67,8 @@ class Picture:
 
 def picture_of(jpeg: bytes, alt: str, caption: str) -> Picture:
     """The picture in a JPEG."""
-    height, width = decode_image(jpeg).shape[:2]
+    with Pil.open(io.BytesIO(jpeg)) as opened:  # reads the header only, as the page asks often
+        width, height = opened.size
     return Picture(data_url(jpeg), width, height, alt, caption)
 
 

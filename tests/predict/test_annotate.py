@@ -6,11 +6,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from clip_files import frames_of
 from conftest import ClipMaker
 from results import HALF, NO_PEOPLE, NOT_CERTAIN, THREE_PEOPLE, make_face
 
 from deepfake import Detector
-from deepfake.core.image import Image
 from deepfake.model.operating_points import Thresholds
 from deepfake.predict.annotate import (
     COLORS,
@@ -27,11 +27,6 @@ from deepfake.predict.annotate import (
 from deepfake.predict.result import Result
 
 CAPTION = Caption("REAL 0.10", "REAL")
-
-
-def frames_of(path: Path) -> list[Image]:
-    with av.open(str(path)) as video:
-        return [frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)]
 
 
 @pytest.mark.slow
